@@ -1,0 +1,129 @@
+// A remote command as data: words that know whether they are text, secret or syntax until they are rendered.
+
+/** A secret by reference; only the SSH adapter reveals it, at the moment of sending. */
+export interface SecretReference {
+  readonly source: string;
+  readonly name: string;
+}
+
+export type Word =
+  /** Quoted when rendered: reaches the program exactly as it is. */
+  | { readonly kind: 'text'; readonly text: string }
+  /** Shell grammar that the program's authors wrote. Never holds anything that a user wrote. */
+  | { readonly kind: 'syntax'; readonly text: string }
+  /** Revealed at sending; masked for people. */
+  | { readonly kind: 'secret'; readonly secret: SecretReference }
+  /** Bytes for the standard input of the command before it, as a base64 here-document; a newline follows it. */
+  | { readonly kind: 'document'; readonly name: string; readonly base64: string };
+
+export interface Command {
+  readonly words: readonly Word[];
+}
+
+export type Reveal = (secret: SecretReference) => string;
+
+type Piece = string | number | Word | Command | readonly (string | Word)[];
+
+export const text = (value: string): Word => ({ kind: 'text', text: value });
+const syntax = (value: string): Word => ({ kind: 'syntax', text: value });
+export const secret = (reference: SecretReference): Word => ({ kind: 'secret', secret: reference });
+
+/** A here-document of these bytes; it must be the last thing of its command line. */
+export function document(name: string, bytes: Uint8Array): Word {
+  return { kind: 'document', name, base64: Buffer.from(bytes).toString('base64') };
+}
+
+function pieceWords(piece: Piece): readonly Word[] {
+  if (typeof piece === 'string') return [text(piece)];
+  if (typeof piece === 'number') return [text(String(piece))];
+  if ('words' in piece) return piece.words;
+  if ('kind' in piece) return [piece];
+  return piece.flatMap((one, index) => (index === 0 ? pieceWords(one) : [syntax(' '), ...pieceWords(one)]));
+}
+
+/**
+ * Shell script as a template: what stands in the template is syntax, what is put in is one quoted word (a list: words
+ * with blanks between; a Command: spliced as it is). `sh\`systemctl start ${unit}\``.
+ */
+export function sh(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Command {
+  const words = strings.flatMap((part, index) => {
+    const piece = pieces[index];
+    return [...(part === '' ? [] : [syntax(part)]), ...(piece === undefined ? [] : pieceWords(piece))];
+  });
+  return { words };
+}
+
+/** Commands one after the other, each on a line of its own. */
+export function lines(commands: readonly Command[]): Command {
+  return { words: commands.flatMap(command => [...command.words, syntax('\n')]) };
+}
+
+/** Quotes one word for any POSIX shell (POSIX XCU 2.2.2: within single quotes every byte but `'` stands for itself). */
+export function quote(value: string): string {
+  if (value.includes('\0')) throw new TypeError('a shell word cannot hold a NUL byte');
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+const documentEnd = 'PORTOSER_DOCUMENT_END';
+
+function renderWord(word: Word, reveal: Reveal): string {
+  switch (word.kind) {
+    case 'text':
+      return quote(word.text);
+    case 'syntax':
+      return word.text;
+    case 'secret':
+      return quote(reveal(word.secret));
+    case 'document':
+      return `<<'${documentEnd}'\n${word.base64.replaceAll(/.{1,76}/g, '$&\n')}${documentEnd}\n`;
+    default:
+      return word satisfies never;
+  }
+}
+
+/** The command's own text as the shell there reads it. */
+export function renderBody(command: Command, reveal: Reveal = refuseSecret): string {
+  return command.words.map(word => renderWord(word, reveal)).join('');
+}
+
+function refuseSecret(reference: SecretReference): string {
+  throw new TypeError(`no secret source for ${reference.source}:${reference.name}`);
+}
+
+/** Folders that login shells often add and `sh -s` over SSH lacks; appended, so that the machine's own order wins. */
+export const extraPath = '/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/opt/homebrew/sbin:/snap/bin:$HOME/.local/bin:$HOME/.cargo/bin';
+
+/**
+ * The script for the standard input of `/bin/sh -s`: one function, so that a script cut short on its way is a syntax
+ * error and runs nothing, called with an empty standard input.
+ */
+export function render(command: Command, reveal: Reveal = refuseSecret): string {
+  return [
+    'portoser_main() {',
+    `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
+    renderBody(command, reveal),
+    '}',
+    'portoser_main </dev/null; exit $?',
+    '',
+  ].join('\n');
+}
+
+function displayWord(word: Word): string {
+  switch (word.kind) {
+    case 'text':
+      return quote(word.text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '\uFFFD');
+    case 'syntax':
+      return word.text;
+    case 'secret':
+      return '***';
+    case 'document':
+      return `<(${word.name}, ${Math.floor((word.base64.length * 3) / 4)} bytes)`;
+    default:
+      return word satisfies never;
+  }
+}
+
+/** The command for people: secrets masked, documents by name, control characters replaced. Never executed. */
+export function display(command: Command): string {
+  return command.words.map(displayWord).join('').trim();
+}

@@ -1,0 +1,47 @@
+// Shell functions that every longer script of ours begins with: root, other users, Docker, hashes, file times, frames.
+import { type Command, sh, text } from './command.js';
+
+export interface PreludeSettings {
+  /** Unguessable word that marks our lines in the output. */
+  readonly nonce: string;
+  readonly sudo: 'auto' | 'never' | 'always';
+}
+
+/** Exit code by which `p_root` says that the machine does not allow sudo (BSD sysexits EX_NOPERM). */
+export const sudoRefusedCode = 77;
+
+/**
+ * `p_root WORDS…` runs as root: as it is when we are root, else by sudo; `p_as USER WORDS…` as that user;
+ * `p_docker WORDS…` the docker client, by sudo where the socket is closed to us; `p_sha256 FILES…` prints
+ * "hash  name" lines; `p_say WORDS…` prints one framed line; `p_user_bus` lets `systemctl --user` find its manager.
+ */
+export function prelude(settings: PreludeSettings): Command {
+  return sh`p_nonce=${text(settings.nonce)}; p_sudo=${text(settings.sudo)}
+p_say() { printf '@%s %s\\n' "$p_nonce" "$*"; }
+if [ -r /proc/self/status ]; then p_uid=; while read -r p_a p_b p_c; do case $p_a in Uid:) p_uid=$p_b; break;; esac; done </proc/self/status; else p_uid=$(id -u); fi
+p_root() {
+  if [ "$p_uid" = 0 ]; then "$@"; return; fi
+  if [ "$p_sudo" = never ]; then echo "portoser: root is needed, and the registry says sudo: never" >&2; return ${sudoRefusedCode}; fi
+  if ! sudo -n true 2>/dev/null; then echo "portoser: sudo asks for a password" >&2; return ${sudoRefusedCode}; fi
+  sudo -n -- "$@"
+}
+p_as() {
+  p_who=$1; shift
+  if [ "$(id -un)" = "$p_who" ]; then "$@"; return; fi
+  if [ "$p_uid" != 0 ]; then
+    if [ "$p_sudo" = never ] || ! sudo -n true 2>/dev/null; then p_root true; return; fi
+    sudo -n -H -u "$p_who" -- "$@"; return
+  fi
+  if command -v runuser >/dev/null 2>&1; then runuser -u "$p_who" -- "$@"; else sudo -n -H -u "$p_who" -- "$@"; fi
+}
+p_docker() {
+  if [ "$p_uid" = 0 ] || [ -n "$DOCKER_HOST" ] || [ ! -S /var/run/docker.sock ] || [ -w /var/run/docker.sock ]; then docker "$@"; else p_root docker "$@"; fi
+}
+p_sha256() {
+  if command -v sha256sum >/dev/null 2>&1; then sha256sum -- "$@"
+  elif command -v shasum >/dev/null 2>&1; then shasum -a 256 -- "$@"
+  else for p_f do printf '%s  %s\\n' "$(sha256 -q "$p_f")" "$p_f"; done; fi
+}
+p_user_bus() { XDG_RUNTIME_DIR=\${XDG_RUNTIME_DIR:-/run/user/$p_uid}; export XDG_RUNTIME_DIR; }
+`;
+}

@@ -1,0 +1,151 @@
+// Interfaces to the world: what the loop may ask of git, machines, disk and time. Adapters and fakes implement them.
+import type { Duplex } from 'node:stream';
+import type { Machine } from '../schema/registry-types.js';
+import type { Command } from './commands/command.js';
+
+/** A file of a commit (or of a work tree). Only plain files; a link or submodule is listed with its kind and never read. */
+export interface RepoEntry {
+  /** Path from the repository's root, `/` between parts. */
+  readonly path: string;
+  readonly kind: 'file' | 'link' | 'submodule';
+  readonly executable: boolean;
+  /** Git object id; the same content has the same id. */
+  readonly oid: string;
+}
+
+/** The files of one commit, or of a person's work tree as it lies there. Paths through links are refused. */
+export interface RepoFiles {
+  /** Commit id, or `work-tree`. */
+  readonly revision: string;
+  /** undefined: no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** All entries below a folder (`''`: all), sorted by path; undefined: no such folder. */
+  list(folder: string): Promise<readonly RepoEntry[] | undefined>;
+}
+
+export interface CommitFacts {
+  readonly id: string;
+  readonly parents: readonly string[];
+  readonly author: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly message: string;
+}
+
+/** New texts by path (null: delete), worked out from the newest head; called again when the push lost a race. */
+export type EditFiles = (files: RepoFiles) => Promise<ReadonlyMap<string, string | null>>;
+
+export interface GitRepo {
+  /** The address, without credentials, for people. */
+  readonly address: string;
+  readonly branch: string;
+  /** The branch's head at the remote, by listing refs; nothing is fetched. */
+  remoteHead(): Promise<string>;
+  /** Brings the branch here, incrementally; answers its head. A broken clone is made anew. */
+  fetch(): Promise<string>;
+  files(commit: string): Promise<RepoFiles>;
+  has(commit: string): Promise<boolean>;
+  /** `ancestor` is `commit`, or stands in its history. */
+  isAncestor(ancestor: string, commit: string): Promise<boolean>;
+  /** Id of the oldest commit: with the cluster's name its identity on machines. */
+  rootCommit(commit: string): Promise<string>;
+  commitFacts(commit: string): Promise<CommitFacts>;
+  /** Commits an edit on the newest head and pushes it; fetches and edits anew when the push lost a race. Answers the commit. */
+  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string>;
+  /** Local repositories call back when their refs change; others never. Answers a stop function. */
+  watch(changed: () => void): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export interface RunLimits {
+  /** The command is ended here and on the machine when it takes longer. */
+  readonly timeLimitMs: number;
+  /** Bytes kept of each output, from its end; default 8 MiB. What is cut is told by `truncated`. */
+  readonly outputLimit?: number;
+  /** Whole script as root (`sudo -n /bin/sh -s`); default: only where the machine says `sudo: always`. */
+  readonly root?: boolean;
+  /** Standard output as it comes. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** One shape for success and failure. */
+export interface CommandResult {
+  readonly machine: string;
+  readonly display: string;
+  /** null: no exit code came (lost, ended by us or by a signal): always a failure. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  readonly timedOut: boolean;
+  /** The connection went away before the end; the command may go on there. */
+  readonly lost: boolean;
+  readonly truncated: boolean;
+}
+
+/** Every machine, by one connection each. Throws AppError (`ssh-…`) when there is no connection to be had. */
+export interface RemoteShell {
+  run(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult>;
+  /** A byte stream to host:port as seen from the machine. Throws `ssh-forward-refused` or `ssh-unreachable`; ECONNREFUSED there is `command-failed`. */
+  dial(machine: Machine, host: string, port: number, timeLimitMs: number): Promise<Duplex>;
+  /** The host keys that the machine shows now (`ssh-ed25519 AAAA…`) with their SHA256 fingerprints; for `machine trust`. Nothing is trusted by asking. */
+  hostKeys(machine: Machine): Promise<readonly { readonly key: string; readonly fingerprint: string }[]>;
+  /** Tells the shell which machines there are, so that jumps can be resolved and connections of others be closed. */
+  setMachines(machines: readonly Machine[]): void;
+  close(): Promise<void>;
+}
+
+export interface HttpAsk {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly hostHeader?: string;
+  readonly tlsVerify: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** At most the first 64 KiB. */
+  readonly body: string;
+}
+
+/** Looks at ports of a machine from its own loopback; nothing needs to be open to the controller. */
+export interface Tunnel {
+  http(machine: Machine, ask: HttpAsk, timeLimitMs: number): Promise<HttpAnswer>;
+  /** Resolves when something accepts. */
+  connect(machine: Machine, host: string, port: number, timeLimitMs: number): Promise<void>;
+}
+
+/** A small folder of named JSON documents on the controller's disk; writes are atomic and synced. */
+export interface StateDir {
+  readonly path: string;
+  /** The controller's persistent id. */
+  controllerId(): Promise<string>;
+  read<T>(name: string): Promise<T | undefined>;
+  write(name: string, value: unknown): Promise<void>;
+  /** Taken by one `run` at a time; throws `state-dir-busy`. Answers the release. */
+  lock(): Promise<() => Promise<void>>;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds from any fixed point; never goes back. */
+  monotonic(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Log {
+  child(fields: Readonly<Record<string, unknown>>): Log;
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void;
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** Calls back at the times of a cron expression. */
+export interface Schedule {
+  every(cron: string, due: () => void): () => void;
+}

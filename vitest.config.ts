@@ -1,0 +1,18 @@
+// Which tests stand in which room: `unit` needs nothing but Node; the others need what their name says.
+import { defineConfig } from 'vitest/config';
+
+const room = (name: string, include: string[], more: object = {}) => ({
+  test: { name, include, environment: 'node', testTimeout: 20_000, hookTimeout: 60_000, ...more },
+});
+const alone = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      room('unit', ['test/*.test.ts', 'test/{schema,core,commands,drivers,checks,loop,operations,adapters,api,contracts,examples,property}/**/*.test.ts']),
+      room('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      room('servers', ['test/servers/**/*.test.ts'], alone),
+      room('lab', ['test/lab/**/*.test.ts'], alone),
+    ],
+  },
+});
