@@ -118,7 +118,7 @@ function lookupName(host: string, port: number): string {
   return port === 22 ? lower : `[${lower}]:${port}`;
 }
 
-const sameKey = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
+const sameKey = (a: Buffer, b: Buffer): boolean => a.length > 0 && a.length === b.length && timingSafeEqual(a, b);
 
 /**
  * What the files say of this key of `host:port`. As in OpenSSH, a key that stands under the bare host name is also good for
