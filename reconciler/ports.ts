@@ -149,3 +149,34 @@ export interface Log {
 export interface Schedule {
   every(cron: string, due: () => void): () => void;
 }
+
+/** Where the registry is read from. */
+export interface Source {
+  /** Absent for a registry file outside any repository. */
+  readonly git?: GitRepo;
+  /** The person's own work tree, when the current folder is one. */
+  readonly workTree?: WorkTree;
+  /** Path of the registry in the repository (or of the file outside any). */
+  readonly path: string;
+}
+
+/** A person's work tree: files as they lie there; an edit is a commit of just that file, as that person. */
+export interface WorkTree {
+  readonly folder: string;
+  files(): Promise<RepoFiles>;
+  /** Writes these texts, commits only them with the person's own identity, pushes where there is an upstream. Throws `registry-edit` when one of them is dirty. */
+  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string>;
+}
+
+/** All ports that the loop and the operations work through. */
+export interface Ports {
+  readonly source: Source;
+  readonly shell: RemoteShell;
+  readonly tunnel: Tunnel;
+  readonly state: StateDir;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly schedule: Schedule;
+  /** Unguessable hexadecimal id; a port so that tests can count. */
+  readonly newId: () => string;
+}

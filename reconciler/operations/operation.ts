@@ -1,0 +1,42 @@
+// What an operation is: one thing that people and programs can ask of the engine. Command line, API and MCP are faces of the list.
+import type { TSchema, Static } from 'typebox';
+import type { Check } from '../checks/check.js';
+import type { Driver } from '../drivers/driver.js';
+import type { Ports } from '../ports.js';
+
+export interface Lists {
+  readonly drivers: Readonly<Record<string, Driver>>;
+  readonly checks: Readonly<Record<string, Check>>;
+}
+
+/** Who asks, for history and audit. */
+export interface Actor {
+  readonly name: string;
+  readonly by: 'cli' | 'loop' | 'api';
+}
+
+/** What every operation gets. `emit` tells progress while it runs; people see it line by line. */
+export interface Context {
+  readonly ports: Ports;
+  readonly lists: Lists;
+  readonly actor: Actor;
+  readonly emit: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Progress {
+  readonly kind: 'waiting' | 'step' | 'change' | 'output';
+  readonly machine?: string;
+  readonly key?: string;
+  readonly text: string;
+}
+
+export interface Operation<I extends TSchema = TSchema, O = unknown> {
+  /** Dotted: `machine.add`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly effect: 'reads' | 'changes';
+  readonly role: 'viewer' | 'operator' | 'admin';
+  readonly input: I;
+  run(context: Context, input: Static<I>): Promise<O>;
+}

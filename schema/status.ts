@@ -1,0 +1,79 @@
+// What a pass reports, and the state that people ask for: shared by command line, API and dashboard.
+import type { Diagnostic } from './diagnostics.js';
+import type { ErrorReport } from './errors.js';
+import type { Outcome, Plan, Next } from './plan.js';
+import type { PlacementKey } from './registry-types.js';
+import type { HealthState, MachineFacts, RunState } from './state.js';
+
+/** One reconciliation, from its trigger to its end. */
+export interface PassReport {
+  readonly id: string;
+  readonly trigger: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly commit?: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly plan?: Plan;
+  readonly outcomes: readonly Outcome[];
+  /** What the last look after applying shows to be amiss, by placement. */
+  readonly findings: readonly Finding[];
+  readonly error?: ErrorReport;
+  readonly next: Next;
+}
+
+export interface Finding {
+  readonly key?: PlacementKey;
+  readonly machine?: string;
+  readonly kind: 'not-answering' | 'not-converged' | 'unreachable' | 'blocked' | 'git' | 'registry';
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface PlacementStatus {
+  readonly key: PlacementKey;
+  readonly service: string;
+  readonly machine: string;
+  /** `synced`: what git says runs there. `differs`: the plan would change it. */
+  readonly sync: 'synced' | 'differs' | 'blocked' | 'unknown' | 'leaving';
+  readonly why?: string;
+  readonly health: HealthState | 'not-answering';
+  readonly found?: string;
+  readonly run?: RunState;
+  readonly startedAt?: number;
+  readonly ports: readonly number[];
+  readonly survivesReboot: boolean;
+}
+
+export interface MachineStatus {
+  readonly machine: string;
+  readonly host: string;
+  readonly state: 'reachable' | 'unknown' | 'blocked' | 'suspended' | 'leaving';
+  readonly why?: string;
+  readonly facts?: MachineFacts;
+}
+
+export interface StatusReport {
+  readonly at: number;
+  readonly cluster: string;
+  readonly repository: string;
+  readonly branch?: string;
+  /** Commit that the plan was made from. */
+  readonly commit?: string;
+  readonly appliedCommit?: string;
+  readonly planId?: string;
+  readonly held?: string;
+  readonly machines: readonly MachineStatus[];
+  readonly placements: readonly PlacementStatus[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** Written by a running controller; absent when none runs. */
+  readonly controller?: ControllerStatus;
+}
+
+/** What `run` notes in its state folder for others to read. */
+export interface ControllerStatus {
+  readonly pid: number;
+  readonly since: number;
+  readonly git: { readonly checkedAt?: number; readonly result: string; readonly nextCheckAt?: number };
+  readonly lastPass?: { readonly id: string; readonly endedAt: number; readonly commit?: string; readonly result: string };
+  readonly nextPassAt?: number;
+}
