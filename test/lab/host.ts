@@ -1,6 +1,6 @@
 // One host of the lab: what a test can do to it, over the network and behind its back.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mustRun, runProgram, type Ended } from './run-program.js';
 
@@ -23,6 +23,8 @@ export interface Host {
   inside(script: string): Promise<Ended>;
   /** Like `inside`, gives the standard output, throws when the script fails. */
   must(script: string): Promise<string>;
+  /** Copies the contents of a folder of this machine (or of the lab's apps, by name) into a folder of the host. */
+  put(folder: string, into: string, owner?: LabUser): Promise<void>;
   /** Drops every packet, silently, both ways. */
   cut(): Promise<void>;
   join(): Promise<void>;
@@ -67,6 +69,7 @@ export function openHost(index: number): Host {
       }),
     inside: script => runProgram(labProgram, ['inside', String(index), 'sh', '-c', script]),
     must: script => mustRun(labProgram, ['inside', String(index), 'sh', '-c', script]),
+    put: (folder, into, owner = 'root') => putFolder(index, folder, into, owner),
     cut: () => lab('cut'),
     join: () => lab('join'),
     crash: () => lab('crash'),
@@ -75,6 +78,16 @@ export function openHost(index: number): Host {
     docker: () => lab('docker'),
     uv: () => lab('uv'),
   };
+}
+
+/** Small applications that run on a host: `uv-app` (pyproject.toml, uv.lock), `pip-app` (requirements.txt). */
+export const appsDir = fileURLToPath(new URL('apps', import.meta.url));
+
+async function putFolder(index: number, folder: string, into: string, owner: LabUser): Promise<void> {
+  const tar = await mustRun('tar', ['-C', resolve(appsDir, folder), '-cf', '-', '.'], { encoding: 'latin1' });
+  const script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf - && chown -R "$2:" "$1"';
+  const words = ['inside', String(index), 'sh', '-c', script, 'sh', into, owner];
+  await mustRun(labProgram, words, { stdin: Buffer.from(tar, 'latin1') });
 }
 
 /** The host's public key as `host_key` of a registry takes it: `ssh-ed25519 AAAA…`. The same at every boot and reset. */

@@ -12,7 +12,7 @@ import {
   type LabUser,
 } from './harness.js';
 
-const lab = withLab({ hosts: 2, docker: [1] });
+const lab = withLab({ hosts: 2, docker: [1], uv: [1] });
 
 const compose = `services:
   web:
@@ -88,6 +88,30 @@ describe('a lab host', () => {
     expect(await containerStarts(host, ['web-web-1'])).toEqual(before);
     await host.ssh('docker restart web-web-1');
     expect(await containerStarts(host, ['web-web-1'])).not.toEqual(before);
+  });
+});
+
+describe('uv on a lab host', () => {
+  const answers = (port: number) => async () =>
+    (await lab.host(1).inside(`curl -sf localhost:${port}/`)).stdout || undefined;
+
+  test('runs an application from its lock, offline', async () => {
+    const host = lab.host(1);
+    await host.put('uv-app', '/home/plain/uv-app', 'plain');
+    expect(await host.ssh('cd uv-app && uv sync --frozen', { user: 'plain' })).toMatchObject({ code: 0 });
+    const unit =
+      'systemd-run -q --unit=uv-app -p User=plain -p WorkingDirectory=/home/plain/uv-app -E PORT=8101 -E GREETING=good-day';
+    await host.must(`${unit} uv run --frozen python server.py`);
+    expect(await eventually('the application answers', answers(8101))).toBe('good-day from six 1.17.0\n');
+    expect(await host.must('curl -s localhost:8101/health')).toBe('ok\n');
+  });
+
+  test('runs an application from its requirements, offline', async () => {
+    const host = lab.host(1);
+    await host.put('pip-app', '/srv/pip-app');
+    expect(await host.ssh('cd /srv/pip-app && uv venv && uv pip sync requirements.txt')).toMatchObject({ code: 0 });
+    await host.must('cd /srv/pip-app && systemd-run -q --unit=pip-app -d -E PORT=8102 .venv/bin/python server.py');
+    expect(await eventually('the application answers', answers(8102))).toBe('hello from six 1.17.0\n');
   });
 });
 

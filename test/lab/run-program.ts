@@ -9,7 +9,9 @@ export interface Ended {
 }
 
 export interface RunOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
+  /** How to read both outputs; `latin1` keeps every byte (default utf8). */
+  readonly encoding?: BufferEncoding;
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** After this the program gets SIGKILL (default 60 s). */
@@ -37,7 +39,8 @@ export function runProgram(program: string, words: readonly string[], options: R
     child.on('close', (code, signal) => {
       clearTimeout(limit);
       const ended = late ? 124 : (code ?? (signal === 'SIGKILL' ? 137 : 143));
-      resolve({ code: ended, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+      const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString(options.encoding);
+      resolve({ code: ended, stdout: text(out), stderr: text(err) });
     });
     child.stdin.end(options.stdin ?? '');
   });
