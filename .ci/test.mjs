@@ -1,0 +1,108 @@
+// npm test [room...]: all tests, room after room, with all they need; names what it had to leave out; counts honestly.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, install } from './install.mjs';
+import { isDebianRoot, missing, needs, prepareMachine } from './machine.mjs';
+import { root, run, tool } from './programs.mjs';
+
+const requireAll = process.env.PORTOSER_REQUIRE_ALL === '1';
+const asked = process.argv.slice(2);
+const rooms = Object.keys(needs).filter(room => asked.length === 0 || asked.includes(room));
+const results = join(root, '.cache/test');
+let stopped; // the signal that asked us to stop; the running room gets it too
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (stopped = signal));
+
+/** Why a room cannot run on this machine, or undefined. */
+async function obstacle(room) {
+  const programs = missing(room);
+  if (room === 'lab' && !isDebianRoot) return 'need root on Debian';
+  if (programs.length > 0) return `need ${programs.join(', ')}`;
+  if (room !== 'lab') return undefined;
+  const tried = await run('test/lab/lab', ['try'], { quiet: true });
+  return tried.code === 0 ? undefined : (tried.output.trim().split('\n').at(-1) ?? 'no host boots here');
+}
+
+async function runRoom(room) {
+  const file = join(results, `${room}.json`);
+  rmSync(file, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const { code } = await tool('vitest', ['run', '--project', room, '--passWithNoTests', ...reporters]);
+  return count(room, code, read(file));
+}
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** A file that fails without a failed test (it does not load, a hook fails), or a room that fails without either, counts as one. */
+function count(room, code, report) {
+  const tests = report?.testResults.flatMap(file => file.assertionResults) ?? [];
+  const passed = tests.filter(test => test.status === 'passed').length;
+  const failedTests = tests.filter(test => test.status === 'failed').length;
+  const broken = (report?.testResults ?? []).filter(
+    file => file.status === 'failed' && !file.assertionResults.some(test => test.status === 'failed'),
+  );
+  for (const file of broken) console.log(`failed: ${file.name.replace(root, '')} as a whole`);
+  let failed = failedTests + broken.length;
+  if (code !== 0 && failed === 0) {
+    console.log(`failed: ${room} tests ended with code ${code}`);
+    failed = 1;
+  }
+  return { passed, failed, skipped: tests.length - passed - failedTests };
+}
+
+async function leaveOut(room, why) {
+  console.log(`skipped: ${room} tests: ${why}`);
+  const { output } = await tool('vitest', ['list', '--project', room, '--json'], { quiet: true });
+  return { passed: 0, failed: requireAll ? 1 : 0, skipped: output.split('"name":').length - 1 };
+}
+
+/** Done before the first room; what goes wrong here counts as one failure, and the rooms are tried all the same. */
+async function prepare() {
+  try {
+    await install();
+    await build();
+    await prepareMachine();
+    return 0;
+  } catch (error) {
+    console.log(`failed: ${error.message}`);
+    return 1;
+  }
+}
+
+async function allRooms() {
+  const total = { passed: 0, failed: await prepare(), skipped: 0 };
+  for (const room of rooms) {
+    if (stopped) break;
+    console.log(`--- ${room}`);
+    const why = await obstacle(room);
+    const counted = why === undefined ? await runRoom(room) : await leaveOut(room, why);
+    for (const key of Object.keys(total)) total[key] += counted[key];
+  }
+  return total;
+}
+
+mkdirSync(results, { recursive: true });
+const total = await allRooms();
+if (isDebianRoot) await run('test/lab/lab', ['tidy'], { quiet: true });
+if (stopped) {
+  console.log(`stopped by ${stopped}`);
+  total.failed += 1;
+}
+if (requireAll && total.skipped > 0) {
+  console.log(`failed: nothing may be skipped here, ${total.skipped} tests were`);
+  total.failed += total.skipped;
+  total.skipped = 0;
+}
+if (total.passed === 0 && total.failed === 0) {
+  console.log('failed: no test ran');
+  total.failed = 1;
+}
+const more = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${more}`);
+process.exitCode = total.failed > 0 ? 1 : 0;
