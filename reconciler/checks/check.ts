@@ -1,0 +1,88 @@
+// The interface of a health check kind: what to ask of a placement, and how to judge the answer; nothing here asks anything.
+import type { ErrorReport } from '../../schema/errors.js';
+import type { HealthCheck, ServiceSpec } from '../../schema/registry-types.js';
+import type { RunState, Verdict } from '../../schema/state.js';
+import type { Command } from '../commands/command.js';
+
+/**
+ * A verdict, with the life that it was passed on: a word that changes when what runs was restarted (start time and pid).
+ * Where it is given, a gate wants the same life for `stayUpMs`; where it is not, one pass is enough.
+ */
+export interface Answer extends Verdict {
+  readonly life?: string;
+}
+
+/** A gate by process wants that long of staying up (SPEC 7). */
+export const stayUpMs = 5000;
+
+/** How a placement's runner stands: what a driver's look and a sighting have in common. */
+export type RunnerView =
+  | { readonly state: 'absent' }
+  | { readonly state: 'unknown'; readonly error: ErrorReport }
+  | {
+      readonly state: 'present';
+      readonly run: RunState;
+      readonly settings: Readonly<Record<string, string>>;
+      readonly pids: readonly number[];
+      /** Seconds since 1970. */
+      readonly startedAt?: number;
+      readonly detail?: string;
+    };
+
+export interface HttpQuestion {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly hostHeader?: string;
+  readonly tlsVerify: boolean;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** At most the first 64 KiB. */
+  readonly body: string;
+}
+
+/** Asked through the tunnel, from the machine's own loopback. */
+export type TunnelAsk =
+  | { readonly via: 'http'; readonly question: HttpQuestion; judge(reply: HttpReply): Verdict }
+  /** Passes when something accepts. */
+  | { readonly via: 'tcp'; readonly host: string; readonly port: number };
+
+/** Judged by how the runner stands, whoever looked: the driver's words in the machine's one exec, or the pass's probe. */
+export interface RunnerAsk {
+  readonly via: 'runner';
+  judge(view: RunnerView): Answer;
+}
+
+/** Words of its own in the machine's one exec. They print `p_say check INDEX WORDS…` once, and run side by side with others. */
+export interface MachineAsk {
+  readonly via: 'machine';
+  look(index: number): Command;
+  /** `words`: what stood behind the index. */
+  read(words: string): Answer;
+}
+
+export type Ask = TunnelAsk | RunnerAsk | MachineAsk;
+
+export interface Check<C extends HealthCheck = HealthCheck> {
+  readonly type: C['type'];
+  /** Shell functions that its looks call; sent once per exec, after `prelude()`. */
+  readonly functions?: Command;
+  ask(check: C, spec: ServiceSpec): Ask;
+}
+
+/** What a check of the machine's runner says when the runner does not run; undefined: it does. */
+export function notRunning(view: RunnerView): Answer | undefined {
+  if (view.state === 'absent') return { state: 'fail', found: 'nothing of it is there' };
+  if (view.state === 'unknown') return { state: 'unknown', found: view.error.message };
+  if (view.run === 'running') return undefined;
+  const detail = view.detail === undefined || view.detail === '' ? '' : `: ${view.detail}`;
+  return { state: 'fail', found: `${view.run}${detail}` };
+}
+
+/** Start time, main process and restarts: all that the runner tells of one life. */
+export function lifeOf(view: RunnerView & { state: 'present' }): string {
+  return [view.startedAt ?? '', view.pids[0] ?? '', view.settings['restarts'] ?? ''].join('/');
+}
