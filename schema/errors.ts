@@ -30,6 +30,7 @@ export const catalogue = {
   'git-auth': entry('The repository refused the credentials', 'human', 502, 'Set PORTOSER_GIT_TOKEN or PORTOSER_GIT_SSH_KEY to a credential that may read the repository.'),
   'git-missing': entry('There is no such repository, branch or commit', 'human', 404, 'Check --repo and --branch.'),
   'git-broken': entry('The local clone is broken', 'backoff', 500, 'It is thrown away and made again by itself.'),
+  'git-unsupported': entry('The repository holds something that is not accepted', 'human', 422, 'The message names it: change it in the repository, or use another one.'),
   'git-rejected': entry('The push was rejected', 'human', 409, 'The server said why, above; allow Portoser to push to this branch, or set policy.write.'),
   'git-race': entry('Others pushed first, several times in a row', 'backoff', 409, 'Try again.'),
   'git-held': entry('The branch was rewritten', 'human', 409, 'Look at it, then accept it with `portoser git accept <commit>`, or push a branch that contains the applied commit.'),

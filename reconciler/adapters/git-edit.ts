@@ -1,0 +1,96 @@
+// Turns an edit of files into git objects: blobs, the trees that lead to them, a commit.
+import { AppError } from '../../schema/errors.js';
+import { splitPath, type OpenRepository } from './git-files.js';
+import { renderTree, type TreeEntry } from './git-tree.js';
+
+/** New texts by path; null deletes. */
+export type Changes = ReadonlyMap<string, string | null>;
+
+const refuse = (path: string, why: string): AppError =>
+  new AppError('registry-edit', `${path} cannot be written: ${why}`, { details: { path } });
+
+/** The names of a path that may be written. Throws `registry-edit`. */
+export function writablePath(path: string): readonly string[] {
+  const names = splitPath(path);
+  if (names === undefined || names.length === 0)
+    throw refuse(JSON.stringify(path), 'it is no path within the repository');
+  if (names.some(name => name.toLowerCase() === '.git')) throw refuse(path, '.git is not a name in a repository');
+  return names;
+}
+
+interface Leaf {
+  readonly names: readonly string[];
+  readonly path: string;
+  readonly text: string | null;
+}
+
+/** Answers the id of the edited tree, the same one when nothing changed. Modes are kept; empty folders vanish. */
+export async function editTree(repo: OpenRepository, tree: string, changes: Changes): Promise<string> {
+  const leaves = [...changes].map(([path, text]): Leaf => ({ names: writablePath(path), path, text }));
+  return (await editFolder(repo, tree, leaves)) ?? (await repo.objects.write('tree', renderTree([])));
+}
+
+async function editFolder(
+  repo: OpenRepository,
+  tree: string | undefined,
+  leaves: readonly Leaf[],
+): Promise<string | undefined> {
+  const entries = new Map((tree === undefined ? [] : await repo.trees.entries(tree)).map(entry => [entry.name, entry]));
+  for (const name of new Set(leaves.map(leaf => leaf.names[0] ?? ''))) {
+    const below = leaves.filter(leaf => leaf.names[0] === name);
+    const edited = await editEntry(repo, name, entries.get(name), below);
+    if (edited === undefined) entries.delete(name);
+    else entries.set(name, edited);
+  }
+  return entries.size === 0 ? undefined : await repo.objects.write('tree', renderTree([...entries.values()]));
+}
+
+async function editEntry(
+  repo: OpenRepository,
+  name: string,
+  before: TreeEntry | undefined,
+  leaves: readonly Leaf[],
+): Promise<TreeEntry | undefined> {
+  const [first] = leaves;
+  if (first === undefined) return before;
+  if (before?.kind === 'link' || before?.kind === 'submodule') throw refuse(first.path, `${name} is a ${before.kind}`);
+  if (first.names.length === 1) return await editFile(repo, name, before, first);
+  if (before?.kind === 'file') throw refuse(first.path, `${name} is a file`);
+  const deeper = leaves.map(leaf => ({ ...leaf, names: leaf.names.slice(1) }));
+  const oid = await editFolder(repo, before?.oid, deeper);
+  return oid === undefined ? undefined : { name, kind: 'folder', executable: false, oid };
+}
+
+async function editFile(
+  repo: OpenRepository,
+  name: string,
+  before: TreeEntry | undefined,
+  leaf: Leaf,
+): Promise<TreeEntry | undefined> {
+  if (before?.kind === 'folder') throw refuse(leaf.path, 'it is a folder');
+  if (leaf.text === null) return undefined;
+  const oid = await repo.objects.write('blob', Buffer.from(leaf.text));
+  return { name, kind: 'file', executable: before?.executable ?? false, oid };
+}
+
+/** Message and trailers (git-interpret-trailers(1)) as they stand in a commit. */
+export function renderMessage(message: string, trailers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(trailers).map(([key, value]) => `${key}: ${value.replaceAll(/\s+/g, ' ').trim()}`);
+  const body = message.trim();
+  return lines.length === 0 ? `${body}\n` : `${body}\n\n${lines.join('\n')}\n`;
+}
+
+export interface NewCommit {
+  readonly tree: string;
+  readonly parent: string;
+  /** As git writes it: `Name <address>`. */
+  readonly author: string;
+  readonly at: number;
+  readonly message: string;
+}
+
+export async function writeCommit(repo: OpenRepository, commit: NewCommit): Promise<string> {
+  const by = `${commit.author} ${Math.floor(commit.at / 1000)} +0000`;
+  const text = `tree ${commit.tree}\nparent ${commit.parent}\nauthor ${by}\ncommitter ${by}\n\n${commit.message}`;
+  return await repo.objects.write('commit', Buffer.from(text));
+}
