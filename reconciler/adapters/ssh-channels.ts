@@ -1,0 +1,123 @@
+// A ready connection to one machine: at most five shells at once over it, and forwarded byte streams beside them.
+import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import PQueue from 'p-queue';
+import type { Client, ClientChannel } from 'ssh2';
+import { AppError } from '../../schema/errors.js';
+import type { Machine } from '../../schema/registry-types.js';
+import type { Ending, ScriptProcess } from './shell-run.js';
+import { dialError, placeOf, type SshFault } from './ssh-errors.js';
+
+/** What was lost before anything was sent over it may be tried again without doing anything twice. */
+export const lostBefore = Symbol('lost before anything was sent');
+
+export type UseShell<T> = (process: ScriptProcess) => Promise<T>;
+
+export interface Connection {
+  isOpen(): boolean;
+  /** Waits for one of the five turns and keeps it until `act` is through. */
+  withShell<T>(words: string, act: UseShell<T>): Promise<T | typeof lostBefore>;
+  /** Beside the five turns, with few tries: for ending what holds them. */
+  urgently<T>(words: string, act: UseShell<T>): Promise<T | typeof lostBefore>;
+  /** A byte stream to host:port as seen from there. */
+  forward(host: string, port: number, limitMs: number): Promise<Duplex>;
+  /** Ends it once no shell runs over it. */
+  retire(): void;
+  destroy(): void;
+}
+
+/** sshd's MaxSessions is 10 by default, and it frees a session only a moment after its close was told. */
+const sessionsAtOnce = 5;
+
+export function createConnection(machine: Machine, client: Client): Connection {
+  const turns = new PQueue({ concurrency: sessionsAtOnce });
+  let open = true;
+  const closed = (): void => {
+    open = false;
+  };
+  client.once('end', closed);
+  client.once('close', closed);
+
+  async function use<T>(words: string, tries: number, act: UseShell<T>): Promise<T | typeof lostBefore> {
+    for (let tried = 1; open; tried += 1) {
+      const opened = await openExec(client, words);
+      if (!('fault' in opened)) return act(opened);
+      const busy = typeof opened.fault.reason === 'number';
+      if (open && (!busy || tried >= tries)) throw noSession(machine, opened.fault);
+      // A server that allows fewer sessions gets fewer at once.
+      if (busy) turns.concurrency = Math.max(1, turns.concurrency - 1);
+      await pause(Math.min(250, 2 ** tried));
+    }
+    return lostBefore;
+  }
+
+  return {
+    isOpen: () => open,
+    withShell: (words, act) => turns.add(() => use(words, 40, act)),
+    urgently: (words, act) => use(words, 3, act),
+    forward: (host, port, limitMs) => forward(machine, client, host, port, limitMs),
+    retire: () => void turns.onIdle().then(() => client.end()),
+    destroy: () => void client.destroy(),
+  };
+}
+
+function noSession(machine: Machine, cause: SshFault): AppError {
+  return new AppError('machine-shell', `${placeOf(machine)} opens no session: ${cause.message}`, {
+    cause,
+    details: { machine: machine.name, reason: cause.reason ?? null },
+  });
+}
+
+function openExec(client: Client, words: string): Promise<ScriptProcess | { readonly fault: SshFault }> {
+  return new Promise(resolve => {
+    try {
+      client.exec(words, (error, channel) => resolve(error === undefined ? asProcess(channel) : { fault: error }));
+    } catch (error) {
+      // ssh2 throws when its socket is gone already.
+      client.destroy();
+      resolve({ fault: error as SshFault });
+    }
+  });
+}
+
+function asProcess(channel: ClientChannel): ScriptProcess {
+  let ending: Ending = { code: null, lost: true };
+  const exited = new Promise<Ending>(resolve => {
+    channel.once('exit', (code: number | null) => {
+      ending = { code, lost: false };
+      resolve(ending);
+    });
+    channel.once('close', () => resolve(ending));
+  });
+  const outputs = [
+    new Promise<void>(resolve => void channel.once('close', resolve)),
+    new Promise<void>(resolve => {
+      channel.stderr.once('end', resolve);
+      channel.stderr.once('close', resolve);
+    }),
+  ];
+  const closed = Promise.all(outputs).then(() => ending);
+  return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, closed, abandon: () => channel.close() };
+}
+
+function forward(machine: Machine, client: Client, host: string, port: number, limitMs: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      const details = { machine: machine.name, to: `${host}:${port}` };
+      reject(new AppError('command-timeout', `${machine.name}: ${host}:${port} did not accept within ${limitMs} ms`, { details }));
+    }, limitMs);
+    const settled = (fault: SshFault | undefined, channel?: ClientChannel): void => {
+      clearTimeout(timer);
+      if (late) return void channel?.destroy();
+      if (fault !== undefined || channel === undefined) reject(dialError(machine, host, port, fault ?? new Error('no channel')));
+      else resolve(channel);
+    };
+    try {
+      client.forwardOut('127.0.0.1', 0, host, port, settled);
+    } catch (error) {
+      settled(error as SshFault);
+    }
+  });
+}
