@@ -1,5 +1,5 @@
 // Times of a cron expression (node-cron), in UTC: a local time that a spring change skips would not come that day.
-import cron, { type Logger } from 'node-cron';
+import { type Logger, schedule, setLogger, validate, validateDetailed } from 'node-cron';
 import { AppError } from '../../schema/errors.js';
 import type { Log, Schedule } from '../ports.js';
 
@@ -12,7 +12,7 @@ function routeTo(log: Log): Logger {
 }
 
 function wrongCron(expression: string): AppError {
-  const errors = cron.validateDetailed(expression).errors.map(error => `${error.field}: ${error.message}`);
+  const errors = validateDetailed(expression).errors.map(error => `${error.field}: ${error.message}`);
   const message = `${JSON.stringify(expression)} is not a cron expression${errors.length === 0 ? '' : ` (${errors.join('; ')})`}`;
   return new AppError('registry-invalid', message, {
     hint: 'Write five fields: minute hour day-of-month month day-of-week, such as `0 3 * * 1`; times are UTC.',
@@ -22,11 +22,11 @@ function wrongCron(expression: string): AppError {
 /** `every` throws `registry-invalid` for what is no cron expression; its answer ends it and leaves no timer. */
 export function createSchedule(log: Log): Schedule {
   const logger = routeTo(log);
-  cron.setLogger(logger);
+  setLogger(logger);
   return {
     every(expression, due) {
-      if (!cron.validate(expression)) throw wrongCron(expression);
-      const task = cron.schedule(expression, due, { timezone: 'UTC', noOverlap: true, logger });
+      if (!validate(expression)) throw wrongCron(expression);
+      const task = schedule(expression, due, { timezone: 'UTC', noOverlap: true, logger });
       return () => void task.destroy();
     },
   };

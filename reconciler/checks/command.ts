@@ -8,7 +8,7 @@ type CommandCheck = HealthCheck & { type: 'command' };
 /**
  * `p_command INDEX SECONDS USER FOLDER WORDS…` prints exit code and the end of the output on one line. The time limit is
  * kept there by timeout(1), which ends the whole group, or by a watching shell where there is none (macOS). `tail` keeps
- * an endless output small; the exit code rides behind it, because a pipe has only the code of its last part.
+ * an endless output small; the exit code comes before it by a way of its own, because a pipe has only the code of its last part.
  */
 const functions = sh`p_watch='s=$1; shift; "$@" & p=$!; (sleep "$s"; kill -KILL "$p") >/dev/null 2>&1 & w=$!; wait "$p"; c=$?; kill "$w" 2>/dev/null; exit "$c"'
 p_command() {
@@ -17,8 +17,8 @@ p_command() {
   if command -v timeout >/dev/null 2>&1; then set -- timeout -s KILL "$p_limit" "$@"
   else set -- sh -c "$p_watch" sh "$p_limit" "$@"; fi
   if [ -n "$p_user" ]; then set -- p_as "$p_user" "$@"; fi
-  p_out=$({ { cd -- "$p_folder" && "$@"; } 2>&1; printf 'p%s' "$?"; } | tail -c 400)
-  p_code=\${p_out##*p}; p_out=\${p_out%p*}
+  p_out=$({ { { cd -- "$p_folder" && "$@"; } 3>&- 2>&1; echo "$?" >&3; } | tail -c 400 3>&-; } 3>&1)
+  p_code=\${p_out%%[!0-9]*}; p_out=\${p_out#"$p_code"}
   if [ "$p_code" = 0 ]; then p_out=; else p_out=$(printf '%s' "$p_out" | tr '\\000-\\037\\177' ' '); fi
   p_say check "$p_index" "$p_code" "$p_out"
 }
