@@ -1,0 +1,98 @@
+// The text of a systemd unit and its environment file: exact words, kept alive (systemd.service(5), systemd.syntax(7)).
+
+/** What a unit shall run, settled. */
+export interface UnitWish {
+  readonly service: string;
+  readonly scope: 'system' | 'user';
+  /** Absent: whoever's manager it is. */
+  readonly user?: string;
+  /** Absolute; the working directory. */
+  readonly folder: string;
+  /** First word: absolute, or a bare name that systemd looks up in its own fixed path. */
+  readonly command: readonly string[];
+  /** Absolute; a variable of a later file wins. What `environmentFileText` wrote comes last. */
+  readonly envFiles: readonly string[];
+  readonly stopTimeoutMs: number;
+  readonly memoryBytes?: number;
+  readonly cpus?: number;
+  /** Name of its lines in the journal; absent: the program's. */
+  readonly identifier?: string;
+}
+
+const suffixes = /\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$/;
+
+/** A unit's full name: `web` is `web.service`, `backup.timer` stays (systemctl(1) completes names in the same way). */
+export function unitFileName(name: string): string {
+  return suffixes.test(name) ? name : `${name}.service`;
+}
+
+function escapeCharacter(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`;
+  if (character === '%') return '%%';
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
+
+/** One word in double quotes with C escapes; `%` is doubled, because specifiers are filled after unquoting. */
+function quoteUnitWord(word: string): string {
+  return `"${word.replaceAll(/["\\%\u0000-\u001f\u007f]/g, escapeCharacter)}"`;
+}
+
+/** `ExecStart=` value: every word reaches the program as it is. `$` is doubled but in the program's path, where it means nothing. */
+export function execWords(command: readonly string[]): string {
+  return command.map((word, index) => quoteUnitWord(index === 0 ? word : word.replaceAll('$', '$$$$'))).join(' ');
+}
+
+/** Values that systemd takes as they stand, without unquoting: only specifiers must be masked. */
+const plain = (value: string): string => value.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ');
+
+/** `EnvironmentFile=` takes glob patterns. */
+const literalGlob = (path: string): string => plain(path.replaceAll(/[*?[\\]/g, String.raw`\$&`));
+
+/** Milliseconds as systemd.time(7) reads them. */
+const span = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+
+/** CPU share in whole percent, at least 1 (`CPUQuota=` takes no fraction below 1 % everywhere). */
+const percent = (cpus: number): string => `${Math.max(1, Math.round(cpus * 100))}%`;
+
+/**
+ * `Type=exec` makes a missing program an error of the start (systemd older than 240 warns and takes `simple`).
+ * `StartLimitIntervalSec=0`: a crash loop goes on once a second instead of ending for good, as a dependency may come back.
+ */
+export function unitText(wish: UnitWish): string {
+  const system = wish.scope === 'system';
+  return [
+    '# Written by Portoser from registry.yml; what is edited here is undone.',
+    '[Unit]',
+    `Description=${plain(wish.service)} (Portoser)`,
+    `X-Portoser-Service=${plain(wish.service)}`,
+    ...(system ? ['After=network.target'] : []),
+    'StartLimitIntervalSec=0',
+    '',
+    '[Service]',
+    'Type=exec',
+    ...(system && wish.user !== undefined ? [`User=${plain(wish.user)}`] : []),
+    `WorkingDirectory=${plain(wish.folder)}`,
+    ...wish.envFiles.map(file => `EnvironmentFile=${literalGlob(file)}`),
+    `ExecStart=${execWords(wish.command)}`,
+    'Restart=always',
+    'RestartSec=1s',
+    `TimeoutStopSec=${span(wish.stopTimeoutMs)}`,
+    ...(wish.memoryBytes === undefined ? [] : [`MemoryMax=${wish.memoryBytes}`]),
+    ...(wish.cpus === undefined ? [] : [`CPUQuota=${percent(wish.cpus)}`]),
+    ...(wish.identifier === undefined ? [] : [`SyslogIdentifier=${plain(wish.identifier)}`]),
+    '',
+    '[Install]',
+    `WantedBy=${system ? 'multi-user.target' : 'default.target'}`,
+    '',
+  ].join('\n');
+}
+
+/**
+ * Text of an `EnvironmentFile=`, which unlike `Environment=` wins over the files before it and is not for everyone to read: within double quotes only `\`, `"`, `$` and the backquote are escaped, a line break
+ * stands for itself (systemd.exec(5)).
+ */
+export function environmentFileText(env: Readonly<Record<string, string>>): string {
+  const one = ([name, value]: [string, string]): string =>
+    `${name}="${value.replaceAll(/["\\$`]/g, String.raw`\$&`)}"\n`;
+  return `# Written by Portoser from registry.yml; what is edited here is undone.\n${Object.entries(env).map(one).join('')}`;
+}
