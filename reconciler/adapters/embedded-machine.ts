@@ -2,9 +2,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { connect as dialTcp } from 'node:net';
+import { type AddressInfo, connect as dialTcp, createServer, type Server, type Socket } from 'node:net';
 import { join, resolve as absolute } from 'node:path';
-import type { AuthContext, Connection, ParsedKey, Server, ServerChannel, Session } from 'ssh2';
+import type { AuthContext, ParsedKey, ServerChannel, Session } from 'ssh2';
 import { endProcesses, findProcesses, markerName } from './embedded-processes.js';
 import { exactOffer } from './ssh-algorithms.js';
 
@@ -49,25 +49,26 @@ export async function startEmbeddedMachine(wish: EmbeddedMachineWish): Promise<E
   const privateKey = await hostKeyOf(folder, () => ssh2.utils.generateKeyPairSync('ed25519').private);
   const hostKey = parsed(ssh2.utils.parseKey(privateKey));
   const allowed = parsed(ssh2.utils.parseKey(wish.authorizedKey));
-  const connections = new Set<Connection>();
   const sessions = new Set<number>();
 
   const server = new ssh2.Server({ hostKeys: [privateKey], algorithms: exactOffer(['ssh-ed25519']) }, client => {
-    connections.add(client);
-    client.on('close', () => connections.delete(client));
     // A client that breaks off is no matter: its connection is closed, what it started goes on.
     client.on('error', () => undefined);
     client.on('authentication', context => authenticate(context, user, allowed));
     client.on('ready', () => {
-      (client as Connection & { setNoDelay(on: boolean): void }).setNoDelay(true);
       client.on('session', accept => serveSession(accept(), environment, sessions));
       client.on('tcpip', (accept, reject, to) => forward(accept, reject, to.destIP, to.destPort));
     });
   });
-  const port = await listen(server, wish.port ?? 0);
-  const cut = (): void => {
-    for (const client of connections) (client as Connection & { _sock: { destroy(): void } })._sock.destroy();
-  };
+  const sockets = new Set<Socket>();
+  // Our own listener: ssh2's would not tell its sockets, nor take Nagle's delay off them.
+  const listener = createServer({ noDelay: true }, socket => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    server.injectSocket(socket);
+  });
+  const port = await listen(listener, wish.port ?? 0);
+  const cut = (): void => sockets.forEach(socket => socket.destroy());
   return {
     name: wish.name,
     host: '127.0.0.1',
@@ -77,7 +78,7 @@ export async function startEmbeddedMachine(wish: EmbeddedMachineWish): Promise<E
     marker,
     cut,
     stop: async () => {
-      const closed = new Promise<void>(resolve => void server.close(() => resolve()));
+      const closed = new Promise<void>(resolve => void listener.close(() => resolve()));
       cut();
       await endProcesses(() => findProcesses(marker, sessions), termGraceMs);
       await closed;
@@ -91,7 +92,12 @@ function parsed(key: ParsedKey | Error): ParsedKey {
 }
 
 /** The whole environment of its commands: nothing of the controller's own, which may hold credentials. */
-async function makeHome(folder: string, user: string, marker: string, more: Readonly<Record<string, string>>): Promise<NodeJS.ProcessEnv> {
+async function makeHome(
+  folder: string,
+  user: string,
+  marker: string,
+  more: Readonly<Record<string, string>>,
+): Promise<NodeJS.ProcessEnv> {
   const home = join(folder, 'home');
   const state = join(folder, 'state');
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -123,10 +129,10 @@ async function hostKeyOf(folder: string, generate: () => string): Promise<string
   return key;
 }
 
-function listen(server: Server, port: number): Promise<number> {
+function listen(listener: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+    listener.once('error', reject);
+    listener.listen(port, '127.0.0.1', () => resolve((listener.address() as AddressInfo).port));
   });
 }
 

@@ -18,7 +18,7 @@ interface Seen {
 export async function findProcesses(marker: string, sessions: ReadonlySet<number>): Promise<number[]> {
   const all = process.platform === 'linux' ? await lookInProc(marker) : await askPs(marker);
   const ours = new Set(all.filter(one => one.marked || sessions.has(one.session)).map(one => one.pid));
-  for (let before = -1; before !== ours.size; ) {
+  for (let before = -1; before !== ours.size;) {
     before = ours.size;
     for (const one of all) if (ours.has(one.parent)) ours.add(one.pid);
   }

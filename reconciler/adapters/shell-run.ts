@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from '../../schema/errors.js';
-import { type Command, sh } from '../commands/command.js';
+import type { Machine } from '../../schema/registry-types.js';
+import { type Command, display, render, type Reveal, sh } from '../commands/command.js';
 import type { CommandResult, RunLimits } from '../ports.js';
 import { type FramedOutput, frameOutput } from './shell-output.js';
 
@@ -32,9 +33,35 @@ export interface ScriptRun {
   readonly limits: RunLimits;
   /** The shell stands behind `sudo -n`. */
   readonly root: boolean;
-  /** Ends the process group of this pid over there; answers whether it is gone. */
-  readonly endGroup: (pid: number) => Promise<boolean>;
 }
+
+export interface ScriptWish {
+  readonly machine: Machine;
+  /** Who runs it there without sudo. */
+  readonly user: string;
+  readonly command: Command;
+  readonly limits: RunLimits;
+  readonly reveal: Reveal | undefined;
+}
+
+/** Renders it, with secrets revealed: as late as can be, and kept nowhere else. Throws `sudo-refused` where the registry forbids root. */
+export function prepareScript({ machine, user, command, limits, reveal }: ScriptWish): ScriptRun {
+  const root = asRoot(machine, user, limits);
+  return { machine: machine.name, display: display(command), script: render(command, reveal), limits, root };
+}
+
+/** Whether it goes through sudo: who is root already never needs to. */
+function asRoot(machine: Machine, user: string, limits: RunLimits): boolean {
+  if (user === 'root' || !(limits.root ?? machine.sudo === 'always')) return false;
+  if (machine.sudo !== 'never') return true;
+  throw new AppError('sudo-refused', `${machine.name}: this needs root, and the registry says sudo: never`, {
+    details: { machine: machine.name },
+    hint: 'Log in as root, allow sudo for this machine in the registry, or use `scope: user`.',
+  });
+}
+
+/** Ends the process group of this pid over there; answers whether it is gone. */
+export type EndGroup = (pid: number) => Promise<boolean>;
 
 const defaultOutputLimit = 8 * 1024 * 1024;
 /** Outputs that a background process keeps open are given up after that long without a byte. */
@@ -46,7 +73,7 @@ type Cause = 'closed' | 'held open' | 'time limit' | 'aborted';
  * Runs it. A result, whatever the exit code; throws `sudo-refused` or `machine-shell` when the script never began, and
  * `interrupted` when the signal fired (the group is ended first).
  */
-export async function runScript(run: ScriptRun, process: ScriptProcess): Promise<CommandResult> {
+export async function runScript(run: ScriptRun, process: ScriptProcess, endGroup: EndGroup): Promise<CommandResult> {
   if (run.limits.signal?.aborted === true) {
     process.abandon();
     throw interrupted(run);
@@ -70,7 +97,7 @@ export async function runScript(run: ScriptRun, process: ScriptProcess): Promise
   process.stdin.end(`echo ${marker}; echo ${marker} $$ >&2\n${run.script}`);
 
   const cause = await firstCause(process, run.limits, () => performance.now() - lastByteAt);
-  const ending = await settle(cause, process, () => endByPid(run, err.opening));
+  const ending = await settle(cause, process, () => endByPid(endGroup, err.opening));
   process.abandon();
   if (cause === 'aborted') throw interrupted(run);
   if (cause !== 'time limit' && !ending.lost && out.opening === undefined) throw neverBegan(run, ending, out, err);
@@ -124,37 +151,54 @@ async function settle(cause: Cause, process: ScriptProcess, end: () => Promise<b
   }
 }
 
-async function endByPid(run: ScriptRun, pidText: string | undefined): Promise<boolean> {
+async function endByPid(endGroup: EndGroup, pidText: string | undefined): Promise<boolean> {
   const pid = Number(pidText);
-  return Number.isSafeInteger(pid) && pid > 1 ? run.endGroup(pid) : false;
+  return Number.isSafeInteger(pid) && pid > 1 ? endGroup(pid) : false;
 }
 
 function interrupted(run: ScriptRun): AppError {
-  return new AppError('interrupted', `${run.machine}: interrupted: ${run.display}`, { details: { machine: run.machine } });
+  return new AppError('interrupted', `${run.machine}: interrupted: ${run.display}`, {
+    details: { machine: run.machine },
+  });
 }
 
 function neverBegan(run: ScriptRun, ending: Ending, out: FramedOutput, err: FramedOutput): AppError {
   const said = `${err.noise()}\n${out.noise()}`.trim().slice(-1000);
   const details = { machine: run.machine, exitCode: ending.code, said };
   // With sudo in between, a shell that never began was not allowed to (exit code 1), or sudo is not there (127).
-  if (run.root) return new AppError('sudo-refused', `${run.machine}: sudo -n /bin/sh did not start: ${said}`, { details });
-  return new AppError('machine-shell', `${run.machine}: /bin/sh did not start (exit code ${ending.code}): ${said}`, { details });
+  if (run.root)
+    return new AppError('sudo-refused', `${run.machine}: sudo -n /bin/sh did not start: ${said}`, { details });
+  return new AppError('machine-shell', `${run.machine}: /bin/sh did not start (exit code ${ending.code}): ${said}`, {
+    details,
+  });
 }
 
 /**
  * Ends the process group that a shell belongs to: TERM, two seconds, KILL. Exit code 0: the group, or the shell itself, is gone.
- * The group is read from /proc (proc_pid_stat(5), field 5) or from ps(1). `sudo`: what is not ours to signal is root's.
+ * The group is read from /proc (proc_pid_stat(5): state, parent and group follow the name in parentheses) or from ps(1); zombies
+ * count as gone, for some init processes are slow to reap. `sudo`: what is not ours to signal is root's.
+ * No `--` before a group: busybox's kill does not know it.
  */
 export function endGroupCommand(pid: number, sudo: boolean): Command {
   const other = sudo ? sh`sudo -n kill "$@" 2>/dev/null` : sh`false`;
-  return sh`p=${pid}
-if { read -r s </proc/$p/stat; } 2>/dev/null; then s=\${s##*) }; set -- $s; g=$3
-else g=$(ps -o pgid= -p $p 2>/dev/null | tr -d ' '); fi
+  return sh`fields() { { read -r s <"$1"; } 2>/dev/null && s=\${s##*) }; }
+if fields /proc/${pid}/stat; then set -- $s; g=$3
+else g=$(ps -o pgid= -p ${pid} 2>/dev/null | tr -d ' '); fi
 case $g in ''|0|1|*[!0-9]*) exit 0;; esac
 signal() { kill "$@" 2>/dev/null || ${other}; }
-gone() { n=0; while [ $n -lt "$1" ]; do signal -0 "-$g" || return 0; sleep 0.1 2>/dev/null || sleep 1; n=$((n+1)); done; return 1; }
-signal -TERM "-$g"; gone 20 && exit 0
-signal -KILL "-$g"; gone 20
+alive() {
+  signal -0 "-$g" || return 1
+  [ -r /proc/self/stat ] || return 0
+  for f in /proc/[0-9]*/stat; do
+    fields "$f" || continue
+    set -- $s
+    if [ "$3" = "$g" ] && [ "$1" != Z ]; then return 0; fi
+  done
+  return 1
+}
+gone() { n=0; while [ $n -lt 20 ]; do alive || return 0; sleep 0.1 2>/dev/null || sleep 1; n=$((n+1)); done; return 1; }
+signal -TERM "-$g"; gone && exit 0
+signal -KILL "-$g"; gone
 `;
 }
 

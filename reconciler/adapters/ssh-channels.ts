@@ -32,6 +32,7 @@ const sessionsAtOnce = 5;
 export function createConnection(machine: Machine, client: Client): Connection {
   const turns = new PQueue({ concurrency: sessionsAtOnce });
   let open = true;
+  const isOpen = (): boolean => open;
   const closed = (): void => {
     open = false;
   };
@@ -39,11 +40,11 @@ export function createConnection(machine: Machine, client: Client): Connection {
   client.once('close', closed);
 
   async function use<T>(words: string, tries: number, act: UseShell<T>): Promise<T | typeof lostBefore> {
-    for (let tried = 1; open; tried += 1) {
+    for (let tried = 1; isOpen(); tried += 1) {
       const opened = await openExec(client, words);
       if (!('fault' in opened)) return act(opened);
       const busy = typeof opened.fault.reason === 'number';
-      if (open && (!busy || tried >= tries)) throw noSession(machine, opened.fault);
+      if (isOpen() && (!busy || tried >= tries)) throw noSession(machine, opened.fault);
       // A server that allows fewer sessions gets fewer at once.
       if (busy) turns.concurrency = Math.max(1, turns.concurrency - 1);
       await pause(Math.min(250, 2 ** tried));
@@ -52,7 +53,7 @@ export function createConnection(machine: Machine, client: Client): Connection {
   }
 
   return {
-    isOpen: () => open,
+    isOpen,
     withShell: (words, act) => turns.add(() => use(words, 40, act)),
     urgently: (words, act) => use(words, 3, act),
     forward: (host, port, limitMs) => forward(machine, client, host, port, limitMs),
@@ -106,12 +107,17 @@ function forward(machine: Machine, client: Client, host: string, port: number, l
     const timer = setTimeout(() => {
       late = true;
       const details = { machine: machine.name, to: `${host}:${port}` };
-      reject(new AppError('command-timeout', `${machine.name}: ${host}:${port} did not accept within ${limitMs} ms`, { details }));
+      reject(
+        new AppError('command-timeout', `${machine.name}: ${host}:${port} did not accept within ${limitMs} ms`, {
+          details,
+        }),
+      );
     }, limitMs);
     const settled = (fault: SshFault | undefined, channel?: ClientChannel): void => {
       clearTimeout(timer);
       if (late) return void channel?.destroy();
-      if (fault !== undefined || channel === undefined) reject(dialError(machine, host, port, fault ?? new Error('no channel')));
+      if (fault !== undefined || channel === undefined)
+        reject(dialError(machine, host, port, fault ?? new Error('no channel')));
       else resolve(channel);
     };
     try {

@@ -2,7 +2,7 @@
 import { connect as dialTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, ConnectConfig } from 'ssh2';
-import { AppError } from '../../schema/errors.js';
+import type { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
 import {
   fingerprint,
@@ -66,7 +66,11 @@ export function openSocket(machine: Machine, limitMs: number): Promise<Socket> {
 }
 
 /** Connects and logs in. Throws `ssh-unreachable`, `ssh-auth`, `ssh-key-unusable`, `ssh-host-key-unknown|changed`. */
-export async function connectMachine(machine: Machine, openStream: OpenStream, settings: ConnectSettings): Promise<Client> {
+export async function connectMachine(
+  machine: Machine,
+  openStream: OpenStream,
+  settings: ConnectSettings,
+): Promise<Client> {
   const [rule, identities, { default: ssh2 }] = await Promise.all([
     hostKeyRule(machine, settings.knownHostsFiles),
     settings.identities(machine.sshKey),
@@ -124,7 +128,11 @@ const kindsOfKeys: readonly (readonly string[])[] = [
 ];
 
 /** The keys that the machine proves to hold. No login is tried and nothing is trusted. Throws `ssh-unreachable`. */
-export async function showHostKeys(machine: Machine, openStream: OpenStream, limitMs: number): Promise<readonly ShownKey[]> {
+export async function showHostKeys(
+  machine: Machine,
+  openStream: OpenStream,
+  limitMs: number,
+): Promise<readonly ShownKey[]> {
   const shown = await Promise.allSettled(kindsOfKeys.map(kind => showHostKey(machine, kind, openStream, limitMs)));
   const keys = shown.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = shown.find(one => one.status === 'rejected');
@@ -132,7 +140,12 @@ export async function showHostKeys(machine: Machine, openStream: OpenStream, lim
   return keys;
 }
 
-async function showHostKey(machine: Machine, kind: readonly string[], openStream: OpenStream, limitMs: number): Promise<ShownKey> {
+async function showHostKey(
+  machine: Machine,
+  kind: readonly string[],
+  openStream: OpenStream,
+  limitMs: number,
+): Promise<ShownKey> {
   const { default: ssh2 } = await import('ssh2');
   const client = new ssh2.Client();
   const sock = await openStream();

@@ -45,12 +45,19 @@ export function unreachable(machine: Machine, why: string, cause?: unknown, hint
 }
 
 /** An error before the connection was ready. `authenticating`: the key exchange was done. */
-export function connectError(machine: Machine, fault: SshFault, authenticating: boolean, tried: readonly string[]): AppError {
+export function connectError(
+  machine: Machine,
+  fault: SshFault,
+  authenticating: boolean,
+  tried: readonly string[],
+): AppError {
   const refused = fault.level === 'client-authentication' || (authenticating && typeof fault.code === 'number');
   if (refused) return loginRefused(machine, fault, tried);
-  if (fault.level === 'client-timeout') return unreachable(machine, 'it did not finish the SSH handshake in time', fault);
+  if (fault.level === 'client-timeout')
+    return unreachable(machine, 'it did not finish the SSH handshake in time', fault);
   if (fault.level === 'handshake') {
-    const hint = 'Its sshd and Portoser share no strong algorithm, or something between them speaks for it; look at its sshd log.';
+    const hint =
+      'Its sshd and Portoser share no strong algorithm, or something between them speaks for it; look at its sshd log.';
     return unreachable(machine, `the SSH handshake failed (${fault.message})`, fault, hint);
   }
   return unreachable(machine, networkReasons[String(fault.code)] ?? fault.message, fault);
@@ -70,17 +77,28 @@ export function hostKeyError(machine: Machine, verdict: Exclude<HostKeyVerdict, 
   switch (verdict) {
     case 'unknown': {
       const hint = `Compare the fingerprint with the machine's own (ssh-keygen -lf on its /etc/ssh/ssh_host_*_key.pub), then run: portoser machine trust ${machine.name}`;
-      return new AppError('ssh-host-key-unknown', `${placeOf(machine)} shows a host key that is not known: ${print}`, { details, hint });
+      return new AppError('ssh-host-key-unknown', `${placeOf(machine)} shows a host key that is not known: ${print}`, {
+        details,
+        hint,
+      });
     }
     case 'changed': {
       const hint = `Somebody may be listening in. If the machine was set up anew, run: portoser machine trust ${machine.name} --replace`;
-      return new AppError('ssh-host-key-changed', `${placeOf(machine)} shows another host key than the known one: ${print}`, { details, hint });
+      return new AppError(
+        'ssh-host-key-changed',
+        `${placeOf(machine)} shows another host key than the known one: ${print}`,
+        { details, hint },
+      );
     }
     case 'revoked':
-      return new AppError('ssh-host-key-changed', `${placeOf(machine)} shows a host key that known_hosts revokes: ${print}`, {
-        details,
-        hint: 'Its private key is known to strangers. Give the machine new host keys.',
-      });
+      return new AppError(
+        'ssh-host-key-changed',
+        `${placeOf(machine)} shows a host key that known_hosts revokes: ${print}`,
+        {
+          details,
+          hint: 'Its private key is known to strangers. Give the machine new host keys.',
+        },
+      );
     default:
       return verdict satisfies never;
   }
@@ -91,10 +109,16 @@ export function dialError(machine: Machine, host: string, port: number, fault: S
   const to = `${host}:${port}`;
   const details = detailsOf(machine, { to, reason: fault.reason ?? null });
   if (fault.reason === openFailure.prohibited || fault.reason === openFailure.unknownType) {
-    return new AppError('ssh-forward-refused', `${machine.name} refuses forwarding to ${to}`, { cause: fault, details });
+    return new AppError('ssh-forward-refused', `${machine.name} refuses forwarding to ${to}`, {
+      cause: fault,
+      details,
+    });
   }
   if (typeof fault.reason === 'number') {
     return new AppError('command-failed', `${machine.name}: nothing accepts on ${to}`, { cause: fault, details });
   }
-  return new AppError('ssh-lost', `${placeOf(machine)}: the connection was lost while opening ${to}`, { cause: fault, details });
+  return new AppError('ssh-lost', `${placeOf(machine)}: the connection was lost while opening ${to}`, {
+    cause: fault,
+    details,
+  });
 }

@@ -62,7 +62,11 @@ export function createKeyring(settings: KeySettings): (sshKey: string | undefine
   };
 }
 
-function authMethods(user: string, keys: readonly { readonly key: ParsedKey }[], agent: BaseAgent | undefined): AnyAuthMethod[] {
+function authMethods(
+  user: string,
+  keys: readonly { readonly key: ParsedKey }[],
+  agent: BaseAgent | undefined,
+): AnyAuthMethod[] {
   const byKey = keys.map(one => ({ type: 'publickey' as const, username: user, key: one.key as unknown as string }));
   return agent === undefined ? byKey : [...byKey, { type: 'agent', username: user, agent }];
 }
@@ -109,7 +113,8 @@ function isEncrypted(text: string): boolean {
 function refuseSha1(key: ParsedKey): ParsedKey {
   const sign = key.sign.bind(key);
   return Object.assign(key, {
-    sign: (bytes: Buffer, hash?: string) => (hash === 'sha1' ? new Error('SHA-1 signatures are refused') : sign(bytes, hash)),
+    sign: (bytes: Buffer, hash?: string) =>
+      hash === 'sha1' ? new Error('SHA-1 signatures are refused') : sign(bytes, hash),
   });
 }
 

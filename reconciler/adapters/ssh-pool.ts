@@ -123,7 +123,8 @@ export function createPool(settings: ConnectSettings): Pool {
   function keysOf(machine: Machine): string[] {
     const keys: string[] = [];
     try {
-      for (let route: Route | undefined = routeTo(machine); route !== undefined; route = route.via) keys.push(route.key);
+      for (let route: Route | undefined = routeTo(machine); route !== undefined; route = route.via)
+        keys.push(route.key);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
     }
@@ -155,11 +156,18 @@ function jumpError(machine: Machine, hop: Machine, error: AppError): AppError {
       return error;
     case 'command-failed':
     case 'command-timeout':
-      return new AppError('ssh-unreachable', `${placeOf(machine)} cannot be reached from the jump machine ${hop.name}`, {
+      return new AppError(
+        'ssh-unreachable',
+        `${placeOf(machine)} cannot be reached from the jump machine ${hop.name}`,
+        {
+          cause: error,
+          details,
+        },
+      );
+    default:
+      return new AppError('ssh-jump', `${placeOf(machine)} is reached through ${hop.name}: ${error.message}`, {
         cause: error,
         details,
       });
-    default:
-      return new AppError('ssh-jump', `${placeOf(machine)} is reached through ${hop.name}: ${error.message}`, { cause: error, details });
   }
 }

@@ -3,10 +3,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
-import { type Command, display, render, type Reveal } from '../commands/command.js';
+import type { Command, Reveal } from '../commands/command.js';
 import type { CommandResult, RemoteShell, RunLimits } from '../ports.js';
-import { endGroupCommand, endGroupLimitMs, runScript, type ScriptRun } from './shell-run.js';
-import { lostBefore } from './ssh-channels.js';
+import { endGroupCommand, endGroupLimitMs, prepareScript, runScript } from './shell-run.js';
+import { lostBefore, type UseShell } from './ssh-channels.js';
 import { showHostKeys } from './ssh-connect.js';
 import { createKeyring } from './ssh-keys.js';
 import { createPool } from './ssh-pool.js';
@@ -46,22 +46,25 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
   });
 
   async function run(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult> {
-    const script = prepareScript(machine, machine.user, command, limits, settings.reveal, pid => endGroup(machine, pid, limits));
+    const script = prepareScript({ machine, user: machine.user, command, limits, reveal: settings.reveal });
+    const act: UseShell<CommandResult> = process =>
+      runScript(script, process, pid => endGroup(machine, pid, script.root));
     for (let tries = 0; tries < 3; tries += 1) {
       const connection = await pool.connection(machine);
-      const result = await connection.withShell(shellWords(script.root), process => runScript(script, process));
+      const result = await connection.withShell(shellWords(script.root), act);
       if (result !== lostBefore) return result;
     }
-    throw new AppError('ssh-lost', `${machine.name}: the connection breaks as soon as it stands`, { details: { machine: machine.name } });
+    throw new AppError('ssh-lost', `${machine.name}: the connection breaks as soon as it stands`, {
+      details: { machine: machine.name },
+    });
   }
 
   /** Over the same connection, beside the five turns; over another one when the machine allows no more sessions. */
-  async function endGroup(machine: Machine, pid: number, limits: RunLimits): Promise<boolean> {
-    const root = asRoot(machine, machine.user, limits);
-    const mayUseSudo = machine.sudo !== 'never' && machine.user !== 'root';
-    const ask: RunLimits = { timeLimitMs: endGroupLimitMs, root };
-    const script = prepareScript(machine, machine.user, endGroupCommand(pid, mayUseSudo), ask, undefined, async () => false);
-    const act = async (process: Parameters<typeof runScript>[1]): Promise<boolean> => (await runScript(script, process)).code === 0;
+  async function endGroup(machine: Machine, pid: number, root: boolean): Promise<boolean> {
+    const command = endGroupCommand(pid, machine.sudo !== 'never' && machine.user !== 'root');
+    const limits: RunLimits = { timeLimitMs: endGroupLimitMs, root };
+    const script = prepareScript({ machine, user: machine.user, command, limits, reveal: undefined });
+    const act: UseShell<boolean> = async process => (await runScript(script, process, async () => false)).code === 0;
     try {
       const connection = await pool.connection(machine);
       const ended = await connection.urgently(shellWords(root), act).catch(() => lostBefore);
@@ -87,33 +90,4 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
 
 function shellWords(root: boolean): string {
   return root ? 'sudo -n /bin/sh -s' : '/bin/sh -s';
-}
-
-/** Whether it goes through sudo: as root by another name it never needs to. Throws `sudo-refused` where the registry forbids it. */
-export function asRoot(machine: Machine, user: string, limits: RunLimits): boolean {
-  if (user === 'root' || !(limits.root ?? machine.sudo === 'always')) return false;
-  if (machine.sudo !== 'never') return true;
-  throw new AppError('sudo-refused', `${machine.name}: this needs root, and the registry says sudo: never`, {
-    details: { machine: machine.name },
-    hint: 'Log in as root, allow sudo for this machine in the registry, or use `scope: user`.',
-  });
-}
-
-/** The script with its secrets revealed: as late as can be, and kept nowhere else. */
-export function prepareScript(
-  machine: Machine,
-  user: string,
-  command: Command,
-  limits: RunLimits,
-  reveal: Reveal | undefined,
-  endGroup: (pid: number) => Promise<boolean>,
-): ScriptRun {
-  return {
-    machine: machine.name,
-    display: display(command),
-    script: render(command, reveal),
-    limits,
-    root: asRoot(machine, user, limits),
-    endGroup,
-  };
 }

@@ -1,0 +1,39 @@
+// The shell that everybody uses: this machine by child processes, all others by SSH.
+import type { Machine } from '../../schema/registry-types.js';
+import type { RemoteShell } from '../ports.js';
+import { openLocalShell } from './local-shell.js';
+import type { ShellSettings } from './ssh.js';
+
+/** Chooses by `machine.host`. The SSH side is loaded when the first machine needs it: it costs start-up time. */
+export function openShell(settings: ShellSettings = {}): RemoteShell {
+  const local = openLocalShell(settings.reveal === undefined ? {} : { reveal: settings.reveal });
+  let machines: readonly Machine[] = [];
+  let remote: Promise<RemoteShell> | undefined;
+
+  async function openRemote(): Promise<RemoteShell> {
+    const { openRemoteShell } = await import('./ssh.js');
+    const shell = openRemoteShell(settings);
+    shell.setMachines(machines);
+    return shell;
+  }
+
+  async function shellFor(machine: Machine): Promise<RemoteShell> {
+    if (machine.host === 'local') return local;
+    remote ??= openRemote();
+    return remote;
+  }
+
+  return {
+    run: async (machine, command, limits) => (await shellFor(machine)).run(machine, command, limits),
+    dial: async (machine, host, port, limitMs) => (await shellFor(machine)).dial(machine, host, port, limitMs),
+    hostKeys: async machine => (await shellFor(machine)).hostKeys(machine),
+    setMachines: now => {
+      machines = now;
+      void remote?.then(shell => shell.setMachines(machines));
+    },
+    close: async () => {
+      await local.close();
+      await (await remote)?.close();
+    },
+  };
+}
