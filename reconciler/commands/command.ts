@@ -22,7 +22,8 @@ export interface Command {
 
 export type Reveal = (secret: SecretReference) => string;
 
-type Piece = string | number | Word | Command | readonly (string | Word)[];
+/** What may be put into a template: a list gives words with blanks between, an empty list gives nothing. */
+export type Piece = string | number | Word | Command | readonly Piece[];
 
 export const text = (value: string): Word => ({ kind: 'text', text: value });
 const syntax = (value: string): Word => ({ kind: 'syntax', text: value });
@@ -38,7 +39,8 @@ function pieceWords(piece: Piece): readonly Word[] {
   if (typeof piece === 'number') return [text(String(piece))];
   if ('words' in piece) return piece.words;
   if ('kind' in piece) return [piece];
-  return piece.flatMap((one, index) => (index === 0 ? pieceWords(one) : [syntax(' '), ...pieceWords(one)]));
+  const parts = piece.map(pieceWords).filter(words => words.length > 0);
+  return parts.flatMap((words, index) => (index === 0 ? words : [syntax(' '), ...words]));
 }
 
 /**
@@ -58,10 +60,24 @@ export function lines(commands: readonly Command[]): Command {
   return { words: commands.flatMap(command => [...command.words, syntax('\n')]) };
 }
 
-/** Quotes one word for any POSIX shell (POSIX XCU 2.2.2: within single quotes every byte but `'` stands for itself). */
-export function quote(value: string): string {
+const needsNoQuotes = /^[\w@%+=:,./-]+$/;
+/** Harmless as an argument, but not as the first word of a command: `A=b` would assign, `time` is grammar of some shells. */
+const grammarAtFirst =
+  /^\w+=|^(if|then|elif|else|fi|for|while|until|do|done|case|esac|in|function|select|time|coproc)$/;
+
+function inQuotes(value: string): string {
   if (value.includes('\0')) throw new TypeError('a shell word cannot hold a NUL byte');
-  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Quotes one argument for any POSIX shell (POSIX XCU 2.2.2: within single quotes every byte but `'` stands for itself). */
+export function quote(value: string): string {
+  return needsNoQuotes.test(value) ? value : inQuotes(value);
+}
+
+/** For the wire: exact in every place where a word may stand. */
+function quoteAnywhere(value: string): string {
+  return needsNoQuotes.test(value) && !grammarAtFirst.test(value) ? value : inQuotes(value);
 }
 
 const documentEnd = 'PORTOSER_DOCUMENT_END';
@@ -69,11 +85,11 @@ const documentEnd = 'PORTOSER_DOCUMENT_END';
 function renderWord(word: Word, reveal: Reveal): string {
   switch (word.kind) {
     case 'text':
-      return quote(word.text);
+      return quoteAnywhere(word.text);
     case 'syntax':
       return word.text;
     case 'secret':
-      return quote(reveal(word.secret));
+      return quoteAnywhere(reveal(word.secret));
     case 'document':
       return `<<'${documentEnd}'\n${word.base64.replaceAll(/.{1,76}/g, '$&\n')}${documentEnd}\n`;
     default:
@@ -91,7 +107,8 @@ function refuseSecret(reference: SecretReference): string {
 }
 
 /** Folders that login shells often add and `sh -s` over SSH lacks; appended, so that the machine's own order wins. */
-export const extraPath = '/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/opt/homebrew/sbin:/snap/bin:$HOME/.local/bin:$HOME/.cargo/bin';
+export const extraPath =
+  '/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/opt/homebrew/sbin:/snap/bin:$HOME/.local/bin:$HOME/.cargo/bin';
 
 /**
  * The script for the standard input of `/bin/sh -s`: one function, so that a script cut short on its way is a syntax
@@ -103,21 +120,25 @@ export function render(command: Command, reveal: Reveal = refuseSecret): string 
     `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
     renderBody(command, reveal),
     '}',
-    'portoser_main </dev/null; exit $?',
+    // In braces: half of this line is a syntax error too.
+    '{ portoser_main </dev/null; exit $?; }',
     '',
   ].join('\n');
 }
 
+/** Control characters but tab and newline, and those that turn the writing direction: a terminal would obey them. */
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 function displayWord(word: Word): string {
   switch (word.kind) {
     case 'text':
-      return quote(word.text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '\uFFFD');
+      return quote(word.text.replaceAll(unprintable, '\uFFFD'));
     case 'syntax':
       return word.text;
     case 'secret':
       return '***';
     case 'document':
-      return `<(${word.name}, ${Math.floor((word.base64.length * 3) / 4)} bytes)`;
+      return `<(${word.name}, ${Buffer.byteLength(word.base64, 'base64')} bytes)`;
     default:
       return word satisfies never;
   }
