@@ -1,0 +1,138 @@
+// A folder of named JSON documents on the controller's disk: whole or not at all, also when the power goes.
+import { randomBytes } from 'node:crypto';
+import { chmod, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../../schema/errors.js';
+import type { StateDir } from '../ports.js';
+import { processName, processRuns } from './process-name.js';
+import { takeLock } from './state-lock.js';
+
+/** Machines keep their own state folders below this one, and the SSH user must get through to them. */
+const sharedFolder = '/var/lib/portoser';
+
+function unusable(path: string, cause: unknown): AppError {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  return new AppError('state-dir-unusable', `${path}: ${(cause as Error).message}`, { cause, details: { code } });
+}
+
+async function orUnusable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof AppError ? error : unusable(path, error);
+  }
+}
+
+const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  codes.includes((error as NodeJS.ErrnoException).code ?? '');
+
+async function make(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (made !== undefined && folder === sharedFolder) await chmod(folder, 0o711);
+}
+
+/** A rename is only durable once its folder is (open(2), fsync(2)). */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes a temporary file beside the target, synced; answers its path. */
+async function writeTemporary(folder: string, text: string): Promise<string> {
+  await make(folder);
+  const path = join(folder, `.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  return path;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Of several processes that make the id at once, one wins and all answer its id. */
+async function makeControllerId(folder: string, path: string): Promise<void> {
+  const temporary = await writeTemporary(folder, `${randomBytes(8).toString('hex')}\n`);
+  try {
+    await link(temporary, path);
+    await syncFolder(folder);
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+function documentPath(folder: string, name: string): string {
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
+  return join(folder, `${name}.json`);
+}
+
+/**
+ * Nothing is made before the first write. Documents lie in `<name>.json`, 0600, below `scope` where one is given: the notes
+ * on two repositories are two sets of notes. Lock and id are the whole folder's. All methods throw `state-dir-unusable`
+ * (no rights, disk full, a document that is no JSON).
+ */
+export function openStateDir(folder: string, scope = ''): StateDir {
+  const documents = join(folder, scope);
+
+  async function controllerId(): Promise<string> {
+    const path = join(folder, 'controller-id');
+    const known = (await readIfThere(path))?.trim();
+    if (known !== undefined && known !== '') return known;
+    // An empty file is what a crash of the disk leaves; link would not replace it.
+    if (known === '') await rm(path, { force: true });
+    await makeControllerId(folder, path);
+    return ((await readIfThere(path)) ?? '').trim();
+  }
+
+  async function read<T>(name: string): Promise<T | undefined> {
+    const text = await readIfThere(documentPath(documents, name));
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  async function write(name: string, value: unknown): Promise<void> {
+    const path = documentPath(documents, name);
+    await make(folder);
+    const temporary = await writeTemporary(documents, `${JSON.stringify(value, null, 2)}\n`);
+    try {
+      await rename(temporary, path);
+      await syncFolder(documents);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async function lock(): Promise<() => Promise<void>> {
+    await make(folder);
+    return await takeLock(join(folder, 'lock'));
+  }
+
+  return {
+    path: folder,
+    processName: processName(process.pid) ?? `${process.pid}:`,
+    runs: processRuns,
+    controllerId: () => orUnusable(folder, controllerId),
+    read: name => orUnusable(documentPath(documents, name), () => read(name)),
+    write: (name, value) => orUnusable(folder, () => write(name, value)),
+    lock: () => orUnusable(folder, lock),
+  };
+}

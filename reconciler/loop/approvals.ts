@@ -1,0 +1,32 @@
+// Notes what a person approved: a plan by its id, or the removal of one placement (`remove:<key>`).
+import type { StateDir } from '../ports.js';
+
+export interface Approval {
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** By plan id or `remove:<placement key>`. */
+export type Approvals = Readonly<Record<string, Approval>>;
+
+const document = 'approvals';
+
+export const removalOf = (key: string): string => `remove:${key}`;
+
+export async function readApprovals(state: StateDir): Promise<Approvals> {
+  return (await state.read<Approvals>(document)) ?? {};
+}
+
+export async function noteApprovals(state: StateDir, ids: readonly string[], approval: Approval): Promise<void> {
+  if (ids.length === 0) return;
+  const before = await readApprovals(state);
+  await state.write(document, { ...before, ...Object.fromEntries(ids.map(id => [id, approval])) });
+}
+
+/** What was approved and is done, or is wanted again, is approved no longer. */
+export async function forgetApprovals(state: StateDir, ids: readonly string[]): Promise<void> {
+  const before = await readApprovals(state);
+  const kept = Object.entries(before).filter(([id]) => !ids.includes(id));
+  if (kept.length < Object.keys(before).length) await state.write(document, Object.fromEntries(kept));
+}
