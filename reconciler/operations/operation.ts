@@ -2,6 +2,7 @@
 import type { TSchema, Static } from 'typebox';
 import type { Check } from '../checks/check.js';
 import type { Driver } from '../drivers/driver.js';
+import type { Settings } from '../../schema/settings.js';
 import type { Ports } from '../ports.js';
 
 export interface Lists {
@@ -19,6 +20,7 @@ export interface Actor {
 export interface Context {
   readonly ports: Ports;
   readonly lists: Lists;
+  readonly settings: Settings;
   readonly actor: Actor;
   readonly emit: (progress: Progress) => void;
   readonly signal: AbortSignal;
@@ -38,5 +40,7 @@ export interface Operation<I extends TSchema = TSchema, O = unknown> {
   readonly effect: 'reads' | 'changes';
   readonly role: 'viewer' | 'operator' | 'admin';
   readonly input: I;
+  /** Asks nothing of the world but the settings: it works where there is no repository, and its ports must not be touched. */
+  readonly bare?: true;
   run(context: Context, input: Static<I>): Promise<O>;
 }

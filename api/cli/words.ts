@@ -1,0 +1,78 @@
+// The table of all commands: their words, what they are for, and the file that does it. Nothing is loaded by reading it.
+import type { AnyCommand } from './command.js';
+
+export interface Word {
+  /** `machine add`. */
+  readonly words: string;
+  readonly summary: string;
+  /** Absent: not supported yet. */
+  readonly load?: () => Promise<AnyCommand>;
+}
+
+const now = (words: string, summary: string, load: () => Promise<AnyCommand>): Word => ({ words, summary, load });
+const later = (words: string, summary: string): Word => ({ words, summary });
+
+export const words: readonly Word[] = [
+  now(
+    'config show',
+    'each setting, its value and where it comes from',
+    async () => (await import('./commands/config-show.js')).configShow,
+  ),
+
+  later('events', 'what happened'),
+  later('problems', 'what is wrong, and why'),
+  later('why', 'why a service is as it is'),
+  later('diagnose', 'what is wrong with a service, and what to do'),
+  later('fix', 'cure a problem by hand, and learn it'),
+  later('heal', 'run playbooks now'),
+  later('learn summary', 'what was learned'),
+  later('learn playbooks', 'learned playbooks'),
+  later('learn show', 'one learned playbook'),
+  later('playbook validate', 'check playbooks'),
+  later('playbook approve', 'let a playbook run'),
+  later('history list', 'deployments'),
+  later('history show', 'one deployment'),
+  later('history diff', 'what a deployment changed'),
+  later('history rollback', 'return a service to an earlier deployment'),
+  later('service move', 'move a service to another machine'),
+  later('machine forget', 'remove our traces from a machine'),
+  later('machine doctor', 'check a machine'),
+  later('metrics', 'measurements'),
+  later('uptime', 'availability of services'),
+  later('suspend', 'take the hands off'),
+  later('resume', 'put the hands on again'),
+  later('clear', 'try a quarantined revision again'),
+  later('adopt', 'take over what already runs'),
+  later('lock show', 'who is changing a machine'),
+  later('lock break', 'break a lock'),
+  later('token create', 'make an API token'),
+  later('token list', 'API tokens'),
+  later('token revoke', 'end an API token'),
+  later('mcp', 'serve AI assistants'),
+  later('audit verify', 'check the audit log'),
+  later('import', 'take over an older registry'),
+  later('caddy', 'routes of services'),
+  later('dns', 'names of services'),
+  later('certs', 'certificates'),
+  later('vault', 'secrets in Vault'),
+  later('backup', 'save what git does not hold'),
+  later('restore', 'bring a backup back'),
+  later('notify test', 'send a test message'),
+];
+
+/** The entry that these words begin with, the longest one; with how many words it took. */
+export function findWord(given: readonly string[]): { readonly word: Word; readonly taken: number } | undefined {
+  for (const taken of [2, 1]) {
+    const wanted = given.slice(0, taken).join(' ');
+    const word = given.length >= taken ? words.find(one => one.words === wanted) : undefined;
+    if (word) return { word, taken };
+  }
+  return undefined;
+}
+
+/** The second words of `machine`, `service`, …; empty for a word that stands alone. */
+export function secondWords(first: string): readonly Word[] {
+  return words.filter(one => one.words.startsWith(`${first} `));
+}
+
+export const firstWords = (): readonly string[] => [...new Set(words.map(one => one.words.split(' ')[0] ?? ''))];

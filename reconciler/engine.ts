@@ -1,0 +1,69 @@
+// The one door: performs an operation of the list for somebody, and tells everybody who listens how it goes.
+import type { Settings } from '../schema/settings.js';
+import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
+import type { Actor, Lists, Operation, Progress } from './operations/operation.js';
+import type { Ports } from './ports.js';
+
+export type { InputOf, OperationName, OutputOf } from './operations/index.js';
+export type { Actor, Progress } from './operations/operation.js';
+export { operations } from './operations/index.js';
+
+export interface World {
+  readonly ports: Ports;
+  readonly lists: Lists;
+}
+
+export interface Engine {
+  readonly perform: <N extends OperationName>(
+    name: N,
+    input: InputOf<N>,
+    actor: Actor,
+    signal: AbortSignal,
+  ) => Promise<OutputOf<N>>;
+  /** What an operation looks like, without performing it. */
+  readonly describe: (
+    name: OperationName,
+  ) => Promise<Pick<Operation, 'name' | 'summary' | 'effect' | 'role' | 'input'>>;
+  /** Progress of all operations; answers how to stop listening. */
+  readonly subscribe: (listener: (progress: Progress) => void) => () => void;
+  readonly close: () => Promise<void>;
+}
+
+export interface EngineParts {
+  readonly settings: Settings;
+  /** Called once, by the first operation that needs the world. */
+  readonly open: () => Promise<World>;
+  readonly close: () => Promise<void>;
+}
+
+/** A bare operation that reaches for the world has its mark wrong. */
+const nowhere = new Proxy({} as World['ports'], {
+  get(_, name) {
+    throw new TypeError(`an operation without a world asked for ports.${String(name)}`);
+  },
+});
+
+export function createEngine(parts: EngineParts): Engine {
+  const listeners = new Set<(progress: Progress) => void>();
+  const emit = (progress: Progress): void => listeners.forEach(listener => listener(progress));
+  let world: Promise<World> | undefined;
+  const open = (): Promise<World> => (world ??= parts.open());
+
+  // The list's types are known by name outside, and not within: each operation checks only its own input.
+  async function perform(name: OperationName, input: never, actor: Actor, signal: AbortSignal): Promise<unknown> {
+    const operation: Operation<object> = await operations[name]();
+    const { ports, lists } = operation.bare ? { ports: nowhere, lists: { drivers: {}, checks: {} } } : await open();
+    signal.throwIfAborted();
+    return await operation.run({ ports, lists, settings: parts.settings, actor, emit, signal }, input);
+  }
+
+  return {
+    perform: perform as Engine['perform'],
+    describe: name => operations[name](),
+    subscribe: listener => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: parts.close,
+  };
+}

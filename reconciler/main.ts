@@ -1,0 +1,168 @@
+// The only place that builds things: settings, then the adapters that are needed, then the engine; and their orderly end.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { AppError } from '../schema/errors.js';
+import type { Flags, Settings } from '../schema/settings.js';
+import { createEngine, type Engine, type World } from './engine.js';
+import { locate, type Place } from './locate.js';
+import type { Log, Schedule, Source } from './ports.js';
+import { type Environment, resolveSettings } from './settings.js';
+
+export interface EngineAsk {
+  readonly flags: Flags;
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly uid: number | undefined;
+  /** The controller writes a log; a command only when PORTOSER_LOG asks for it. */
+  readonly logs: boolean;
+}
+
+type Opened = World & { readonly close: () => Promise<void> };
+
+/** Opens nothing yet: the first operation that needs the world does. Throws `settings-invalid`. */
+export function openEngine(ask: EngineAsk): Engine & { readonly settings: Settings } {
+  const settings = resolveSettings(ask);
+  let close = async (): Promise<void> => undefined;
+  const open = async (): Promise<World> => {
+    const opened = await openWorld(settings, ask);
+    close = opened.close;
+    return opened;
+  };
+  return { ...createEngine({ settings, open, close: () => close() }), settings };
+}
+
+async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
+  if (settings.server.value !== undefined) {
+    throw new AppError('not-supported', `talking to a controller (${settings.server.where}) is not supported yet`, {
+      hint: 'Leave it out: the command then works by itself, with the same engine and locks.',
+    });
+  }
+  const place = locate(settings, ask.cwd);
+  const log = await openLogFor(ask);
+  const [{ source, scope }, state, shell, lists, schedule, clock] = await Promise.all([
+    openSource(place, settings, log),
+    import('./adapters/state-dir.js'),
+    openMachines(settings),
+    loadLists(),
+    lazySchedule(log),
+    import('./adapters/clock.js'),
+  ]);
+  const ports = {
+    source,
+    ...shell,
+    state: state.openStateDir(stateFolder(settings), scope),
+    clock: clock.systemClock,
+    log,
+    schedule,
+    newId: () => createHash('sha256').update(globalThis.crypto.randomUUID()).digest('hex').slice(0, 32),
+  };
+  const close = async (): Promise<void> => {
+    await shell.shell.close();
+    await source.git?.close();
+  };
+  return { ports, lists, close };
+}
+
+const stateFolder = (settings: Settings): string => settings.stateDir.value ?? '';
+
+async function loadLists(): Promise<World['lists']> {
+  const [{ drivers }, { checks }] = await Promise.all([import('./drivers/index.js'), import('./checks/index.js')]);
+  return { drivers, checks };
+}
+
+const silent: Log = { child: () => silent, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+function nothing(): void {
+  // A command tells by its output what happened.
+}
+
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+async function openLogFor(ask: EngineAsk): Promise<Log> {
+  const written = ask.env.PORTOSER_LOG;
+  if (!ask.logs && !written) return silent;
+  const level = levels.find(one => one === (written || 'info'));
+  if (level === undefined)
+    throw new AppError('settings-invalid', `PORTOSER_LOG is ${written}, which is none of ${levels.join(', ')}`);
+  const { openLog } = await import('./adapters/log.js');
+  return openLog({ level, format: ask.env.PORTOSER_LOG_FORMAT === 'json' ? 'json' : 'plain' });
+}
+
+/** Only a controller waits for a time of day; all others are spared the loading. */
+async function lazySchedule(log: Log): Promise<Schedule> {
+  if (log === silent) return { every: () => nothing };
+  return (await import('./adapters/schedule.js')).createSchedule(log);
+}
+
+async function openMachines(settings: Settings): Promise<Pick<World['ports'], 'shell' | 'tunnel'>> {
+  const [{ openShell }, { openTunnel }] = await Promise.all([
+    import('./adapters/shell.js'),
+    import('./adapters/tunnel.js'),
+  ]);
+  const { knownHosts, sshPassphrase } = settings;
+  const shell = openShell({
+    ...(knownHosts.value === undefined ? {} : { knownHostsFiles: [knownHosts.value] }),
+    ...(sshPassphrase.value === undefined ? {} : { passphrase: sshPassphrase.value }),
+  });
+  return { shell, tunnel: openTunnel(shell) };
+}
+
+interface OpenSource {
+  readonly source: Source;
+  /** Where the notes on this repository lie in the state folder. */
+  readonly scope: string;
+}
+
+const scopeOf = (...names: readonly string[]): string =>
+  join('repos', createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16));
+
+async function openSource(place: Place, settings: Settings, log: Log): Promise<OpenSource> {
+  if (place.kind === 'file') {
+    const { openPlainFolder } = await import('./adapters/plain-folder.js');
+    return {
+      source: { workTree: await openPlainFolder(place.folder), path: place.path },
+      scope: scopeOf(place.folder, place.path),
+    };
+  }
+  const { openGitRepo } = await import('./adapters/git.js');
+  const git = await openGitRepo({
+    address: place.kind === 'named' ? place.address : place.root,
+    branch: settings.branch.value,
+    stateDir: join(stateFolder(settings), 'git'),
+    credentials: credentialsOf(settings),
+    log,
+  });
+  const scope = scopeOf(git.address, git.branch);
+  if (place.kind === 'named') return { source: { git, path: place.path }, scope };
+  const { openWorkTree } = await import('./adapters/work-tree.js');
+  const tree = await openWorkTree(place.root);
+  // The repository of a work tree writes its commits through that work tree, as its person.
+  const workTree = { folder: place.root, files: async () => tree, commit: git.commit.bind(git) };
+  return { source: { git, workTree, path: place.path }, scope };
+}
+
+/** A key is a path, or the text of the key itself. */
+function keyOf(value: string | undefined): { readonly sshKey?: string; readonly sshKeyPath?: string } {
+  if (value === undefined) return {};
+  return value.includes('PRIVATE KEY') ? { sshKey: value } : { sshKeyPath: value };
+}
+
+function credentialsOf(settings: Settings) {
+  const common = {
+    sshPassphrase: settings.sshPassphrase.value,
+    knownHostsFiles: settings.knownHosts.value === undefined ? undefined : [settings.knownHosts.value],
+  };
+  const read = {
+    token: settings.gitToken.value,
+    ca: settings.gitCa.value,
+    ...keyOf(settings.gitSshKey.value),
+    ...common,
+  };
+  const own = {
+    token: settings.gitTokenWrite.value,
+    ca: settings.gitCaWrite.value,
+    ...keyOf(settings.gitSshKeyWrite.value),
+  };
+  const differs = Object.values(own).some(value => value !== undefined);
+  return differs ? { ...read, write: { ...own, ca: own.ca ?? read.ca, ...common } } : read;
+}
