@@ -29,6 +29,7 @@ export type DiagnosticCode =
   | 'port-conflict'
   | 'hostname-conflict'
   | 'path-conflict'
+  | 'unit-conflict'
   | 'no-free-port'
   | 'health-without-port'
   | 'unknown-variable'
