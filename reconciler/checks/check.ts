@@ -6,14 +6,11 @@ import type { Command } from '../commands/command.js';
 
 /**
  * A verdict, with the life that it was passed on: a word that changes when what runs was restarted (start time and pid).
- * Where it is given, a gate wants the same life for `stayUpMs`; where it is not, one pass is enough.
+ * Where it is given, a gate wants the same life for a while (SPEC 7: 5 s); where it is not, one pass is enough.
  */
 export interface Answer extends Verdict {
   readonly life?: string;
 }
-
-/** A gate by process wants that long of staying up (SPEC 7). */
-export const stayUpMs = 5000;
 
 /** How a placement's runner stands: what a driver's look and a sighting have in common. */
 export type RunnerView =

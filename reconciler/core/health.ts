@@ -58,6 +58,13 @@ export function suspendHealth(previous: HealthRecord, now: number, why: string):
   return enter(previous, 'suspended', now, 0, why);
 }
 
+/** No longer suspended: nobody has looked since. */
+export function unsuspendHealth(previous: HealthRecord, now: number): HealthStep {
+  return previous.state === 'suspended'
+    ? enter(previous, 'unknown', now, 0, newHealth(now).found)
+    : { record: previous };
+}
+
 /** Many checks, one verdict: one failure fails; else one that could not look leaves it unknown; none passes. */
 export function combine(verdicts: readonly Verdict[]): Verdict {
   const states = ['fail', 'unknown', 'pass'] as const;
@@ -88,13 +95,9 @@ export function judgeHealth(
       const excused = previous.state === 'starting' && now - previous.since < health.startPeriodMs;
       const failures = previous.failuresInARow + (excused ? 0 : 1);
       const decided = failures >= Math.max(1, health.retries);
-      return enter(previous, decided ? 'unhealthy' : stateUntilDecided(previous.state), now, failures, found);
+      return enter(previous, decided ? 'unhealthy' : previous.state, now, failures, found);
     }
     default:
       return state satisfies never;
   }
-}
-
-function stateUntilDecided(state: HealthState): HealthState {
-  return state === 'suspended' ? 'unknown' : state;
 }

@@ -38,14 +38,15 @@ export function answerOf(thrown: unknown, timeLimitMs: number): Answer {
   }
 }
 
-/** Never throws: an error is an answer. */
+/** Never throws: an error is an answer. The check's own time limit, unless less time is left. */
 export async function askTunnel(
   ask: TunnelAsk,
   placement: Checked,
   where: CheckedMachine,
   ports: CheckPorts,
+  leftMs = Infinity,
 ): Promise<Answer> {
-  const limitMs = placement.spec.health.timeoutMs;
+  const limitMs = Math.min(placement.spec.health.timeoutMs, leftMs);
   try {
     if (ask.via === 'http') return ask.judge(await ports.tunnel.http(where.machine, ask.question, limitMs));
     await ports.tunnel.connect(where.machine, ask.host, ask.port, limitMs);
