@@ -21,10 +21,12 @@ export interface FreshRepo {
   remove(): void;
 }
 
-const env: NodeJS.ProcessEnv = {
-  ...process.env,
+/** The environment for git in tests: nothing of the person's own configuration, nor of a hook that we may run under. */
+export const gitEnv: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'))),
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
   GIT_AUTHOR_NAME: 'Ada',
   GIT_AUTHOR_EMAIL: 'ada@example.com',
   GIT_COMMITTER_NAME: 'Ada',
@@ -35,9 +37,9 @@ export async function freshRepo(): Promise<FreshRepo> {
   const dir = mkdtempSync(join(tmpdir(), 'portoser-repo-'));
   const bare = join(dir, 'origin.git');
   const work = join(dir, 'work');
-  await mustRun('git', ['init', '-q', '--bare', '-b', 'main', bare], { env });
-  await mustRun('git', ['init', '-q', '-b', 'main', work], { env });
-  const git = async (...words: string[]) => (await mustRun('git', words, { cwd: work, env })).trimEnd();
+  await mustRun('git', ['init', '-q', '--bare', '-b', 'main', bare], { env: gitEnv });
+  await mustRun('git', ['init', '-q', '-b', 'main', work], { env: gitEnv });
+  const git = async (...words: string[]) => (await mustRun('git', words, { cwd: work, env: gitEnv })).trimEnd();
   await git('remote', 'add', 'origin', bare);
   return {
     dir,
