@@ -125,6 +125,10 @@ export interface StateDir {
   controllerId(): Promise<string>;
   read<T>(name: string): Promise<T | undefined>;
   write(name: string, value: unknown): Promise<void>;
+  /** This process as `pid:start time`, for the holder of a machine's lock. */
+  readonly processName: string;
+  /** Whether the process of that name still runs on this machine. */
+  runs(processName: string): boolean;
   /** Taken by one `run` at a time; throws `state-dir-busy`. Answers the release. */
   lock(): Promise<() => Promise<void>>;
 }

@@ -22,6 +22,7 @@ export const catalogue = {
   'registry-invalid': entry('The registry was refused', 'human', 422, 'Correct what the diagnostics name; the last good registry stays in force.'),
   'registry-missing': entry('There is no registry', 'human', 404, 'Write one with `portoser init`, or name its path with --path or REGISTRY_FILE.'),
   'registry-edit': entry('The registry could not be edited', 'human', 409, 'Edit the file by hand, or commit what lies in the work tree first.'),
+  'uncommitted': entry('The files are not what is committed', 'human', 409, 'Commit them first, or say --uncommitted to deploy them as they lie there.'),
   'unknown-name': entry('There is nothing of that name', 'human', 404, 'See `portoser service list` and `portoser machine list` for the names.'),
   'settings-invalid': entry('A setting is wrong', 'human', 400, 'See `portoser config show` for each value and where it comes from.'),
   'state-dir-busy': entry('Another controller uses this state folder', 'human', 409, 'Stop it, or give this one a --state-dir of its own.'),

@@ -20,6 +20,8 @@ export interface Difference {
   readonly because: string;
   /** What stands on the machine now, when it is ours. */
   readonly stamp?: Stamp;
+  /** The stamp names another place (path, unit, project): that one is released first. */
+  readonly replaces?: true;
 }
 
 export type ChangeKind = 'create' | 'update' | 'restart' | 'repair' | 'replace' | 'stop' | 'remove' | 'release';

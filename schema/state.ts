@@ -61,6 +61,8 @@ export interface Stamp {
   readonly project?: string;
   /** Absent: claimed, and not finished. */
   readonly fingerprint?: string;
+  /** A fingerprint that was applied and did not pass its gate: not tried again until git changes it or a person asks. */
+  readonly failed?: string;
   readonly commit: string;
   readonly fields: Readonly<Record<string, string>>;
   readonly files: readonly StampFile[];

@@ -12,8 +12,10 @@ export const sudoRefusedCode = 77;
 
 /**
  * `p_root WORDS…` runs as root: as it is when we are root, else by sudo; `p_as USER WORDS…` as that user;
- * `p_docker WORDS…` the docker client, by sudo where the socket is closed to us; `p_sha256 FILES…` prints
- * "hash  name" lines; `p_say WORDS…` prints one framed line; `p_user_bus` lets `systemctl --user` find its manager.
+ * `p_docker WORDS…` the docker client, by sudo where the socket is closed to us (`p_engine WORDS…`: any program that
+ * talks to Docker); `p_sha256 FILES…` prints
+ * "hash  name" lines; `p_say WORDS…` prints one framed line; `p_write_line FILE TEXT` replaces a file of one
+ * line at once; `p_user_bus` lets `systemctl --user` find its manager.
  */
 export function prelude(settings: PreludeSettings): Command {
   return sh`p_nonce=${text(settings.nonce)}; p_sudo=${text(settings.sudo)}
@@ -34,14 +36,17 @@ p_as() {
   fi
   if command -v runuser >/dev/null 2>&1; then runuser -u "$p_who" -- "$@"; else sudo -n -H -u "$p_who" -- "$@"; fi
 }
-p_docker() {
-  if [ "$p_uid" = 0 ] || [ -n "$DOCKER_HOST" ] || [ ! -S /var/run/docker.sock ] || [ -w /var/run/docker.sock ]; then docker "$@"; else p_root docker "$@"; fi
+p_engine() {
+  if [ "$p_uid" = 0 ] || [ -n "$DOCKER_HOST" ] || [ ! -S /var/run/docker.sock ] || [ -w /var/run/docker.sock ]; then "$@"; else p_root "$@"; fi
 }
+p_docker() { p_engine docker "$@"; }
 p_sha256() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum -- "$@"
   elif command -v shasum >/dev/null 2>&1; then shasum -a 256 -- "$@"
   else for p_f do printf '%s  %s\\n' "$(sha256 -q "$p_f")" "$p_f"; done; fi
 }
+p_boot_id() { if [ -r /proc/sys/kernel/random/boot_id ]; then cat /proc/sys/kernel/random/boot_id; else sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime; fi; }
+p_write_line() { printf '%s\\n' "$2" >"$1.new.$$" && mv -f "$1.new.$$" "$1"; }
 p_user_bus() { XDG_RUNTIME_DIR=\${XDG_RUNTIME_DIR:-/run/user/$p_uid}; export XDG_RUNTIME_DIR; }
 `;
 }

@@ -1,0 +1,241 @@
+// What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
+import { type Command, lines, sh, text, type Word } from './command.js';
+import { fileWords, type PutFile, stage } from './files.js';
+import { takeLock, type LockHolder } from './lock.js';
+import { ensureState, findState, type Owner } from './ownership.js';
+import { prelude, type PreludeSettings } from './prelude.js';
+
+/** The part of a driver's step that the batch needs; `reconciler/drivers/driver.ts` has the whole. */
+export interface BatchStep {
+  readonly phase: BatchPhase;
+  readonly what: string;
+  readonly command: Command;
+  readonly merge?: { readonly key: string; readonly head: Command; readonly word?: string };
+}
+
+export type BatchPhase = 'prepare' | 'stop' | 'files' | 'setup' | 'reload' | 'enable' | 'start';
+const phases: readonly BatchPhase[] = ['prepare', 'stop', 'files', 'setup', 'reload', 'enable', 'start'];
+
+export interface BatchChange {
+  readonly service: string;
+  /** SHA-256 of the stamp that must stand there, '' for none. */
+  readonly basis: string;
+  /** The stamp that claims the placement before anything is touched. */
+  readonly claim: string;
+  readonly folders: readonly { readonly path: string; readonly owner: string }[];
+  readonly files: readonly PutFile[];
+  readonly unlink: readonly string[];
+  readonly steps: readonly BatchStep[];
+}
+
+export interface Batch extends PreludeSettings, Owner {
+  /** Names the step folder on the machine; the step is found again by it. */
+  readonly id: string;
+  readonly holder: LockHolder;
+  readonly gone: string;
+  readonly sshUser: string;
+  readonly changes: readonly BatchChange[];
+  readonly timeLimitMs: number;
+}
+
+/** Exit codes of our own in a result row, after BSD sysexits(3). */
+export const batchCodes = { stale: 78, fenced: 76, sudo: 77 } as const;
+
+const failedFlag = (index: number) => `f_${index}`;
+
+function stampPath(service: string): Command {
+  return sh`"$p_state"/stamps/${service}`;
+}
+
+/** One function a change: compares the basis, then stages the claim. */
+function claimStep(change: BatchChange, index: number, user: string): Command {
+  const path = stampPath(change.service);
+  const basis =
+    change.basis === ''
+      ? sh`if [ -e ${path} ]; then echo "a stamp stands there that the plan did not know"; return ${batchCodes.stale}; fi`
+      : sh`p_a=$(p_sha256 ${path} 2>/dev/null); if [ "\${p_a%% *}" != ${change.basis} ]; then echo "the stamp changed since the plan was made"; return ${batchCodes.stale}; fi`;
+  const claim = stage({ path: '/', mode: 0o644, owner: user, bytes: Buffer.from(change.claim) });
+  const words = claim.words.map((word): Word =>
+    word.kind === 'text' && word.text === '/' ? syntaxPath(change.service) : word,
+  );
+  return sh`p_claim_${raw(index)}() {\n${basis}\n${{ words }}\n}\np_inline claim.${raw(index)} ${raw(index)} p_claim_${raw(index)}`;
+}
+
+/** A number or name of ours as grammar: only digits and lower-case letters. */
+function raw(value: number | string): Word {
+  return { kind: 'syntax', text: String(value) };
+}
+
+/** Service names are checked by the registry to be `[a-z0-9-]`, so they may stand in a path that begins with a variable. */
+function syntaxPath(service: string): Word {
+  if (!/^[a-z0-9-]+$/.test(service)) throw new TypeError(`not a service name: ${service}`);
+  return { kind: 'syntax', text: `"$p_state"/stamps/${service}` };
+}
+
+function filesStep(change: BatchChange, index: number): Command {
+  const body = [
+    ...change.files.map(file => sh`${stage(file)}[ $? = 0 ] || return`),
+    ...change.unlink.map(path => sh`p_unlink ${path} || return`),
+  ];
+  if (body.length === 0) return { words: [] };
+  return sh`p_files_${raw(index)}() {\n${lines(body)}}\np_inline files.${raw(index)} ${raw(index)} p_files_${raw(index)}`;
+}
+
+function folderStep(change: BatchChange, index: number): Command {
+  const body = change.folders.map(folder => sh`p_folder ${folder.path} ${folder.owner} || return`);
+  return sh`p_folders_${raw(index)}() {\n${lines(body)}:\n}\np_inline folders.${raw(index)} ${raw(index)} p_folders_${raw(index)}`;
+}
+
+interface Numbered {
+  readonly change: number;
+  readonly step: number;
+  readonly one: BatchStep;
+}
+
+/** The id by which a step's result comes back: `<change>.<step>`. */
+const idOf = (numbered: Numbered) => raw(`${numbered.change}.${numbered.step}`);
+
+function singleStep(numbered: Numbered): Command {
+  const name = raw(`${numbered.change}_${numbered.step}`);
+  return sh`p_do_${name}() {\n${numbered.one.command}\n}\nif [ -z "$${raw(failedFlag(numbered.change))}" ]; then p_step ${idOf(numbered)} p_do_${name} || ${raw(failedFlag(numbered.change))}=1; fi`;
+}
+
+/** Several steps as one command; when it fails, word by word, so that each change has its own outcome. */
+function mergedStep(group: readonly Numbered[], head: Command, name: Word): Command {
+  const words = group.flatMap(one => (one.one.merge?.word === undefined ? [] : [{ ...one, word: one.one.merge.word }]));
+  const flagged = (one: Numbered) => raw(failedFlag(one.change));
+  const all = group.map(one => sh`if [ -z "$${flagged(one)}" ]; then p_any=yes; fi`);
+  if (words.length === 0) {
+    const fail = group.map(one => sh`${flagged(one)}=1`);
+    const first = group[0];
+    if (first === undefined) return { words: [] };
+    return sh`p_any=\n${lines(all)}p_head_${name}() {\n${head}\n}\nif [ -n "$p_any" ]; then p_step ${idOf(first)} p_head_${name} || {\n${lines(fail)}}; fi`;
+  }
+  const collect = words.map(one => sh`if [ -z "$${flagged(one)}" ]; then set -- "$@" ${one.word}; fi`);
+  const apart = words.map(
+    one =>
+      sh`if [ -z "$${flagged(one)}" ]; then p_step ${idOf(one)} p_head_${name} ${one.word} || ${flagged(one)}=1; fi`,
+  );
+  return sh`p_head_${name}() {\n${head} "$@"\n}\nset --\n${lines(collect)}if [ $# -gt 0 ]; then p_step merged.${name} p_head_${name} "$@" || {\n${lines(apart)}}; fi`;
+}
+
+function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
+  const numbered = batch.changes.flatMap((change, index) =>
+    change.steps.map((one, step): Numbered => ({ change: index, step, one })).filter(({ one }) => one.phase === phase),
+  );
+  const groups = new Map<string, Numbered[]>();
+  for (const one of numbered) {
+    const key = one.one.merge?.key ?? `${one.change}.${one.step}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map((group, index) => {
+    const first = group[0];
+    if (first?.one.merge === undefined) return lines(group.map(singleStep));
+    return mergedStep(group, first.one.merge.head, raw(`${phase}_${index}`));
+  });
+}
+
+function body(batch: Batch): Command {
+  const changes = batch.changes.map((change, index) => [change, index] as const);
+  return lines([
+    fileWords(),
+    stepWords(),
+    ...changes.map(([change, index]) => claimStep(change, index, batch.sshUser)),
+    sh`p_land_all claim`,
+    ...changes.map(([change, index]) => folderStep(change, index)),
+    ...phases.flatMap(phase => [
+      ...(phase === 'files'
+        ? [...changes.map(([change, index]) => filesStep(change, index)), sh`p_land_all files`]
+        : []),
+      ...phaseSteps(batch, phase),
+    ]),
+  ]);
+}
+
+/**
+ * `p_step ID WORDS…` runs one step in a subshell with its output kept (the end of it) and its exit code noted;
+ * `p_inline ID CHANGE FUNCTION` runs in this shell, for steps that stage files; `p_land_all` lands them.
+ */
+function stepWords(): Command {
+  return sh`p_step() {
+  p_sid=$1; shift
+  if ! p_fence_holds; then echo "$p_sid ${batchCodes.fenced}" >>"$p_dir/result"; return ${batchCodes.fenced}; fi
+  { ( "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null | tail -c 65536 >"$p_dir/$p_sid.out"
+  p_rc=1; read -r p_rc <"$p_dir/rc"; echo "$p_sid $p_rc" >>"$p_dir/result"; return "$p_rc"
+}
+p_inline() {
+  eval "p_a=\\$f_$2"; if [ -n "$p_a" ]; then return; fi
+  p_before=$p_staged; p_fence_holds && "$3" >"$p_dir/$1.out" 2>&1; p_rc=$?
+  if ! p_fence_holds; then p_rc=${batchCodes.fenced}; fi
+  if [ "$p_rc" != 0 ]; then p_staged=$p_before; eval "f_$2=1"; fi
+  echo "$1 $p_rc" >>"$p_dir/result"
+}
+p_land_all() { p_land >"$p_dir/land.$1.out" 2>&1; p_rc=$?; echo "land.$1 $p_rc" >>"$p_dir/result"; if [ "$p_rc" != 0 ]; then exit 1; fi; }
+`;
+}
+
+/**
+ * The whole script. The work goes on in a background job that no lost connection ends; a watchdog ends its process
+ * group past the time limit. The answer: frames `results` (rows "step code") and `output STEP` for what failed.
+ */
+export function batchCommand(batch: Batch): Command {
+  const seconds = Math.ceil(batch.timeLimitMs / 1000);
+  return lines([
+    prelude(batch),
+    sh`p_say portoser 1`,
+    findState(batch.cluster),
+    ensureState(batch),
+    takeLock(batch.holder, batch.gone),
+    sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id
+for p_a in "$p_state"/steps/*; do if [ -d "$p_a" ] && [ ! -e "$p_a/open" ]; then rm -rf "$p_a"; fi; done
+mkdir -p "$p_dir" && : >"$p_dir/result" || { p_say refused state "$p_state"; exit 73; }
+p_write_line "$p_dir/open" "$$ $(p_boot_id)"
+(
+trap '' HUP
+${body(batch)}
+) >"$p_dir/log" 2>&1 </dev/null &
+p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"
+( trap '' TERM HUP; p_a=0; while [ "$p_a" -lt ${text(String(seconds))} ]; do sleep 1; p_a=$((p_a+1)); if [ ! -e "$p_dir/open" ]; then exit; fi; if [ $((p_a%20)) = 0 ] && p_fence_holds; then p_now=$(date +%s); p_write_line "$p_state/lock" "$(p_lock_line)"; fi; done; echo "time 124" >>"$p_dir/result"; rm -f "$p_dir/open"; kill -TERM 0; sleep 5; kill -KILL 0 ) >/dev/null 2>&1 </dev/null &
+wait "$p_job"; rm -f "$p_dir/open"
+p_say results; cat "$p_dir/result"
+while read -r p_a p_b; do if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo; fi; done <"$p_dir/result"
+if [ -s "$p_dir/log" ]; then p_say log; tail -c 4096 "$p_dir/log"; echo; fi
+p_say end`,
+  ]);
+}
+
+/** Final stamps and the end of the lock, after the gate and the fresh look. */
+export interface Finish extends PreludeSettings {
+  readonly id: string;
+  readonly cluster: string;
+  readonly fence: number;
+  readonly sshUser: string;
+  readonly stamps: readonly { readonly service: string; readonly text: string }[];
+  /** Services whose stamp goes away (removed or released). */
+  readonly forget: readonly string[];
+  readonly release: boolean;
+}
+
+export function finishCommand(finish: Finish): Command {
+  const stamps = finish.stamps.map(({ service, text: stamp }) => {
+    const put = stage({ path: '/', mode: 0o644, owner: finish.sshUser, bytes: Buffer.from(stamp) });
+    const words = put.words.map((word): Word =>
+      word.kind === 'text' && word.text === '/' ? syntaxPath(service) : word,
+    );
+    return sh`${{ words }}[ $? = 0 ] || exit 73`;
+  });
+  return lines([
+    prelude(finish),
+    sh`p_say portoser 1`,
+    findState(finish.cluster),
+    sh`p_id=${finish.id}`,
+    sh`p_fence=${finish.fence}; p_a=; if [ -r "$p_state/fence" ]; then read -r p_a <"$p_state/fence"; fi
+if [ "$p_a" != "$p_fence" ]; then p_say fenced "$p_a"; exit ${batchCodes.fenced}; fi`,
+    fileWords(),
+    ...stamps,
+    sh`p_land || exit 73`,
+    ...finish.forget.map(service => sh`rm -f ${{ words: [syntaxPath(service)] }}`),
+    ...(finish.release ? [sh`rm -f "$p_state/lock"`] : []),
+    sh`p_say end`,
+  ]);
+}

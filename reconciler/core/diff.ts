@@ -1,0 +1,311 @@
+// Wanted against seen, placement by placement: what differs, why, and what is left alone. Unknown is not absent.
+import { createHash } from 'node:crypto';
+import type { ErrorReport } from '../../schema/errors.js';
+import type { Difference, FieldChange, LeftAlone, MachineNote } from '../../schema/plan.js';
+import type { DesiredState, LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
+import type { Driver, GeneratedFile, Ground } from '../drivers/driver.js';
+import { judgeMachines, report } from './machines.js';
+import { strangerOnPort } from './occupied.js';
+import { diffOrphans } from './orphans.js';
+
+export interface Differences {
+  readonly differences: readonly Difference[];
+  readonly leftAlone: readonly LeftAlone[];
+  readonly machines: readonly MachineNote[];
+}
+
+export interface DiffAsk {
+  readonly drivers: Readonly<Record<string, Driver>>;
+  /** Machines on which this controller is changing something right now. */
+  readonly busy: ReadonlySet<string>;
+  /** Services whose failed revision a person asked to try again. */
+  readonly again: ReadonlySet<string>;
+  /** Machines of the last applied commit that are not in the registry any more. */
+  readonly leaving: readonly string[];
+}
+
+export type Finding = Difference | LeftAlone;
+const isDifference = (one: Finding): one is Difference => 'reason' in one;
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const short = (hash: string | undefined): string => (hash === undefined || hash === '' ? 'absent' : hash.slice(0, 12));
+
+export function groundOf(placement: Placement, seen: MachineSeen, sighting: Sighting, desired: DesiredState): Ground {
+  const machine = desired.machines.find(one => one.name === placement.spec.machine);
+  const files = sighting.state === 'unknown' ? {} : sighting.files;
+  const own = sighting.state === 'unknown' ? {} : sighting.own;
+  return { facts: seen.facts, sudo: machine?.sudo ?? 'auto', own, files };
+}
+
+/** Everything that a placement's judgement needs at hand. */
+interface Case {
+  readonly placement: Placement;
+  readonly seen: MachineSeen;
+  readonly sighting: Exclude<Sighting, { state: 'unknown' }>;
+  readonly stamp: Stamp | undefined;
+  readonly driver: Driver;
+  readonly generated: readonly GeneratedFile[];
+  readonly ask: DiffAsk;
+  readonly live: LiveState;
+  /** Machines that the same service is placed on. */
+  readonly siblings: ReadonlySet<string>;
+}
+
+const left = (placement: Placement, state: LeftAlone['state'], why: string, error?: ErrorReport): LeftAlone => ({
+  key: placement.key,
+  state,
+  why,
+  ...(error === undefined ? {} : { error }),
+});
+
+const differs = (
+  one: Case,
+  reason: Difference['reason'],
+  because: string,
+  fields: readonly FieldChange[] = [],
+): Difference => ({
+  key: one.placement.key,
+  reason,
+  because,
+  fields,
+  ...(one.stamp === undefined ? {} : { stamp: one.stamp }),
+});
+
+/** Files of the repository that stand at the path already with other content, and are not ours. */
+function foreignFiles(one: Case): readonly string[] {
+  return one.placement.source
+    .map(file => ({ file, path: `${one.placement.spec.path}/${file.path}` }))
+    .filter(
+      ({ file, path }) => one.sighting.files[path] !== undefined && one.sighting.files[path]?.sha256 !== file.sha256,
+    )
+    .map(({ path }) => path);
+}
+
+/** A stateful service is made only where it cannot be somewhere else already. */
+function elsewhere(one: Case): LeftAlone | undefined {
+  const { placement } = one;
+  if (!placement.spec.stateful) return undefined;
+  for (const [name, view] of Object.entries(one.live.machines)) {
+    if (name === placement.spec.machine || one.siblings.has(name)) continue;
+    if (view.state === 'unknown')
+      return left(
+        placement,
+        'blocked',
+        `it is stateful and seen nowhere, and ${name} does not answer: it may be there`,
+        view.error,
+      );
+    if (view.stamps.some(stamp => stamp.service === placement.spec.service)) {
+      const why = `it is stateful and stands on ${name}: moving it is not supported yet`;
+      return left(placement, 'blocked', why, report('not-supported', why));
+    }
+  }
+  return undefined;
+}
+
+function judgeUnowned(one: Case): Finding {
+  const { placement, sighting } = one;
+  const other = elsewhere(one);
+  if (other !== undefined) return other;
+  const adopts = placement.spec.type === 'native' && placement.spec.command === undefined;
+  if (adopts) {
+    if (sighting.state === 'present') return differs(one, 'missing', 'the unit is there and not managed yet');
+    const error = report('unit-missing', `there is no unit ${placement.spec.unitName} on ${placement.spec.machine}`);
+    return left(placement, 'blocked', error.message, error);
+  }
+  if (sighting.state === 'present') {
+    const what = one.driver.identity(placement.spec, one.seen.facts);
+    const error = report(
+      'stranger',
+      `${what.unit ?? what.project ?? placement.spec.service} is on ${placement.spec.machine} already and is not ours`,
+    );
+    return left(placement, 'blocked', error.message, error);
+  }
+  const foreign = foreignFiles(one);
+  if (foreign.length > 0) {
+    const error = report(
+      'stranger',
+      `${foreign.join(', ')} on ${placement.spec.machine} would be overwritten and is not ours`,
+    );
+    return left(placement, 'blocked', error.message, error);
+  }
+  return differs(one, 'missing', 'it is not there');
+}
+
+/** Fields of the fingerprint, old and new. `argv` only repeats `command` in exact form. */
+function fieldChanges(
+  from: Readonly<Record<string, string>>,
+  to: Readonly<Record<string, string>>,
+): readonly FieldChange[] {
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].sort();
+  const changed = names.filter(name => from[name] !== to[name]);
+  return changed
+    .filter(name => name !== 'argv' || !changed.includes('command'))
+    .map(field => {
+      const [before, after] = [from[field], to[field]];
+      return {
+        field,
+        ...(before === undefined ? {} : { from: before }),
+        ...(after === undefined ? {} : { to: after }),
+      };
+    });
+}
+
+function identityChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
+  const { placement, driver, seen } = one;
+  const wanted = driver.identity(placement.spec, seen.facts);
+  const pairs: readonly (readonly [string, string | undefined, string | undefined])[] = [
+    ['type', stamp.driver, placement.spec.type],
+    ['path', stamp.path, placement.spec.path],
+    ['unit', stamp.unit, wanted.unit],
+    ['project', stamp.project, wanted.project],
+    ['scope', stamp.scope, wanted.scope],
+  ];
+  return pairs
+    .filter(([, from, to]) => from !== to)
+    .map(([field, from, to]) => ({
+      field,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+    }));
+}
+
+function ownChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
+  return one.driver.ownFiles(one.placement.spec).flatMap(({ path }) => {
+    const [from, to] = [stamp.own[path] ?? '', one.sighting.own[path]?.sha256 ?? ''];
+    return from === to ? [] : [{ field: `own:${path}`, from: short(from), to: short(to) }];
+  });
+}
+
+/** Texts that we generate ourselves and that an upgrade of Portoser, or a fact of the machine, made different. */
+function generatedChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
+  return one.generated.flatMap(file => {
+    const was = stamp.files.find(old => old.path === file.path);
+    const now = sha256(file.text);
+    return was?.sha256 === now ? [] : [{ field: `file:${file.path}`, from: short(was?.sha256), to: short(now) }];
+  });
+}
+
+function fileDrift(one: Case, stamp: Stamp): readonly FieldChange[] {
+  return stamp.files.flatMap(file => {
+    const found = one.sighting.files[file.path];
+    if (found === undefined) return [{ field: `file:${file.path}`, from: 'removed', to: short(file.sha256) }];
+    if (found.sha256 !== file.sha256)
+      return [{ field: `file:${file.path}`, from: `edited (${short(found.sha256)})`, to: short(file.sha256) }];
+    if (found.mode !== undefined && found.mode !== file.mode) {
+      return [{ field: `mode:${file.path}`, from: found.mode.toString(8), to: file.mode.toString(8) }];
+    }
+    return [];
+  });
+}
+
+const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => field).join(', ');
+
+function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
+  const { placement } = one;
+  const identity = identityChanges(one, stamp);
+  if (identity.length > 0)
+    return {
+      ...differs(one, 'changed', `${names(identity)} changed: the old place is released`, identity),
+      replaces: true,
+    };
+  if (stamp.prunedAt !== undefined)
+    return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
+  const fields = fieldChanges(stamp.fields, placement.fields);
+  if (stamp.fingerprint === undefined) return differs(one, 'missing', 'an earlier attempt was not finished', fields);
+  if (stamp.fingerprint !== placement.fingerprint)
+    return differs(one, 'changed', `${names(fields) || 'fingerprint'} changed in git`, fields);
+  const own = ownChanges(one, stamp);
+  if (own.length > 0) return differs(one, 'changed', `edited on ${placement.spec.machine}: ${names(own)}`, own);
+  const generated = generatedChanges(one, stamp);
+  return generated.length > 0
+    ? differs(one, 'changed', `our own text of ${names(generated)} changed`, generated)
+    : undefined;
+}
+
+function judgeDrift(one: Case, stamp: Stamp): Difference | undefined {
+  const { placement, sighting } = one;
+  const on = placement.spec.machine;
+  const files = fileDrift(one, stamp);
+  if (files.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(files)}`, files);
+  if (sighting.state === 'absent') return differs(one, 'missing', `what ran there was removed on ${on}`);
+  const settings = one.driver.drift(placement, sighting, stamp);
+  if (settings.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(settings)}`, settings);
+  if (sighting.run === 'stopped' || sighting.run === 'failed') {
+    return differs(
+      one,
+      'stopped',
+      sighting.detail === undefined ? `it is ${sighting.run}` : `it is ${sighting.run}: ${sighting.detail}`,
+    );
+  }
+  return undefined;
+}
+
+function judgeOwned(one: Case, stamp: Stamp): Finding | undefined {
+  const { placement, ask } = one;
+  const failedBefore = stamp.failed === placement.fingerprint && !ask.again.has(placement.spec.service);
+  const changed = judgeChanged(one, stamp);
+  if (failedBefore && changed !== undefined) {
+    const why = `this revision was applied and did not become healthy; correct it in git, or try again with \`portoser deploy ${placement.spec.service}\``;
+    return left(placement, 'held', why, report('gate-failed', why));
+  }
+  return changed ?? judgeDrift(one, stamp);
+}
+
+function judgePlacement(
+  placement: Placement,
+  desired: DesiredState,
+  live: LiveState,
+  ask: DiffAsk,
+  note: MachineNote | undefined,
+): Finding | undefined {
+  const { spec } = placement;
+  if (note?.state === 'suspended') return left(placement, 'suspended', note.why);
+  if (spec.suspend !== undefined)
+    return left(
+      placement,
+      'suspended',
+      spec.suspend === true ? 'suspended in the registry' : `suspended: ${spec.suspend}`,
+    );
+  if (placement.blocked !== undefined)
+    return left(placement, 'blocked', placement.blocked, report('not-supported', placement.blocked));
+  if (note !== undefined)
+    return left(
+      placement,
+      note.state === 'in-progress' ? 'in-progress' : note.state === 'unknown' ? 'unknown' : 'blocked',
+      note.why,
+      note.error,
+    );
+
+  const seen = live.machines[spec.machine];
+  const sighting = live.sightings[placement.key];
+  const driver = ask.drivers[spec.type];
+  if (seen?.state !== 'reachable' || sighting === undefined || driver === undefined)
+    return left(placement, 'unknown', 'it was not looked at');
+  if (sighting.state === 'unknown') return left(placement, 'unknown', sighting.error.message, sighting.error);
+
+  const generated = driver.generate(placement, groundOf(placement, seen, sighting, desired));
+  if ('code' in generated) return left(placement, 'blocked', generated.message, generated);
+  const stamp = seen.stamps.find(one => one.service === spec.service);
+  const siblings = new Set(
+    desired.placements.filter(other => other.spec.service === spec.service).map(other => other.spec.machine),
+  );
+  const one: Case = { placement, seen, sighting, stamp, driver, generated, ask, live, siblings };
+  const finding = stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp);
+  const taken = finding !== undefined && isDifference(finding) ? strangerOnPort(placement, seen, sighting) : undefined;
+  return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);
+}
+
+/** Compares all placements, then what is ours on the machines and no longer in the registry. */
+export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Differences {
+  const notes = judgeMachines(desired, live, ask.busy);
+  const findings = desired.placements.flatMap(
+    placement => judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? [],
+  );
+  const orphans = diffOrphans(desired, live, notes, ask);
+  const all = [...findings, ...orphans.findings];
+  return {
+    differences: all.filter(isDifference),
+    leftAlone: all.filter((one): one is LeftAlone => !isDifference(one)),
+    machines: [...notes.values(), ...orphans.machines],
+  };
+}

@@ -1,0 +1,103 @@
+// Which machines may be worked on: one that lies about itself, stands there twice or belongs to another repository may not.
+import { catalogue, type ErrorCode, type ErrorReport } from '../../schema/errors.js';
+import type { MachineNote } from '../../schema/plan.js';
+import type { Machine } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState, MachineSeen } from '../../schema/state.js';
+
+export function report(code: ErrorCode, message: string): ErrorReport {
+  return { code, message, hint: catalogue[code].hint, retry: catalogue[code].retry };
+}
+
+/** What a registry outside any repository is known by on machines: its name alone. */
+export const identityOf = (desired: DesiredState): string => (desired.rootCommit === '' ? '-' : desired.rootCommit);
+
+/** Before the first change a machine has no id of ours: then boot id and host name together tell it from others. */
+function selfOf(seen: MachineSeen): string {
+  return seen.id ?? `${seen.facts.bootId} ${seen.facts.hostname}`;
+}
+
+function twins(live: LiveState): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const [name, view] of Object.entries(live.machines)) {
+    if (view.state === 'reachable') names.set(selfOf(view), [...(names.get(selfOf(view)) ?? []), name]);
+  }
+  return names;
+}
+
+const blocked = (machine: string, error: ErrorReport): MachineNote => ({
+  machine,
+  state: 'blocked',
+  error,
+  why: error.message,
+});
+
+function contradiction(machine: Machine, seen: MachineSeen): ErrorReport | undefined {
+  const { platform, arch } = seen.facts;
+  if (platform !== machine.platform) {
+    return report('machine-platform', `${machine.name} says it is ${platform}, the registry says ${machine.platform}`);
+  }
+  if (machine.arch !== undefined && machine.arch !== arch) {
+    return report('machine-platform', `${machine.name} says it is ${arch}, the registry says ${machine.arch}`);
+  }
+  return undefined;
+}
+
+function noteOf(
+  machine: Machine,
+  desired: DesiredState,
+  live: LiveState,
+  busy: ReadonlySet<string>,
+): MachineNote | undefined {
+  const view = live.machines[machine.name];
+  if (machine.suspend !== undefined) {
+    const why = machine.suspend === true ? 'suspended in the registry' : `suspended: ${machine.suspend}`;
+    return { machine: machine.name, state: 'suspended', why };
+  }
+  if (view === undefined || view.state === 'unknown') {
+    const error = view?.error ?? report('ssh-unreachable', `${machine.name} was not looked at`);
+    return { machine: machine.name, state: 'unknown', error, why: error.message };
+  }
+  const lie = contradiction(machine, view);
+  if (lie) return blocked(machine.name, lie);
+  if (view.identity !== undefined && view.identity !== identityOf(desired)) {
+    const owner =
+      view.identity === '-'
+        ? 'a registry outside any repository'
+        : `the repository that began with ${view.identity.slice(0, 12)}`;
+    return blocked(
+      machine.name,
+      report('machine-claimed', `on ${machine.name} the cluster "${desired.cluster}" belongs to ${owner}`),
+    );
+  }
+  if (busy.has(machine.name) || view.openSteps.length > 0) {
+    return { machine: machine.name, state: 'in-progress', why: `a change is running on ${machine.name}` };
+  }
+  return undefined;
+}
+
+/**
+ * Notes on the machines of the registry that are not worked on. `busy`: names of those on which this controller is
+ * changing something right now.
+ */
+export function judgeMachines(
+  desired: DesiredState,
+  live: LiveState,
+  busy: ReadonlySet<string>,
+): ReadonlyMap<string, MachineNote> {
+  const notes = new Map<string, MachineNote>();
+  for (const machine of desired.machines) {
+    const note = noteOf(machine, desired, live, busy);
+    if (note) notes.set(machine.name, note);
+  }
+  for (const names of twins(live).values()) {
+    const listed = names.filter(name => desired.machines.some(machine => machine.name === name));
+    if (listed.length < 2) continue;
+    for (const name of listed) {
+      notes.set(
+        name,
+        blocked(name, report('machine-duplicate', `${listed.join(' and ')} are one and the same machine`)),
+      );
+    }
+  }
+  return notes;
+}

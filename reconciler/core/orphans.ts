@@ -1,0 +1,71 @@
+// What is ours on the machines and no longer in the registry: removed services, moved ones, machines that left.
+import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState, Stamp } from '../../schema/state.js';
+
+interface OrphanAsk {
+  readonly leaving: readonly string[];
+}
+
+/** Seconds after which what prune stopped is removed (data is kept even then). */
+export const pruneAfterSeconds = 7 * 24 * 3600;
+
+function judgeOrphan(
+  desired: DesiredState,
+  machine: string,
+  stamp: Stamp,
+  clock: number,
+): Difference | LeftAlone | undefined {
+  const key: PlacementKey = `${stamp.service}@${machine}`;
+  const successors = desired.placements.filter(one => one.spec.service === stamp.service);
+  if (stamp.prunedAt !== undefined) {
+    if (clock - stamp.prunedAt < pruneAfterSeconds) return undefined;
+    return { key, reason: 'orphaned', because: 'it was stopped more than 7 days ago', fields: [], stamp };
+  }
+  if (successors.some(one => one.spec.stateful)) {
+    return {
+      key,
+      state: 'blocked',
+      why: `${stamp.service} is stateful and its machine changed: moving it is not supported yet`,
+    };
+  }
+  const [successor] = successors;
+  if (successor !== undefined) {
+    return {
+      key,
+      reason: 'moved',
+      because: `it moved to ${successors.map(one => one.spec.machine).join(', ')}`,
+      fields: [{ field: 'machine', from: machine, to: successor.spec.machine }],
+      stamp,
+    };
+  }
+  if (desired.policy.prune === 'keep')
+    return { key, state: 'kept', why: 'it left the registry; policy.prune keeps it running' };
+  return { key, reason: 'orphaned', because: 'it is no longer in the registry', fields: [], stamp };
+}
+
+/** Machines that left the registry are worked on at their old address, until nothing of ours runs there. */
+export function diffOrphans(
+  desired: DesiredState,
+  live: LiveState,
+  notes: ReadonlyMap<string, MachineNote>,
+  ask: OrphanAsk,
+): { readonly findings: readonly (Difference | LeftAlone)[]; readonly machines: readonly MachineNote[] } {
+  const wanted = new Set<string>(desired.placements.map(placement => placement.key));
+  const known = new Set([...desired.machines.map(machine => machine.name), ...ask.leaving]);
+  const findings = [...known].flatMap(machine => {
+    const view = live.machines[machine];
+    if (view?.state !== 'reachable' || notes.has(machine)) return [];
+    const orphans = view.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine}`));
+    return orphans.flatMap(stamp => judgeOrphan(desired, machine, stamp, view.facts.clock) ?? []);
+  });
+  const machines = ask.leaving.map((machine): MachineNote => {
+    const view = live.machines[machine];
+    if (view?.state === 'reachable')
+      return { machine, state: 'leaving', why: 'it left the registry: what is ours there is stopped' };
+    const why =
+      'it left the registry and cannot be reached; it stays listed until it answers or `portoser machine forget`';
+    return { machine, state: 'leaving', why, ...(view === undefined ? {} : { error: view.error }) };
+  });
+  return { findings, machines };
+}

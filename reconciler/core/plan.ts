@@ -1,0 +1,179 @@
+// Differences made into changes, in the order in which they may be made.
+import { createHash } from 'node:crypto';
+import type { Change, ChangeKind, Difference, LeftAlone, Plan } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState, Stamp } from '../../schema/state.js';
+import type { Differences } from './diff.js';
+import { basisOf } from './ownership.js';
+
+function split(key: PlacementKey): { readonly service: string; readonly machine: string } {
+  const at = key.indexOf('@');
+  return { service: key.slice(0, at), machine: key.slice(at + 1) };
+}
+
+function goneKind(difference: Difference, stamp: Stamp, prune: 'stop' | 'remove' | 'keep'): ChangeKind {
+  if (stamp.adopted) return 'release';
+  if (stamp.prunedAt !== undefined || (difference.reason === 'orphaned' && prune === 'remove')) return 'remove';
+  return 'stop';
+}
+
+function kindOf(difference: Difference): ChangeKind {
+  const { reason, stamp, fields } = difference;
+  switch (reason) {
+    case 'missing':
+      return stamp === undefined ? 'create' : stamp.fingerprint === undefined ? 'update' : 'repair';
+    case 'changed':
+      return difference.replaces ? 'replace' : 'update';
+    case 'drifted':
+      return fields.some(({ field }) => /^(file|mode|label|image|container)/.test(field)) ? 'update' : 'repair';
+    case 'stopped':
+      return stamp?.prunedAt === undefined ? 'repair' : 'update';
+    case 'unhealthy':
+      return 'restart';
+    case 'moved':
+    case 'orphaned':
+      return 'stop';
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** Placements of one service change one after another: each waits for the one before it in machine order. */
+function siblingBefore(key: PlacementKey, changing: readonly PlacementKey[]): readonly PlacementKey[] {
+  const mine = changing.filter(other => split(other).service === split(key).service).sort();
+  const before = mine[mine.indexOf(key) - 1];
+  return before === undefined ? [] : [before];
+}
+
+function startChange(difference: Difference, desired: DesiredState, starting: readonly PlacementKey[]): Change {
+  const placement = desired.placements.find(one => one.key === difference.key);
+  return {
+    key: difference.key,
+    ...split(difference.key),
+    kind: kindOf(difference),
+    reason: difference.reason,
+    because: difference.because,
+    fields: difference.fields,
+    basis: basisOf(difference.stamp),
+    after: [...(placement?.dependsOn ?? []), ...siblingBefore(difference.key, starting)],
+    ...(difference.stamp === undefined ? {} : { stamp: difference.stamp }),
+  };
+}
+
+/** What moved stops after its successors are up; of what is removed, dependants stop before what they depend on. */
+function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState, gone: readonly Difference[]): Change {
+  const successors = desired.placements.filter(one => one.spec.service === stamp.service).map(one => one.key);
+  const dependants = gone
+    .filter(other => other.reason === 'orphaned' && other.stamp?.dependsOn.includes(stamp.service))
+    .map(other => other.key);
+  return {
+    key: difference.key,
+    ...split(difference.key),
+    kind: goneKind(difference, stamp, desired.policy.prune),
+    reason: difference.reason,
+    because: difference.because,
+    fields: difference.fields,
+    basis: basisOf(stamp),
+    after: difference.reason === 'moved' ? successors : dependants,
+    stamp,
+  };
+}
+
+/** What a new service needs that an old one still holds: its ports on the machine. The old one goes first. */
+function makeRoom(changes: readonly Change[], desired: DesiredState): readonly Change[] {
+  const stops = changes.filter(change => isStop(change) && change.reason === 'orphaned');
+  return changes.map(change => {
+    if (isStop(change)) return change;
+    const wanted = desired.placements.find(one => one.key === change.key)?.spec.ports ?? [];
+    const inTheWay = stops.filter(
+      stop => stop.machine === change.machine && stop.stamp?.ports.some(port => wanted.includes(port)),
+    );
+    return inTheWay.length === 0 ? change : { ...change, after: [...change.after, ...inTheWay.map(stop => stop.key)] };
+  });
+}
+
+export const isStop = (change: Change): boolean =>
+  change.kind === 'stop' || change.kind === 'remove' || change.kind === 'release';
+
+/** Waves by the changes' own order; what is not in the plan holds nothing up here. A cycle cannot be: the registry refuses it. */
+export function wavesOf(changes: readonly Change[]): readonly (readonly Change[])[] {
+  const level = new Map<PlacementKey, number>();
+  const byKey = new Map(changes.map(change => [change.key, change]));
+  const levelOf = (change: Change, path: ReadonlySet<PlacementKey>): number => {
+    const known = level.get(change.key);
+    if (known !== undefined) return known;
+    const before = change.after.flatMap(key => (key === change.key || path.has(key) ? [] : (byKey.get(key) ?? [])));
+    const own = Math.max(-1, ...before.map(one => levelOf(one, new Set([...path, change.key])))) + 1;
+    level.set(change.key, own);
+    return own;
+  };
+  const waves: Change[][] = [];
+  for (const change of changes) (waves[levelOf(change, new Set())] ??= []).push(change);
+  return waves;
+}
+
+function idOf(commit: string, changes: readonly Change[]): string {
+  const essence = changes.map(({ key, kind, basis, fields }) => [key, kind, basis, fields]);
+  return createHash('sha256')
+    .update(JSON.stringify([commit, essence]))
+    .digest('hex')
+    .slice(0, 12);
+}
+
+export interface Selection {
+  /** Services to change; absent: all. */
+  readonly services?: ReadonlySet<string>;
+  readonly machine?: string;
+  /** Leave alone what the chosen ones depend on. */
+  readonly noDeps?: boolean;
+}
+
+/** The chosen services, and what they depend on where that is missing or stopped. */
+function chosen(changes: readonly Change[], desired: DesiredState, selection: Selection): readonly Change[] {
+  const named = changes.filter(
+    change =>
+      (selection.services?.has(change.service) ?? true) &&
+      (selection.machine === undefined || change.machine === selection.machine),
+  );
+  if (selection.noDeps || (selection.services === undefined && selection.machine === undefined)) return named;
+  const keys = new Set(named.map(change => change.key));
+  const wanted = desired.placements.filter(one => selection.services?.has(one.spec.service)).map(one => one.key);
+  const along = new Map<PlacementKey, string>();
+  const walk = (key: PlacementKey, forWhom: string) => {
+    for (const dependency of desired.placements.find(one => one.key === key)?.dependsOn ?? []) {
+      const change = changes.find(one => one.key === dependency);
+      if (change && (change.reason === 'missing' || change.reason === 'stopped')) along.set(dependency, forWhom);
+      walk(dependency, forWhom);
+    }
+  };
+  for (const key of [...wanted, ...keys]) walk(key, split(key).service);
+  const extra = changes
+    .filter(change => along.has(change.key) && !keys.has(change.key))
+    .map(change => ({ ...change, because: `${change.because}; ${along.get(change.key)} depends on it` }));
+  return [...extra, ...named];
+}
+
+export function makePlan(differences: Differences, desired: DesiredState, selection: Selection = {}): Plan {
+  const gone = differences.differences.filter(one => one.reason === 'orphaned' || one.reason === 'moved');
+  const starts = differences.differences.filter(one => !gone.includes(one));
+  const starting = starts.map(one => one.key);
+  const all = [
+    ...gone.flatMap(one => (one.stamp === undefined ? [] : [stopChange(one, one.stamp, desired, gone)])),
+    ...starts.map(one => startChange(one, desired, starting)),
+  ];
+  const changes = makeRoom(chosen(all, desired, selection), desired);
+  const leftAlone: readonly LeftAlone[] = differences.leftAlone.filter(
+    one =>
+      (selection.services?.has(split(one.key).service) ?? true) &&
+      (selection.machine === undefined || split(one.key).machine === selection.machine),
+  );
+  return {
+    id: idOf(desired.commit, changes),
+    commit: desired.commit,
+    waves: wavesOf(changes),
+    leftAlone,
+    machines: differences.machines,
+  };
+}
+
+export const changesOf = (plan: Plan): readonly Change[] => plan.waves.flat();

@@ -1,0 +1,60 @@
+// From the registry at a commit, with its source files, to the desired state.
+import type { Registry, PlacementKey, ServiceSpec } from '../../schema/registry-types.js';
+import type { DesiredState, Placement, SourceFile } from '../../schema/state.js';
+import type { Driver } from '../drivers/driver.js';
+import { fieldsOf, fingerprintOf } from './fingerprint.js';
+
+/** What `gather` read for one placement: source files and the texts among them that drivers read. */
+export interface Gathered {
+  readonly source: readonly SourceFile[];
+  readonly texts: Readonly<Record<string, string>>;
+  /** Why the source cannot be used (a link, a name that no shell line can hold). */
+  readonly blocked?: string;
+}
+
+export interface ResolveInputs {
+  readonly commit: string;
+  readonly rootCommit: string;
+  /** By placement key. */
+  readonly gathered: ReadonlyMap<PlacementKey, Gathered>;
+}
+
+const nothing: Gathered = { source: [], texts: {} };
+
+function blockedBy(spec: ServiceSpec, gathered: Gathered): { readonly blocked?: string } {
+  if (spec.unsupported.length > 0) return { blocked: `${spec.unsupported.join(', ')}: not supported yet` };
+  return gathered.blocked === undefined ? {} : { blocked: gathered.blocked };
+}
+
+/** Pure: the same registry and commit give the same desired state everywhere. */
+export function resolve(
+  registry: Registry,
+  inputs: ResolveInputs,
+  drivers: Readonly<Record<string, Driver>>,
+): DesiredState {
+  const keysOf = new Map<string, PlacementKey[]>();
+  for (const spec of registry.placements) keysOf.set(spec.service, [...(keysOf.get(spec.service) ?? []), spec.key]);
+
+  const placements = registry.placements.map((spec): Placement => {
+    const gathered = inputs.gathered.get(spec.key) ?? nothing;
+    const fields = fieldsOf(spec, gathered.source, drivers[spec.type]?.fields(spec) ?? {});
+    return {
+      key: spec.key,
+      spec,
+      source: gathered.source,
+      texts: gathered.texts,
+      fields,
+      fingerprint: fingerprintOf(fields),
+      dependsOn: spec.dependsOn.flatMap(name => keysOf.get(name) ?? []),
+      ...blockedBy(spec, gathered),
+    };
+  });
+  return {
+    commit: inputs.commit,
+    cluster: registry.cluster,
+    rootCommit: inputs.rootCommit,
+    machines: registry.machines,
+    placements,
+    policy: registry.policy,
+  };
+}

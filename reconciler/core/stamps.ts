@@ -1,0 +1,95 @@
+// The stamps of a placement's life: claimed, finished, failed at its gate, stopped by prune.
+import { createHash } from 'node:crypto';
+import type { Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
+import type { GeneratedFile, Identity } from '../drivers/driver.js';
+
+interface Claim {
+  readonly placement: Placement;
+  readonly identity: Identity;
+  readonly generated: readonly GeneratedFile[];
+  readonly commit: string;
+  readonly before?: Stamp | undefined;
+}
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+
+function filesOf(placement: Placement, generated: readonly GeneratedFile[]): readonly StampFile[] {
+  return [
+    ...placement.source.map((file): StampFile => ({
+      path: `${placement.spec.path}/${file.path}`,
+      mode: file.mode,
+      sha256: file.sha256,
+      kind: 'source',
+    })),
+    ...generated.map((file): StampFile => ({
+      path: file.path,
+      mode: file.mode,
+      sha256: hash(file.text),
+      kind: 'generated',
+    })),
+  ];
+}
+
+function base(claim: Omit<Claim, 'before'>): Stamp {
+  const { placement, identity } = claim;
+  const { spec } = placement;
+  return {
+    service: spec.service,
+    driver: spec.type,
+    scope: identity.scope,
+    path: spec.path,
+    ...(identity.unit === undefined ? {} : { unit: identity.unit }),
+    ...(identity.project === undefined ? {} : { project: identity.project }),
+    commit: claim.commit,
+    fields: placement.fields,
+    files: filesOf(placement, claim.generated),
+    own: {},
+    images: {},
+    ports: spec.ports,
+    dependsOn: spec.dependsOn,
+    adopted: spec.type === 'native' && spec.command === undefined,
+    stopTimeoutMs: spec.stopTimeoutMs,
+  };
+}
+
+/**
+ * Written before anything is touched: no fingerprint, so whoever looks next knows that it is ours and unfinished. It
+ * keeps what the last finished one says of fields, and names the files of both.
+ */
+export function claimOf(claim: Claim): Stamp {
+  const next = base(claim);
+  if (claim.before === undefined) return { ...next, fields: {} };
+  const named = new Set(next.files.map(file => file.path));
+  return {
+    ...next,
+    fields: claim.before.fields,
+    files: [...next.files, ...claim.before.files.filter(file => !named.has(file.path))],
+  };
+}
+
+export interface Finished extends Omit<Claim, 'before'> {
+  readonly sighting: Exclude<Sighting, { state: 'unknown' }>;
+  readonly ownFiles: readonly string[];
+}
+
+/** What was seen to run: fingerprint, images and hashes of the user's own files as of the fresh look. */
+export function finalStamp(finished: Finished): Stamp {
+  const { placement, sighting, ownFiles } = finished;
+  return {
+    ...base(finished),
+    fingerprint: placement.fingerprint,
+    own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
+    images: sighting.state === 'present' ? sighting.images : {},
+  };
+}
+
+/** It was applied and did not become healthy: not finished, and not tried again by itself. */
+export function heldStamp(final: Stamp): Stamp {
+  const { fingerprint, ...rest } = final;
+  return fingerprint === undefined ? rest : { ...rest, failed: fingerprint };
+}
+
+/** `clock`: seconds since 1970 by the machine's own clock. */
+export function prunedStamp(stamp: Stamp, clock: number): Stamp {
+  return { ...stamp, prunedAt: clock };
+}

@@ -1,0 +1,173 @@
+// Carries a plan out: one queue per machine, each batch as soon as what it depends on is done; nothing waits for a stranger.
+import PQueue from 'p-queue';
+import type { Change, Outcome, Plan } from '../../schema/plan.js';
+import type { Machine, PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState } from '../../schema/state.js';
+import type { LockHolder } from '../commands/lock.js';
+import { isStop } from '../core/plan.js';
+import type { Lists, Progress } from '../operations/operation.js';
+import type { Ports, RepoFiles } from '../ports.js';
+import { makeBatch } from './batch.js';
+import { gate } from './gate.js';
+import { pause } from './pause.js';
+import { sessionOf } from './session.js';
+
+export interface ApplyRun {
+  readonly ports: Ports;
+  readonly lists: Lists;
+  readonly desired: DesiredState;
+  readonly live: LiveState;
+  readonly files: RepoFiles;
+  /** Machines that left the registry, at their old addresses. */
+  readonly leaving: readonly Machine[];
+  readonly emit: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+  /** A newer commit was seen: what runs is finished, what has not begun is left to the next pass. */
+  readonly superseded: () => boolean;
+  /** Wait for changes that outlast the pass's interval too (a pass that a person waits for). */
+  readonly toTheEnd: boolean;
+}
+
+const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });
+
+/** Whether a dependency outside the plan is healthy now; asked once a pass. */
+type Dependencies = (key: PlacementKey) => Promise<string | undefined>;
+
+function askDependencies(run: ApplyRun): Dependencies {
+  const asked = new Map<PlacementKey, Promise<string | undefined>>();
+  const ask = async (key: PlacementKey): Promise<string | undefined> => {
+    const placement = run.desired.placements.find(one => one.key === key);
+    const machine = run.desired.machines.find(one => one.name === placement?.spec.machine);
+    const seen = machine === undefined ? undefined : run.live.machines[machine.name];
+    if (placement === undefined || machine === undefined) return `${key} is not in the registry`;
+    if (seen?.state !== 'reachable') return `unknown: ${key} cannot be looked at`;
+    const results = await gate(
+      [placement],
+      { machine, facts: seen.facts },
+      run.lists,
+      { ...run.ports },
+      { signal: run.signal },
+    );
+    const result = results.get(key);
+    if (result?.result === 'passed') return undefined;
+    return result?.result === 'failed'
+      ? `${key} is not healthy: ${result.found}`
+      : `unknown: ${key} cannot be looked at`;
+  };
+  return key => {
+    const known = asked.get(key) ?? ask(key);
+    asked.set(key, known);
+    return known;
+  };
+}
+
+interface Room extends ApplyRun {
+  readonly holder: LockHolder;
+  readonly outcomes: Map<PlacementKey, Promise<Outcome>>;
+  readonly dependencies: Dependencies;
+  readonly workers: PQueue;
+}
+
+/** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
+async function obstacle(room: Room, change: Change): Promise<string | undefined> {
+  for (const key of change.after) {
+    const before = await room.outcomes.get(key);
+    if (before?.result === 'failed') return `${key} failed`;
+    if (before?.result === 'skipped') return `${key} was skipped`;
+    if (before !== undefined || isStop(change)) continue;
+    const why = await room.dependencies(key);
+    if (why === undefined) continue;
+    // An unknown dependency holds back only what never ran: a restart of what runs is no worse than before.
+    if (!why.startsWith('unknown: ') || change.kind === 'create') return why.replace(/^unknown: /, '');
+  }
+  if (room.signal.aborted) return 'interrupted';
+  return room.superseded() ? 'a newer commit came; the next pass looks again' : undefined;
+}
+
+async function runBatch(room: Room, machine: Machine, changes: readonly Change[]): Promise<readonly Outcome[]> {
+  const obstacles = await Promise.all(changes.map(async change => ({ change, why: await obstacle(room, change) })));
+  const ready = obstacles.filter(one => one.why === undefined).map(one => one.change);
+  const held = obstacles.flatMap(({ change, why }) => (why === undefined ? [] : [skipped(change, why)]));
+  if (ready.length === 0) return held;
+  const told = (key: PlacementKey, text: string) => room.emit({ kind: 'change', machine: machine.name, key, text });
+  const done = await room.workers.add(() => makeBatch({ ...room, machine, told }, ready));
+  return [...held, ...done];
+}
+
+function tell(room: Room, outcome: Outcome): void {
+  const machine = outcome.key.slice(outcome.key.indexOf('@') + 1);
+  const text = {
+    applied: () => 'healthy',
+    failed: () => (outcome.result === 'failed' ? `failed: ${outcome.error.message}` : ''),
+    skipped: () => (outcome.result === 'skipped' ? `skipped: ${outcome.why}` : ''),
+    'in-progress': () => 'goes on',
+  }[outcome.result]();
+  const stopped = outcome.result === 'applied' && ['stop', 'remove', 'release'].includes(outcome.kind);
+  room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text });
+}
+
+/** Wave by wave the batches are laid out; each waits only for its machine's earlier batch and for its own dependencies. */
+export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome[]> {
+  const { ports, desired } = run;
+  const holder = { controller: await ports.state.controllerId(), process: ports.state.processName };
+  const workers = new PQueue({ concurrency: desired.policy.parallel ?? Number.POSITIVE_INFINITY });
+  const room: Room = { ...run, holder, outcomes: new Map(), dependencies: askDependencies(run), workers };
+  const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
+  const queues = new Map<string, Promise<unknown>>();
+  const { busy } = sessionOf(ports);
+  for (const wave of plan.waves) {
+    for (const [name, changes] of byMachine(wave)) {
+      const machine = machines.get(name);
+      if (machine === undefined) continue;
+      const before = queues.get(name);
+      const work = (async () => {
+        await before;
+        return await runBatch(room, machine, changes);
+      })();
+      queues.set(name, work);
+      busy.set(name, work);
+      for (const change of changes) {
+        const outcome = work.then(
+          outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
+        );
+        room.outcomes.set(change.key, outcome);
+        outcome.then(one => tell(room, one)).catch(() => undefined);
+      }
+    }
+  }
+  for (const [name, queue] of queues) {
+    const free = () => {
+      if (busy.get(name) === queue) busy.delete(name);
+    };
+    queue.then(free, free);
+  }
+  return await settle(room, plan);
+}
+
+function byMachine(changes: readonly Change[]): ReadonlyMap<string, readonly Change[]> {
+  const groups = new Map<string, Change[]>();
+  for (const change of changes) groups.set(change.machine, [...(groups.get(change.machine) ?? []), change]);
+  return groups;
+}
+
+/** What outlasts the pass's interval goes on alone; its machine is left out of plans until it ends. */
+async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
+  const over = new AbortController();
+  const late = pause(room.ports.clock, room.desired.policy.intervalMs, over.signal).then(() => undefined);
+  const outcomes = await Promise.all(
+    plan.waves.flat().map(async (change): Promise<Outcome> => {
+      const outcome = room.outcomes.get(change.key);
+      if (outcome === undefined) return skipped(change, 'its machine is not known');
+      const first = room.toTheEnd ? await outcome : await Promise.race([outcome, late]);
+      return (
+        first ?? {
+          key: change.key,
+          result: 'in-progress',
+          why: `it goes on; ${change.machine} is left out until it ends`,
+        }
+      );
+    }),
+  );
+  over.abort();
+  return outcomes;
+}

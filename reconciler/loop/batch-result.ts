@@ -1,0 +1,147 @@
+// Reads what a batch said: which change went through, which step of which change failed, and what that means.
+import type { ErrorReport } from '../../schema/errors.js';
+import { type Batch, batchCodes } from '../commands/batch.js';
+import type { ProbeSection } from '../commands/probe.js';
+import type { Driver, Step } from '../drivers/driver.js';
+import { report } from '../core/machines.js';
+
+export type StepFailure = { readonly error: ErrorReport; readonly output: string };
+
+export interface BatchReading {
+  /** Set when nothing was changed, or nothing can be said. */
+  readonly refused?: ErrorReport;
+  readonly lockedBy?: { readonly controller: string; readonly process: string };
+  readonly fence: number;
+  /** By index of the change; a change without entry went through. */
+  readonly failures: ReadonlyMap<number, StepFailure>;
+}
+
+const restOf = (sections: readonly ProbeSection[], name: string) =>
+  sections.find(section => section.name === name)?.rest;
+
+function refusal(
+  sections: readonly ProbeSection[],
+  machine: string,
+): Pick<BatchReading, 'refused' | 'lockedBy'> | undefined {
+  const locked = restOf(sections, 'locked');
+  if (locked !== undefined) {
+    const [controller = '', process = '', age = '0'] = locked.split(' ');
+    return {
+      refused: report('machine-lock', `${machine} is locked by controller ${controller} for ${age} s`),
+      lockedBy: { controller, process },
+    };
+  }
+  const refused = restOf(sections, 'refused');
+  if (refused?.startsWith('identity') === true) {
+    return {
+      refused: report(
+        'machine-claimed',
+        `the cluster's name on ${machine} belongs to the repository that began with ${refused.slice(9, 21)}`,
+      ),
+    };
+  }
+  return refused === undefined
+    ? undefined
+    : { refused: report('machine-state', `${refused.slice(6)} on ${machine} cannot be written`) };
+}
+
+const noSpace = /No space left on device|Disk quota exceeded/;
+
+/** What an exit code of our own, or the text of a foreign tool, means. */
+function meaning(
+  code: number,
+  output: string,
+  what: string,
+  machine: string,
+  explained: ErrorReport | undefined,
+): ErrorReport {
+  const last = output.trim().split('\n').at(-1) ?? '';
+  if (code === batchCodes.stale) return report('stale-plan', `${machine}: ${last}`);
+  if (code === batchCodes.fenced)
+    return report('machine-fenced', `another controller took ${machine} over while it was changed`);
+  if (code === batchCodes.sudo)
+    return report('sudo-refused', `${machine}: ${last.replace(/^portoser: /, '')} (to ${what})`);
+  if (noSpace.test(output)) return report('machine-disk-full', `no space left on ${machine} (to ${what})`);
+  return (
+    explained ??
+    report('command-failed', `${what} failed on ${machine} with exit code ${code}${last === '' ? '' : `: ${last}`}`)
+  );
+}
+
+interface Row {
+  readonly id: string;
+  readonly code: number;
+}
+
+/** What the fixed rows of a batch did, for people. */
+const fixed: Readonly<Record<string, string>> = {
+  claim: 'claim the placement',
+  folders: 'make the folder',
+  files: 'write the files',
+  land: 'put the files in place',
+};
+
+export interface Batched {
+  readonly batch: Batch;
+  readonly machine: string;
+  /** The drivers' steps by change, as the batch numbered them. */
+  readonly steps: readonly { readonly driver: Driver; readonly steps: readonly Step[] }[];
+}
+
+function failureOf(
+  row: Row,
+  outputs: ReadonlyMap<string, string>,
+  batched: Batched,
+): readonly (readonly [number, StepFailure])[] {
+  const output = outputs.get(row.id) ?? '';
+  const [head = '', rest = ''] = row.id.split('.');
+  const failure = (what: string, explained?: ErrorReport): StepFailure => ({
+    error: meaning(row.code, output, what, batched.machine, explained),
+    output,
+  });
+  if (head === 'land') return batched.batch.changes.map((_, index) => [index, failure(fixed.land ?? '')] as const);
+  if (head === 'time') return [];
+  if (fixed[head] !== undefined) return [[Number(rest), failure(fixed[head])]];
+  const own = batched.steps[Number(head)];
+  const step = own?.steps[Number(rest)];
+  if (own === undefined || step === undefined) return [];
+  const failed = [[Number(head), failure(step.what, own.driver.explain(step, output))] as const];
+  if (step.merge === undefined || step.merge.word !== undefined) return failed;
+  // A merged step without words of its own (one reload for all) failed for everyone who needed it.
+  const sharers = batched.steps.flatMap((other, index) =>
+    other.steps.some(one => one.merge?.key === step.merge?.key) ? [index] : [],
+  );
+  return sharers.map(index => [index, failure(step.what, own.driver.explain(step, output))] as const);
+}
+
+/** `sections` undefined: no whole answer came. */
+export function readBatch(sections: readonly ProbeSection[] | undefined, batched: Batched): BatchReading | undefined {
+  if (sections === undefined) return undefined;
+  const fence = Number(restOf(sections, 'fence') ?? 0);
+  const refused = refusal(sections, batched.machine);
+  if (refused !== undefined) return { ...refused, fence, failures: new Map() };
+  const results = sections.find(section => section.name === 'results');
+  if (results === undefined) return undefined;
+  const rows = results.lines.flatMap((line): readonly Row[] => {
+    const [id, code] = line.split(' ');
+    return id === undefined || code === undefined ? [] : [{ id, code: Number(code) }];
+  });
+  const outputs = new Map(
+    sections.filter(section => section.name === 'output').map(section => [section.rest, section.lines.join('\n')]),
+  );
+  const failures = new Map<number, StepFailure>();
+  for (const row of rows.filter(one => one.code !== 0 && !one.id.startsWith('merged.'))) {
+    for (const [index, failure] of failureOf(row, outputs, batched))
+      if (!failures.has(index)) failures.set(index, failure);
+  }
+  if (rows.some(row => row.id === 'time')) {
+    const error = report(
+      'command-timeout',
+      `the changes on ${batched.machine} took longer than ${Math.round(batched.batch.timeLimitMs / 1000)} s and were ended there`,
+    );
+    batched.batch.changes.forEach((_, index) => {
+      if (!failures.has(index)) failures.set(index, { error, output: '' });
+    });
+  }
+  return { fence, failures };
+}

@@ -1,0 +1,199 @@
+// One reconciliation: what happens on a push, from the commit to the machines and back to the record.
+import { asAppError } from '../../schema/errors.js';
+import type { Next, Outcome, Plan } from '../../schema/plan.js';
+import type { Finding, PassReport } from '../../schema/status.js';
+import type { Verdict } from '../../schema/state.js';
+import type { Lists, Progress } from '../operations/operation.js';
+import type { Ports } from '../ports.js';
+import { writeApplied } from './applied.js';
+import { apply } from './apply.js';
+import { forgetApprovals } from './approvals.js';
+import { writeFleet } from './fleet.js';
+import { journal } from './journal.js';
+import { look } from './look.js';
+import { type Choice, checkSettled, consider, type Considered } from './preview.js';
+import { sync, type Synced } from './sync.js';
+
+export interface PassContext {
+  readonly ports: Ports;
+  readonly lists: Lists;
+  readonly emit: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface PassAsk extends Choice {
+  readonly trigger: string;
+  readonly from: 'commit' | 'files';
+  /** A plan that the person who asks has just approved. */
+  readonly approved?: string;
+  /** A person asks for it: failed revisions are tried again. */
+  readonly again?: boolean;
+  /** Ask every placement that was left as it is whether it answers (`run --once`). */
+  readonly check?: boolean;
+  /** Tells that a newer commit was seen; what has not begun is then left to the next pass. */
+  readonly superseded?: () => boolean;
+  /** Wait also for what outlasts the pass's interval. Default: yes; the controller says no. */
+  readonly toTheEnd?: boolean;
+}
+
+/** Runs one pass. Never throws for what the registry, git or machines do: the report says it. */
+export async function runPass(context: PassContext, ask: PassAsk): Promise<PassReport> {
+  const { ports } = context;
+  const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
+  const log = ports.log.child({ passId: base.id });
+  try {
+    const report = { ...base, ...(await reconcile(context, ask)), endedAt: ports.clock.now() };
+    if (report.outcomes.length > 0)
+      log.info({ trigger: ask.trigger, commit: report.commit, changes: report.outcomes.length }, 'pass');
+    return report;
+  } catch (thrown) {
+    const error = asAppError(thrown);
+    if (error.code === 'internal') log.error({ err: thrown }, 'pass broke');
+    const next: Next =
+      error.retry === 'backoff'
+        ? { next: 'again', afterMs: 30_000, why: error.message }
+        : { next: 'stalled', why: error.message };
+    return {
+      ...base,
+      endedAt: ports.clock.now(),
+      diagnostics: [],
+      outcomes: [],
+      findings: [],
+      error: error.report(),
+      next,
+    };
+  }
+}
+
+type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
+
+async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
+  const { ports, lists } = context;
+  const synced = await sync(ports, { from: ask.from });
+  const findings = syncFindings(synced);
+  if (synced.registry === undefined) {
+    return {
+      commit: synced.commit,
+      diagnostics: synced.diagnostics,
+      outcomes: [],
+      findings,
+      next: { next: 'stalled', why: 'the registry was refused' },
+    };
+  }
+  const considered = await consider(ports, lists, synced, ask);
+  const { plan } = considered;
+  const outcomes = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
+  await publish(context, synced, considered, outcomes);
+  return {
+    commit: synced.commit,
+    diagnostics: synced.diagnostics,
+    plan,
+    outcomes,
+    findings: [...findings, ...planFindings(plan), ...silent(verdicts)],
+    next: nextOf(plan, outcomes, synced),
+  };
+}
+
+async function carryOut(
+  context: PassContext,
+  ask: PassAsk,
+  synced: Synced,
+  considered: Considered,
+): Promise<readonly Outcome[]> {
+  if (considered.plan.waves.length === 0) return [];
+  const { desired, live, leaving } = considered;
+  return await apply(
+    {
+      ...context,
+      desired,
+      live,
+      leaving,
+      files: synced.files,
+      superseded: ask.superseded ?? (() => false),
+      toTheEnd: ask.toTheEnd ?? true,
+    },
+    considered.plan,
+  );
+}
+
+function syncFindings(synced: Synced): readonly Finding[] {
+  return [
+    ...(synced.held === undefined ? [] : [{ kind: 'git', message: synced.held } as const]),
+    ...(synced.outage === undefined
+      ? []
+      : [{ kind: 'git', message: synced.outage.message, hint: synced.outage.hint } as const]),
+    ...(synced.refused === undefined
+      ? []
+      : [{ kind: 'registry', message: `the registry at ${synced.refused.slice(0, 12)} was refused` } as const]),
+  ];
+}
+
+function planFindings(plan: Plan): readonly Finding[] {
+  const hint = (error?: { readonly hint: string }) => (error === undefined ? {} : { hint: error.hint });
+  const machines = plan.machines
+    .filter(
+      note =>
+        note.state === 'unknown' || note.state === 'blocked' || (note.state === 'leaving' && note.error !== undefined),
+    )
+    .map((note): Finding => ({
+      kind: note.state === 'blocked' ? 'blocked' : 'unreachable',
+      machine: note.machine,
+      message: note.why,
+      ...hint(note.error),
+    }));
+  const noted = new Set(machines.map(one => one.machine));
+  const placements = plan.leftAlone
+    .filter(
+      one =>
+        (one.state === 'blocked' || one.state === 'unknown') && !noted.has(one.key.slice(one.key.indexOf('@') + 1)),
+    )
+    .map((one): Finding => ({ kind: 'blocked', key: one.key, message: one.why, ...hint(one.error) }));
+  return [...machines, ...placements];
+}
+
+function silent(verdicts: ReadonlyMap<Finding['key'] & string, Verdict>): readonly Finding[] {
+  return [...verdicts].flatMap(([key, verdict]) =>
+    verdict.state === 'fail'
+      ? [{ kind: 'not-answering', key, message: `not answering: ${verdict.found}` } as const]
+      : [],
+  );
+}
+
+/** The record: which commit is in force, which machines there are, which approvals are used up. A pass that changed nothing writes nothing. */
+async function publish(
+  context: PassContext,
+  synced: Synced,
+  considered: Considered,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  const { ports, lists } = context;
+  const { plan, desired, leaving } = considered;
+  if (synced.commit === 'work-tree' || plan.held !== undefined) return;
+  const write = (what: string, job: () => Promise<void>) =>
+    journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
+  const after =
+    leaving.length === 0 || outcomes.length === 0
+      ? considered.live
+      : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
+  if (synced.refused === undefined && synced.held === undefined)
+    await write('git', () => writeApplied(ports.state, { appliedCommit: synced.commit }));
+  await write('fleet', () => writeFleet(ports.state, desired, leaving, after));
+  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => `remove:${outcome.key}`);
+  const wanted = desired.placements.map(placement => `remove:${placement.key}`);
+  await forgetApprovals(ports.state, [...(outcomes.length > 0 ? [plan.id] : []), ...done, ...wanted]);
+}
+
+function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
+  if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
+  if (synced.held !== undefined) return { next: 'stalled', why: synced.held };
+  if (synced.refused !== undefined) return { next: 'stalled', why: 'the newest registry was refused' };
+  const failed = outcomes.find(outcome => outcome.result === 'failed');
+  if (failed?.result === 'failed') {
+    return failed.error.retry === 'human'
+      ? { next: 'stalled', why: failed.error.message }
+      : { next: 'again', afterMs: 5000, why: failed.error.message };
+  }
+  const waiting = plan.leftAlone.find(one => one.state === 'held');
+  return waiting === undefined ? { next: 'settled' } : { next: 'stalled', why: waiting.why };
+}

@@ -1,0 +1,125 @@
+// Looks and thinks without touching anything: the plan as it would be made now, and who answers.
+import { AppError } from '../../schema/errors.js';
+import type { Plan } from '../../schema/plan.js';
+import type { Machine, PlacementKey, Registry } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
+import { diff } from '../core/diff.js';
+import { guard } from '../core/guard.js';
+import { makePlan, type Selection } from '../core/plan.js';
+import type { Lists } from '../operations/operation.js';
+import type { Ports } from '../ports.js';
+import { readApprovals } from './approvals.js';
+import { checkOnce } from './check.js';
+import { desire } from './desired.js';
+import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
+import { look } from './look.js';
+import { sessionOf } from './session.js';
+import { sync, type Synced } from './sync.js';
+
+export interface Choice {
+  /** Names of services. */
+  readonly only?: readonly string[];
+  readonly group?: string;
+  readonly machine?: string;
+  readonly noDeps?: boolean;
+}
+
+export interface PreviewAsk extends Choice {
+  readonly from: 'commit' | 'files';
+  /** Also ask every placement once whether it answers. */
+  readonly check?: boolean;
+  /** A person asks for just these: a revision that failed before is tried again. */
+  readonly again?: boolean;
+}
+
+export interface Preview {
+  readonly synced: Synced;
+  readonly desired?: DesiredState;
+  readonly live?: LiveState;
+  readonly plan?: Plan;
+  readonly leaving?: readonly Machine[];
+  readonly verdicts?: ReadonlyMap<PlacementKey, Verdict>;
+}
+
+/** Throws `unknown-name` for a service, group or machine that the registry does not have. */
+export function selectionOf(registry: Registry, choice: Choice): Selection {
+  const services = new Set(registry.placements.map(placement => placement.service));
+  const unknown = (kind: string, name: string) =>
+    new AppError('unknown-name', `there is no ${kind} "${name}" in the registry`);
+  const missing = choice.only?.find(name => !services.has(name));
+  if (missing !== undefined) throw unknown('service', missing);
+  const group = choice.group === undefined ? undefined : registry.groups[choice.group];
+  if (choice.group !== undefined && group === undefined) throw unknown('group', choice.group);
+  const known = choice.machine === undefined || registry.machines.some(machine => machine.name === choice.machine);
+  if (!known) throw unknown('machine', choice.machine ?? '');
+  const chosen = [...(choice.only ?? []), ...(group ?? [])];
+  return {
+    ...(choice.only === undefined && group === undefined ? {} : { services: new Set(chosen) }),
+    ...(choice.machine === undefined ? {} : { machine: choice.machine }),
+    ...(choice.noDeps === undefined ? {} : { noDeps: choice.noDeps }),
+  };
+}
+
+export interface Considered {
+  readonly desired: DesiredState;
+  readonly live: LiveState;
+  readonly plan: Plan;
+  readonly leaving: readonly Machine[];
+}
+
+/** From a synced registry to a guarded plan: the thinking that a preview and a pass share. */
+export async function consider(
+  ports: Ports,
+  lists: Lists,
+  synced: Synced,
+  ask: PreviewAsk & { readonly approved?: string },
+): Promise<Considered> {
+  const desired = await desire(ports, lists, synced);
+  const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
+  const candidates = leavingOf(await readFleet(ports.state), desired);
+  const live = await look(ports, lists, desired, { leaving: candidates });
+  const leaving = withoutRenamed(candidates, live, desired);
+  const again =
+    ask.again === true
+      ? (selection.services ?? new Set(desired.placements.map(one => one.spec.service)))
+      : new Set<string>();
+  const busy = new Set(sessionOf(ports).busy.keys());
+  const differences = diff(desired, live, {
+    drivers: lists.drivers,
+    busy,
+    again,
+    leaving: leaving.map(machine => machine.name),
+  });
+  const approvals = Object.keys(await readApprovals(ports.state));
+  const approved = new Set(ask.approved === undefined ? approvals : [...approvals, ask.approved]);
+  return { desired, live, plan: guard(makePlan(differences, desired, selection), desired, live, approved), leaving };
+}
+
+/** Placements that are as git says and can be asked whether they answer. */
+function askable(considered: Considered): DesiredState['placements'] {
+  const changing = new Set(considered.plan.waves.flat().map(change => change.key));
+  const aside = new Set(considered.plan.leftAlone.map(one => one.key));
+  return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
+}
+
+export async function checkSettled(
+  ports: Ports,
+  lists: Lists,
+  considered: Considered,
+): Promise<ReadonlyMap<PlacementKey, Verdict>> {
+  const placements = askable(considered);
+  if (placements.length === 0) return new Map();
+  const machines = considered.desired.machines.flatMap(machine => {
+    const view = considered.live.machines[machine.name];
+    return view?.state === 'reachable' ? [{ machine, facts: view.facts }] : [];
+  });
+  return await checkOnce(placements, machines, lists, { ...ports }, { sightings: considered.live.sightings });
+}
+
+export async function preview(ports: Ports, lists: Lists, ask: PreviewAsk): Promise<Preview> {
+  const synced = await sync(ports, { from: ask.from });
+  if (synced.registry === undefined) return { synced };
+  const considered = await consider(ports, lists, synced, ask);
+  const verdicts = ask.check === true ? { verdicts: await checkSettled(ports, lists, considered) } : {};
+  return { synced, ...considered, ...verdicts };
+}

@@ -1,0 +1,27 @@
+// What a process keeps between passes to save work: all of it can be read again, so losing it changes nothing.
+import type { ParseResult } from '../../schema/registry-types.js';
+import type { MachineFacts, Stamp } from '../../schema/state.js';
+import type { Ports } from '../ports.js';
+
+export interface Session {
+  /** SHA-256 of blobs by git object id. */
+  readonly hashes: Map<string, string>;
+  /** The newest parsed registry and the revision it was read at. */
+  parsed?: { readonly revision: string; readonly path: string; readonly result: ParseResult };
+  /** Stamps of the last look, so that the next one can look at orphans in the same exec. */
+  readonly stamps: Map<string, readonly Stamp[]>;
+  /** Facts of the last look: what a placement is called may depend on them. */
+  readonly facts: Map<string, MachineFacts>;
+  /** Machines on which something is being changed, with what will end it. */
+  readonly busy: Map<string, Promise<unknown>>;
+}
+
+const sessions = new WeakMap<Ports, Session>();
+
+export function sessionOf(ports: Ports): Session {
+  const known = sessions.get(ports);
+  if (known !== undefined) return known;
+  const session: Session = { hashes: new Map(), stamps: new Map(), facts: new Map(), busy: new Map() };
+  sessions.set(ports, session);
+  return session;
+}

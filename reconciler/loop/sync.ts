@@ -1,0 +1,169 @@
+// Brings the registry here: the newest commit that may be followed, or the files as they lie; parsed, or with its diagnostics.
+import type { Diagnostic } from '../../schema/diagnostics.js';
+import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
+import type { ParseResult, Registry } from '../../schema/registry-types.js';
+import { includePatterns, matchIncludes } from '../core/includes.js';
+import { parse } from '../core/parse.js';
+import type { GitRepo, Ports, RepoFiles } from '../ports.js';
+import { readApplied } from './applied.js';
+import { sessionOf } from './session.js';
+
+export interface SyncAsk {
+  readonly from: 'commit' | 'files';
+  /** A commit other than the branch's head. */
+  readonly revision?: string;
+}
+
+export interface Synced {
+  /** The commit in force, or `work-tree`. */
+  readonly commit: string;
+  readonly files: RepoFiles;
+  /** Absent: there is no valid registry to go by. */
+  readonly registry?: Registry;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The work tree's registry files differ from the commit. */
+  readonly differs?: boolean;
+  /** Why a rewritten branch is not followed. */
+  readonly held?: string;
+  /** A newer commit whose registry was refused; the diagnostics are its. */
+  readonly refused?: string;
+  /** The remote did not answer; the last good commit is gone by. */
+  readonly outage?: ErrorReport;
+}
+
+const decoder = new TextDecoder();
+
+async function readTexts(
+  files: RepoFiles,
+  path: string,
+): Promise<{ readonly texts: ReadonlyMap<string, string>; readonly paths: readonly string[] }> {
+  const main = await files.read(path);
+  if (main === undefined) {
+    const where = files.revision === 'work-tree' ? 'in the work tree' : `at commit ${files.revision.slice(0, 12)}`;
+    throw new AppError('registry-missing', `there is no ${path} ${where}`);
+  }
+  const text = decoder.decode(main);
+  const paths = ((await files.list('')) ?? []).flatMap(entry => (entry.kind === 'file' ? [entry.path] : []));
+  const texts = new Map([[path, text]]);
+  for (const included of matchIncludes(includePatterns(text), paths)) {
+    const bytes = await files.read(included);
+    if (bytes !== undefined) texts.set(included, decoder.decode(bytes));
+  }
+  return { texts, paths };
+}
+
+/** Parses the registry of these files; a commit is parsed once. */
+export async function readRegistry(ports: Ports, files: RepoFiles): Promise<ParseResult> {
+  const session = sessionOf(ports);
+  const { path } = ports.source;
+  const known = session.parsed;
+  if (known !== undefined && known.revision === files.revision && known.path === path && files.revision !== 'work-tree')
+    return known.result;
+  const { texts, paths } = await readTexts(files, path);
+  const result = parse({ main: path, files: texts, paths });
+  session.parsed = { revision: files.revision, path, result };
+  return result;
+}
+
+function gitOf(ports: Ports): GitRepo {
+  if (ports.source.git === undefined) {
+    throw new AppError('git-missing', 'there is no repository here', {
+      hint: 'Name one with --repo, or use --uncommitted for a registry outside any repository.',
+    });
+  }
+  return ports.source.git;
+}
+
+interface Head {
+  readonly commit: string;
+  readonly held?: string;
+  readonly outage?: ErrorReport;
+}
+
+/** The head to go by: not one that was rewritten past the applied commit, unless policy or a person follows it. */
+async function followable(ports: Ports, git: GitRepo, head: string): Promise<Head> {
+  const { appliedCommit, acceptedCommit } = await readApplied(ports.state);
+  if (appliedCommit === undefined || appliedCommit === head || acceptedCommit === head) return { commit: head };
+  const known = await git.has(appliedCommit);
+  if (known && (await git.isAncestor(appliedCommit, head))) return { commit: head };
+  if (!known)
+    return {
+      commit: head,
+      held: `the branch was rewritten and the applied commit ${appliedCommit.slice(0, 12)} is gone`,
+    };
+  const base = await readRegistry(ports, await git.files(appliedCommit));
+  if (base.registry?.policy.forcePush === 'follow') return { commit: head };
+  return {
+    commit: appliedCommit,
+    held: `the branch ${git.branch} was rewritten: its head ${head.slice(0, 12)} does not contain the applied commit ${appliedCommit.slice(0, 12)}; accept it with \`portoser git accept ${head.slice(0, 12)}\``,
+  };
+}
+
+async function newestHead(ports: Ports, git: GitRepo): Promise<Head> {
+  try {
+    const remote = await git.remoteHead();
+    const head = (await git.has(remote)) ? remote : await git.fetch();
+    return await followable(ports, git, head);
+  } catch (thrown) {
+    const error = asAppError(thrown);
+    if (error.retry !== 'backoff') throw error;
+    const { appliedCommit } = await readApplied(ports.state);
+    if (appliedCommit === undefined || !(await git.has(appliedCommit))) throw error;
+    return { commit: appliedCommit, outage: error.report() };
+  }
+}
+
+async function atCommit(ports: Ports, revision: string | undefined): Promise<Synced> {
+  const git = gitOf(ports);
+  const head: Head = revision === undefined ? await newestHead(ports, git) : { commit: revision };
+  const files = await git.files(head.commit);
+  const parsed = await readRegistry(ports, files);
+  const more = {
+    ...(head.held === undefined ? {} : { held: head.held }),
+    ...(head.outage === undefined ? {} : { outage: head.outage }),
+  };
+  if (parsed.registry !== undefined)
+    return { commit: head.commit, files, registry: parsed.registry, diagnostics: parsed.diagnostics, ...more };
+  return {
+    ...(await lastGood(ports, git, head.commit, files)),
+    diagnostics: parsed.diagnostics,
+    refused: head.commit,
+    ...more,
+  };
+}
+
+/** The registry of the applied commit stays in force while a newer one is refused. */
+async function lastGood(
+  ports: Ports,
+  git: GitRepo,
+  refused: string,
+  refusedFiles: RepoFiles,
+): Promise<Pick<Synced, 'commit' | 'files' | 'registry'>> {
+  const { appliedCommit } = await readApplied(ports.state);
+  if (appliedCommit === undefined || appliedCommit === refused || !(await git.has(appliedCommit)))
+    return { commit: refused, files: refusedFiles };
+  const files = await git.files(appliedCommit);
+  const { registry } = await readRegistry(ports, files);
+  return registry === undefined ? { commit: refused, files: refusedFiles } : { commit: appliedCommit, files, registry };
+}
+
+async function sameText(one: RepoFiles, other: RepoFiles, path: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one.read(path), other.read(path)]);
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+}
+
+async function asTheyLie(ports: Ports): Promise<Synced> {
+  const tree = ports.source.workTree;
+  if (tree === undefined) return await atCommit(ports, undefined);
+  const files = await tree.files();
+  const { registry, diagnostics } = await readRegistry(ports, files);
+  const base = { commit: 'work-tree', files, diagnostics, ...(registry === undefined ? {} : { registry }) };
+  if (ports.source.git === undefined) return base;
+  const committed = await ports.source.git.files(await ports.source.git.remoteHead());
+  return { ...base, differs: !(await sameText(files, committed, ports.source.path)) };
+}
+
+/** Never throws for what the registry says; throws for what cannot be read at all. */
+export async function sync(ports: Ports, ask: SyncAsk): Promise<Synced> {
+  return ask.from === 'files' ? await asTheyLie(ports) : await atCommit(ports, ask.revision);
+}
