@@ -68,6 +68,8 @@ export interface Step {
 /** What is on the machine now, as far as a driver needs it to choose its words. */
 export interface Ground {
   readonly facts: MachineFacts;
+  /** Name of the cluster, for labels that people read. */
+  readonly cluster?: string;
   readonly sudo: 'auto' | 'never' | 'always';
   readonly own: Readonly<Record<string, OwnFileSeen>>;
   readonly files: Readonly<Record<string, FileSeen>>;
