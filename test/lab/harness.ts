@@ -55,7 +55,7 @@ async function lab(...words: string[]): Promise<void> {
 }
 
 /** Takes the lab for this process; when it ends in any way, even by SIGKILL, the pipe closes and the lab cleans up. */
-export async function holdLab(): Promise<() => Promise<void>> {
+async function holdLab(): Promise<() => Promise<void>> {
   const holder = spawn(labProgram, ['hold'], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const closed = once(holder, 'close');
   const said: string[] = [];

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mustRun, runProgram, type Ended } from './run-program.js';
 
-export const labDir = process.env['LAB_DIR'] ?? '/var/tmp/portoser-lab';
+const labDir = process.env['LAB_DIR'] ?? '/var/tmp/portoser-lab';
 /** The private key that root and all users of every host accept. */
 export const keyFile = join(labDir, 'id_ed25519');
 export const labProgram = fileURLToPath(new URL('lab', import.meta.url));
@@ -81,7 +81,7 @@ export function openHost(index: number): Host {
 }
 
 /** Small applications that run on a host: `uv-app` (pyproject.toml, uv.lock), `pip-app` (requirements.txt). */
-export const appsDir = fileURLToPath(new URL('apps', import.meta.url));
+const appsDir = fileURLToPath(new URL('apps', import.meta.url));
 
 async function putFolder(index: number, folder: string, into: string, owner: LabUser): Promise<void> {
   const tar = await mustRun('tar', ['-C', resolve(appsDir, folder), '-cf', '-', '.'], { encoding: 'latin1' });

@@ -6,7 +6,7 @@ import { mustRun } from '../lab/run-program.js';
 import { startChild, type Child } from './child.js';
 import { freePort, untilListening } from './ports.js';
 
-export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
+type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
 
 export interface SshdWish {
   /** Host key types (default ed25519). */
