@@ -1,6 +1,7 @@
 // Runs one script in a `/bin/sh -s` that somebody started, here or on a machine: frame, limits, ending its process group.
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
 import { type Command, display, render, type Reveal, sh } from '../commands/command.js';
@@ -94,10 +95,10 @@ export async function runScript(run: ScriptRun, process: ScriptProcess, endGroup
   listen(process.stderr, err);
   // A shell that ended early breaks the pipe; how it ended is told by its exit code.
   process.stdin.on('error', () => undefined);
-  process.stdin.end(`echo ${marker}; echo ${marker} $$ >&2\n${run.script}`);
+  process.stdin.end(`echo ${marker} $$; echo ${marker} $$ >&2\n${run.script}`);
 
   const cause = await firstCause(process, run.limits, () => performance.now() - lastByteAt);
-  const ending = await settle(cause, process, () => endByPid(endGroup, err.opening));
+  const ending = await settle(cause, process, () => endByPid(endGroup, () => out.opening ?? err.opening));
   process.abandon();
   if (cause === 'aborted') throw interrupted(run);
   if (cause !== 'time limit' && !ending.lost && out.opening === undefined) throw neverBegan(run, ending, out, err);
@@ -151,8 +152,10 @@ async function settle(cause: Cause, process: ScriptProcess, end: () => Promise<b
   }
 }
 
-async function endByPid(endGroup: EndGroup, pidText: string | undefined): Promise<boolean> {
-  const pid = Number(pidText);
+/** Gives a script that was only just sent the time to tell its pid. */
+async function endByPid(endGroup: EndGroup, pidText: () => string | undefined): Promise<boolean> {
+  for (let waitedMs = 0; pidText() === undefined && waitedMs < quietMs; waitedMs += 20) await pause(20);
+  const pid = Number(pidText());
   return Number.isSafeInteger(pid) && pid > 1 ? endGroup(pid) : false;
 }
 
