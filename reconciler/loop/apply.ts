@@ -24,6 +24,7 @@ export interface ApplyRun {
   readonly signal: AbortSignal;
   /** A newer commit was seen: what runs is finished, what has not begun is left to the next pass. */
   readonly superseded: () => boolean;
+  readonly watch?: { pause(key: PlacementKey): void; resume(key: PlacementKey): void };
   /** Wait for changes that outlast the pass's interval too (a pass that a person waits for). */
   readonly toTheEnd: boolean;
 }
@@ -89,12 +90,16 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   const ready = obstacles.filter(one => one.why === undefined).map(one => one.change);
   const held = obstacles.flatMap(({ change, why }) => (why === undefined ? [] : [skipped(change, why)]));
   if (ready.length === 0) return held;
-  const told = (key: PlacementKey, text: string) => room.emit({ kind: 'change', machine: machine.name, key, text });
+  const told = (key: PlacementKey, text: string) => {
+    room.watch?.pause(key);
+    room.emit({ kind: 'change', machine: machine.name, key, text });
+  };
   const done = await room.workers.add(() => makeBatch({ ...room, machine, told }, ready));
   return [...held, ...done];
 }
 
 function tell(room: Room, outcome: Outcome): void {
+  room.watch?.resume(outcome.key);
   const machine = outcome.key.slice(outcome.key.indexOf('@') + 1);
   const text = {
     applied: () => 'healthy',

@@ -6,7 +6,7 @@ import type { Verdict } from '../../schema/state.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { writeApplied } from './applied.js';
-import { apply } from './apply.js';
+import { apply, type ApplyRun } from './apply.js';
 import { forgetApprovals } from './approvals.js';
 import { writeFleet } from './fleet.js';
 import { journal } from './journal.js';
@@ -32,6 +32,10 @@ export interface PassAsk extends Choice {
   readonly check?: boolean;
   /** Tells that a newer commit was seen; what has not begun is then left to the next pass. */
   readonly superseded?: () => boolean;
+  /** Health checks of what is being changed are put aside meanwhile. */
+  readonly watch?: ApplyRun['watch'];
+  /** Called when the pass has thought, before anything is changed. */
+  readonly onConsidered?: (considered: Considered) => void;
   /** Wait also for what outlasts the pass's interval. Default: yes; the controller says no. */
   readonly toTheEnd?: boolean;
 }
@@ -82,6 +86,7 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   }
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
+  ask.onConsidered?.(considered);
   const outcomes = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   await publish(context, synced, considered, outcomes);
@@ -112,6 +117,7 @@ async function carryOut(
       files: synced.files,
       superseded: ask.superseded ?? (() => false),
       toTheEnd: ask.toTheEnd ?? true,
+      ...(ask.watch === undefined ? {} : { watch: ask.watch }),
     },
     considered.plan,
   );

@@ -1,0 +1,151 @@
+// The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
+import type { PassReport, ControllerStatus } from '../../schema/status.js';
+import { type Bell, hangBell } from './bell.js';
+import { type GitWatch, watchGit } from './git-watch.js';
+import { type Monitor, startMonitor } from './monitor.js';
+import { type PassContext, runPass } from './pass.js';
+import { pause } from './pause.js';
+import { readApprovals } from './approvals.js';
+import type { Considered } from './preview.js';
+import { sessionOf } from './session.js';
+
+export interface ControllerOptions {
+  readonly onPass?: (report: PassReport) => void;
+}
+
+const defaultIntervalMs = 60_000;
+const approvalsEveryMs = 1000;
+const longestBackoffMs = 300_000;
+
+/** What the controller keeps while it runs: times and triggers only; the world is read again at every pass. */
+interface Turn {
+  readonly context: PassContext;
+  readonly bell: Bell;
+  readonly monitor: Monitor;
+  readonly git: GitWatch | undefined;
+  readonly since: number;
+  readonly options: ControllerOptions;
+  considered?: Considered;
+  failures: number;
+  cron: { readonly expression: string; readonly stop: () => void } | undefined;
+}
+
+const resultOf = (report: PassReport): string =>
+  report.error?.message ?? (report.next.next === 'settled' ? 'settled' : `${report.next.next}: ${report.next.why}`);
+
+async function note(turn: Turn, report: PassReport | undefined, nextPassAt: number | undefined): Promise<void> {
+  const { ports } = turn.context;
+  const status: ControllerStatus = {
+    pid: Number(ports.state.processName.split(':')[0]),
+    since: turn.since,
+    git: turn.git?.status() ?? { result: 'no repository' },
+    ...(report === undefined ? {} : { lastPass: { id: report.id, endedAt: report.endedAt, result: resultOf(report), ...(report.commit === undefined ? {} : { commit: report.commit }) } }),
+    ...(nextPassAt === undefined ? {} : { nextPassAt }),
+  };
+  await ports.state.write('controller', status);
+}
+
+/** What is as git says is checked continuously; what waits, is blocked or cannot be seen is not. */
+function watchHealth(turn: Turn, considered: Considered): void {
+  turn.considered = considered;
+  const aside = new Set(considered.plan.leftAlone.filter(one => one.state === 'blocked' || one.state === 'held').map(one => one.key));
+  const machines = considered.desired.machines.map(machine => {
+    const view = considered.live.machines[machine.name];
+    return { machine, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
+  });
+  turn.monitor.update(considered.desired.placements.filter(one => !aside.has(one.key)), machines);
+}
+
+/** The registry may name a cron expression beside the interval. */
+function followSchedule(turn: Turn, schedule: string | undefined): void {
+  if (turn.cron?.expression === schedule) return;
+  turn.cron?.stop();
+  turn.cron = schedule === undefined ? undefined : { expression: schedule, stop: turn.context.ports.schedule.every(schedule, () => turn.bell.ring('schedule')) };
+}
+
+/** After a fault that may pass by itself soon, then ever later; never later than the interval asks. */
+function delayAfter(turn: Turn, report: PassReport, intervalMs: number): number {
+  if (report.next.next !== 'again') {
+    turn.failures = 0;
+    return intervalMs;
+  }
+  turn.failures += 1;
+  return Math.min(intervalMs, longestBackoffMs, report.next.afterMs * 2 ** (turn.failures - 1));
+}
+
+async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
+  const { context } = turn;
+  const headAtStart = turn.git?.head();
+  const report = await runPass(context, {
+    trigger,
+    from: 'commit',
+    toTheEnd: false,
+    watch: turn.monitor,
+    onConsidered: considered => watchHealth(turn, considered),
+    superseded: () => headAtStart !== undefined && turn.git?.head() !== headAtStart,
+  });
+  for (const running of sessionOf(context.ports).busy.values()) void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
+  followSchedule(turn, turn.considered?.desired.policy.schedule);
+  turn.options.onPass?.(report);
+  return report;
+}
+
+/** Rings when the time has come, or when a person approved something meanwhile. */
+async function waitForTime(turn: Turn, delayMs: number, held: boolean, over: AbortSignal): Promise<void> {
+  const { clock, state } = turn.context.ports;
+  const before = JSON.stringify(await readApprovals(state));
+  const until = clock.monotonic() + delayMs;
+  while (clock.monotonic() < until) {
+    const left = until - clock.monotonic();
+    if (!(await pause(clock, held ? Math.min(approvalsEveryMs, left) : left, over))) return;
+    if (held && JSON.stringify(await readApprovals(state)) !== before) {
+      turn.bell.ring('approval');
+      return;
+    }
+  }
+  turn.bell.ring('interval');
+}
+
+async function turnAround(turn: Turn): Promise<void> {
+  const { signal, ports } = turn.context;
+  turn.bell.ring('start');
+  for (;;) {
+    const trigger = await turn.bell.wait(signal);
+    if (trigger === undefined) return;
+    const report = await onePass(turn, trigger);
+    if (signal.aborted) return;
+    const delayMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
+    await note(turn, report, ports.clock.now() + delayMs);
+    const over = new AbortController();
+    const timer = waitForTime(turn, delayMs, report.next.next === 'stalled', AbortSignal.any([over.signal, signal]));
+    const rung = await turn.bell.wait(signal);
+    over.abort();
+    await timer;
+    if (rung === undefined) return;
+    turn.bell.ring(rung);
+  }
+}
+
+/** Runs until the signal aborts; then finishes what machines are in the middle of and leaves nothing behind. */
+export async function runController(context: PassContext, options: ControllerOptions = {}): Promise<void> {
+  const { ports, lists, signal } = context;
+  const bell = hangBell();
+  const monitor = startMonitor({ ...ports }, lists, {
+    onTransition: ({ key, machine, to, found, planned }) => {
+      if (planned) return;
+      context.emit({ kind: 'health', machine, key, text: `${to}${found === '' ? '' : `: ${found}`}` });
+      if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
+    },
+  });
+  const git = ports.source.git === undefined ? undefined : await watchGit(ports, ports.source.git, bell, signal);
+  const turn: Turn = { context, bell, monitor, git, since: ports.clock.now(), options, failures: 0, cron: undefined };
+  try {
+    await note(turn, undefined, undefined);
+    await turnAround(turn);
+  } finally {
+    turn.cron?.stop();
+    await monitor.stop();
+    await git?.stop();
+    await Promise.allSettled(sessionOf(ports).busy.values());
+  }
+}
