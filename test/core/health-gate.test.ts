@@ -13,7 +13,7 @@ import {
 const pass: Answer = { state: 'pass', found: 'HTTP 200' };
 const fail: Answer = { state: 'fail', found: 'HTTP 502' };
 const unknown: Answer = { state: 'unknown', found: 'm1 cannot be reached' };
-const alive = (life: string): Answer => ({ state: 'pass', found: 'running, but not for 5 s in one life', life });
+const alive = (life: string): Answer => ({ state: 'pass', found: 'running', life });
 
 /** Answers as [seconds, check, answer]; how many passed in the end, and whether the gate is open. */
 function play(checks: number, answers: readonly (readonly [number, number, Answer])[]) {
