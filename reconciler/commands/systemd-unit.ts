@@ -3,6 +3,7 @@
 /** What a unit shall run, settled. */
 export interface UnitWish {
   readonly service: string;
+  readonly cluster?: string;
   readonly scope: 'system' | 'user';
   /** Absent: whoever's manager it is. */
   readonly user?: string;
@@ -65,6 +66,7 @@ export function unitText(wish: UnitWish): string {
     '[Unit]',
     `Description=${plain(wish.service)} (Portoser)`,
     `X-Portoser-Service=${plain(wish.service)}`,
+    ...(wish.cluster === undefined ? [] : [`X-Portoser-Cluster=${plain(wish.cluster)}`]),
     ...(system ? ['After=network.target'] : []),
     'StartLimitIntervalSec=0',
     '',

@@ -12,6 +12,7 @@ export interface Wish {
   readonly unit: string;
   readonly scope: KeptScope;
   readonly service: string;
+  readonly cluster?: string;
   /** Run as. */
   readonly user: string;
   readonly folder: string;

@@ -1,11 +1,39 @@
 // Looking at whatever a machine's service manager keeps, native or local: words that ask the manager that is there, and the reading of its answer.
 import type { FieldChange } from '../../schema/plan.js';
-import type { MachineFacts } from '../../schema/state.js';
+import type { ErrorReport } from '../../schema/errors.js';
+import type { MachineFacts, Placement } from '../../schema/state.js';
 import { type Command, sh } from '../commands/command.js';
 import { showSystemUnits, showUserUnits } from '../commands/systemd-show.js';
-import type { RunnerSeen, Section, Step, Target } from './driver.js';
-import { type Keeper, report } from './native-keeper.js';
+import type { Ground, RunnerSeen, Section, Step, Target } from './driver.js';
+import { type Keeper, type KeptScope, report, runAs } from './native-keeper.js';
 import { readSystemd, systemdKeeper } from './native-systemd.js';
+
+/** Why this machine cannot keep it, before anything is touched. */
+export function refusal(placement: Placement, scope: KeptScope, ground: Ground): ErrorReport | undefined {
+  const { facts } = ground;
+  const user = runAs(placement, facts);
+  if (keeperOf(facts) === undefined) {
+    return report(
+      'service-manager-missing',
+      `${placement.spec.machine} has no systemd or launchd (${facts.serviceManager})`,
+    );
+  }
+  if (scope === 'user' && user !== facts.user) {
+    return report(
+      'not-supported',
+      `a user unit runs as the SSH user ${facts.user}, not as ${user}`,
+      'Use `scope: system`, or log in as that user.',
+    );
+  }
+  if (scope === 'system' && facts.uid !== 0 && ground.sudo === 'never') {
+    return report(
+      'sudo-refused',
+      `a system unit needs root, and the registry says sudo: never for ${placement.spec.machine}`,
+      'Use `scope: user`.',
+    );
+  }
+  return undefined;
+}
 
 /** Who keeps services on this machine; undefined: nobody. */
 export function keeperOf(facts: MachineFacts): Keeper | undefined {
@@ -89,7 +117,7 @@ export function keptDrift(seen: RunnerSeen & { state: 'present' }, ours: boolean
 }
 
 /** What the output of a failed step of a service manager means. */
-export function explainKept(step: Step, output: string): ReturnType<typeof report> | undefined {
+export function explainKept(step: Step, output: string): ErrorReport | undefined {
   const last = output.trim().split('\n').at(-1) ?? '';
   if (
     /^portoser: (root is needed|sudo asks)|Interactive authentication required|Access denied|not permitted/m.test(
