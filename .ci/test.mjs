@@ -62,17 +62,18 @@ async function leaveOut(room, why) {
   return { passed: 0, failed: requireAll ? 1 : 0, skipped: output.split('"name":').length - 1 };
 }
 
-/** Done before the first room; what goes wrong here counts as one failure, and the rooms are tried all the same. */
+/** Done before the first room; each step that goes wrong counts as one failure, and the rooms are tried all the same. */
 async function prepare() {
-  try {
-    await install();
-    await build();
-    await prepareMachine();
-    return 0;
-  } catch (error) {
-    console.log(`failed: ${error.message}`);
-    return 1;
+  let failed = 0;
+  for (const step of [install, build, prepareMachine]) {
+    try {
+      await step();
+    } catch (error) {
+      console.log(`failed: ${error.message}`);
+      failed += 1;
+    }
   }
+  return failed;
 }
 
 async function allRooms() {
