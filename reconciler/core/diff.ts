@@ -1,9 +1,10 @@
 // Wanted against seen, placement by placement: what differs, why, and what is left alone. Unknown is not absent.
-import { createHash } from 'node:crypto';
 import type { ErrorReport } from '../../schema/errors.js';
 import type { Difference, FieldChange, LeftAlone, MachineNote } from '../../schema/plan.js';
-import type { DesiredState, LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
-import type { Driver, GeneratedFile, Ground } from '../drivers/driver.js';
+import type { DesiredState, LiveState, Placement, Stamp } from '../../schema/state.js';
+import type { Driver } from '../drivers/driver.js';
+import { type Case, fieldChanges, fileDrift, generatedChanges, identityChanges, ownChanges } from './diff-fields.js';
+import { groundOf } from './ground.js';
 import { judgeMachines, report } from './machines.js';
 import { strangerOnPort } from './occupied.js';
 import { diffOrphans } from './orphans.js';
@@ -26,30 +27,6 @@ export interface DiffAsk {
 
 export type Finding = Difference | LeftAlone;
 const isDifference = (one: Finding): one is Difference => 'reason' in one;
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const short = (hash: string | undefined): string => (hash === undefined || hash === '' ? 'absent' : hash.slice(0, 12));
-
-export function groundOf(placement: Placement, seen: MachineSeen, sighting: Sighting, desired: DesiredState): Ground {
-  const machine = desired.machines.find(one => one.name === placement.spec.machine);
-  const files = sighting.state === 'unknown' ? {} : sighting.files;
-  const own = sighting.state === 'unknown' ? {} : sighting.own;
-  return { facts: seen.facts, sudo: machine?.sudo ?? 'auto', own, files };
-}
-
-/** Everything that a placement's judgement needs at hand. */
-interface Case {
-  readonly placement: Placement;
-  readonly seen: MachineSeen;
-  readonly sighting: Exclude<Sighting, { state: 'unknown' }>;
-  readonly stamp: Stamp | undefined;
-  readonly driver: Driver;
-  readonly generated: readonly GeneratedFile[];
-  readonly ask: DiffAsk;
-  readonly live: LiveState;
-  /** Machines that the same service is placed on. */
-  readonly siblings: ReadonlySet<string>;
-}
 
 const left = (placement: Placement, state: LeftAlone['state'], why: string, error?: ErrorReport): LeftAlone => ({
   key: placement.key,
@@ -131,73 +108,6 @@ function judgeUnowned(one: Case): Finding {
   return differs(one, 'missing', 'it is not there');
 }
 
-/** Fields of the fingerprint, old and new. `argv` only repeats `command` in exact form. */
-function fieldChanges(
-  from: Readonly<Record<string, string>>,
-  to: Readonly<Record<string, string>>,
-): readonly FieldChange[] {
-  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].sort();
-  const changed = names.filter(name => from[name] !== to[name]);
-  return changed
-    .filter(name => name !== 'argv' || !changed.includes('command'))
-    .map(field => {
-      const [before, after] = [from[field], to[field]];
-      return {
-        field,
-        ...(before === undefined ? {} : { from: before }),
-        ...(after === undefined ? {} : { to: after }),
-      };
-    });
-}
-
-function identityChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
-  const { placement, driver, seen } = one;
-  const wanted = driver.identity(placement.spec, seen.facts);
-  const pairs: readonly (readonly [string, string | undefined, string | undefined])[] = [
-    ['type', stamp.driver, placement.spec.type],
-    ['path', stamp.path, placement.spec.path],
-    ['unit', stamp.unit, wanted.unit],
-    ['project', stamp.project, wanted.project],
-    ['scope', stamp.scope, wanted.scope],
-  ];
-  return pairs
-    .filter(([, from, to]) => from !== to)
-    .map(([field, from, to]) => ({
-      field,
-      ...(from === undefined ? {} : { from }),
-      ...(to === undefined ? {} : { to }),
-    }));
-}
-
-function ownChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return one.driver.ownFiles(one.placement.spec).flatMap(({ path }) => {
-    const [from, to] = [stamp.own[path] ?? '', one.sighting.own[path]?.sha256 ?? ''];
-    return from === to ? [] : [{ field: `own:${path}`, from: short(from), to: short(to) }];
-  });
-}
-
-/** Texts that we generate ourselves and that an upgrade of Portoser, or a fact of the machine, made different. */
-function generatedChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return one.generated.flatMap(file => {
-    const was = stamp.files.find(old => old.path === file.path);
-    const now = sha256(file.text);
-    return was?.sha256 === now ? [] : [{ field: `file:${file.path}`, from: short(was?.sha256), to: short(now) }];
-  });
-}
-
-function fileDrift(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return stamp.files.flatMap(file => {
-    const found = one.sighting.files[file.path];
-    if (found === undefined) return [{ field: `file:${file.path}`, from: 'removed', to: short(file.sha256) }];
-    if (found.sha256 !== file.sha256)
-      return [{ field: `file:${file.path}`, from: `edited (${short(found.sha256)})`, to: short(file.sha256) }];
-    if (found.mode !== undefined && found.mode !== file.mode) {
-      return [{ field: `mode:${file.path}`, from: found.mode.toString(8), to: file.mode.toString(8) }];
-    }
-    return [];
-  });
-}
-
 const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => field).join(', ');
 
 function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
@@ -241,8 +151,8 @@ function judgeDrift(one: Case, stamp: Stamp): Difference | undefined {
 }
 
 function judgeOwned(one: Case, stamp: Stamp): Finding | undefined {
-  const { placement, ask } = one;
-  const failedBefore = stamp.failed === placement.fingerprint && !ask.again.has(placement.spec.service);
+  const { placement, again } = one;
+  const failedBefore = stamp.failed === placement.fingerprint && !again.has(placement.spec.service);
   const changed = judgeChanged(one, stamp);
   if (failedBefore && changed !== undefined) {
     const why = `this revision was applied and did not become healthy; correct it in git, or try again with \`portoser deploy ${placement.spec.service}\``;
@@ -289,7 +199,7 @@ function judgePlacement(
   const siblings = new Set(
     desired.placements.filter(other => other.spec.service === spec.service).map(other => other.spec.machine),
   );
-  const one: Case = { placement, seen, sighting, stamp, driver, generated, ask, live, siblings };
+  const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, siblings };
   const finding = stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp);
   const taken = finding !== undefined && isDifference(finding) ? strangerOnPort(placement, seen, sighting) : undefined;
   return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);

@@ -1,0 +1,44 @@
+// What the making of one batch of one machine works with, from its changes to their outcomes.
+import type { ErrorReport } from '../../schema/errors.js';
+import type { Change, Outcome } from '../../schema/plan.js';
+import type { Machine, PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
+import type { BatchChange } from '../commands/batch.js';
+import type { LockHolder } from '../commands/lock.js';
+import type { Driver, GeneratedFile, Ground, Step } from '../drivers/driver.js';
+import type { Lists } from '../operations/operation.js';
+import type { Ports, RepoFiles } from '../ports.js';
+
+export interface BatchRun {
+  readonly ports: Ports;
+  readonly lists: Lists;
+  readonly desired: DesiredState;
+  readonly live: LiveState;
+  readonly files: RepoFiles;
+  readonly machine: Machine;
+  readonly holder: LockHolder;
+  readonly signal: AbortSignal;
+  readonly told: (key: PlacementKey, text: string) => void;
+}
+
+/** A change with all that its words are made of. */
+export interface Prepared {
+  readonly change: Change;
+  readonly driver: Driver;
+  readonly ground: Ground;
+  readonly steps: readonly Step[];
+  readonly batch: BatchChange;
+  readonly placement?: Placement;
+  readonly generated: readonly GeneratedFile[];
+}
+
+export type Starting = Prepared & { readonly placement: Placement };
+
+export const isStart = (prepared: Prepared): prepared is Starting => prepared.placement !== undefined;
+
+export const failed = (change: Change, error: ErrorReport, output?: string): Outcome => ({
+  key: change.key,
+  result: 'failed',
+  error,
+  ...(output === undefined || output.trim() === '' ? {} : { outputTail: output.trim().slice(-2000) }),
+});

@@ -1,0 +1,122 @@
+// Judges changes after their commands: the gate, and a fresh look that must show what git says. Only that is success.
+import { asAppError, type ErrorReport } from '../../schema/errors.js';
+import type { Outcome } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { LiveState, MachineSeen, Stamp } from '../../schema/state.js';
+import { report } from '../core/machines.js';
+import { stampText } from '../core/ownership.js';
+import { finalStamp, heldStamp, prunedStamp } from '../core/stamps.js';
+import { type BatchRun, failed, type Prepared, type Starting } from './batch-run.js';
+import { gate } from './gate.js';
+import type { Ended } from './send.js';
+import { stillDiffers } from './verify.js';
+
+export interface GateFailure {
+  readonly error: ErrorReport;
+  /** It was looked at and did not pass; else nobody could look, and the revision is not to blame. */
+  readonly judged: boolean;
+}
+
+export async function gateAll(
+  run: BatchRun,
+  started: readonly Starting[],
+  seen: MachineSeen,
+): Promise<ReadonlyMap<PlacementKey, GateFailure>> {
+  if (started.length === 0) return new Map();
+  const results = await gate(
+    started.map(one => one.placement),
+    { machine: run.machine, cluster: run.desired.cluster, facts: seen.facts },
+    run.lists,
+    { ...run.ports },
+    { signal: run.signal },
+  );
+  return new Map(
+    [...results].flatMap(([key, result]) => {
+      if (result.result === 'passed') return [];
+      const found = result.result === 'failed' ? `${result.why}: ${result.found}` : result.why;
+      return [
+        [
+          key,
+          {
+            error: report('gate-failed', `${key} did not become healthy: ${found}`),
+            judged: result.result === 'failed',
+          },
+        ] as const,
+      ];
+    }),
+  );
+}
+
+/** The end of a placement's log, for a failure's report; nothing when it cannot be had. */
+async function logTail(run: BatchRun, prepared: Prepared, stamp: Stamp, seen: MachineSeen): Promise<string> {
+  try {
+    const words = prepared.driver.logs(stamp, { follow: false, lines: 20 }, seen.facts);
+    const result = await run.ports.shell.run(run.machine, words, { timeLimitMs: 10_000, outputLimit: 8192 });
+    return result.stdout;
+  } catch (thrown) {
+    return `(its log cannot be read: ${asAppError(thrown).message})`;
+  }
+}
+
+export async function judgeStart(
+  run: BatchRun,
+  one: Starting,
+  after: LiveState,
+  gateFailure: GateFailure | undefined,
+  startedAt: number,
+  ended: Ended,
+): Promise<Outcome> {
+  const seen = after.machines[run.machine.name];
+  const sighting = after.sightings[one.change.key];
+  if (seen?.state !== 'reachable' || sighting === undefined || sighting.state === 'unknown') {
+    const error =
+      seen?.state === 'unknown'
+        ? seen.error
+        : report('not-converged', `${one.change.key} could not be looked at after it was started`);
+    return failed(one.change, error);
+  }
+  const stamp = finalStamp({
+    placement: one.placement,
+    identity: one.driver.identity(one.placement.spec, seen.facts),
+    generated: one.generated,
+    sighting,
+    commit: run.desired.commit,
+    ownFiles: one.driver.ownFiles(one.placement.spec).map(file => file.path),
+  });
+  if (gateFailure !== undefined) {
+    if (gateFailure.judged) ended.stamps.push({ service: one.change.service, text: stampText(heldStamp(stamp)) });
+    return failed(one.change, gateFailure.error, await logTail(run, one, stamp, seen));
+  }
+  const amiss = stillDiffers(run.desired, after, run.lists.drivers, one.change.key, stamp);
+  if (amiss !== undefined)
+    return failed(one.change, report('not-converged', `${one.change.key}: every command succeeded, but ${amiss}`));
+  ended.stamps.push({ service: one.change.service, text: stampText(stamp) });
+  return {
+    key: one.change.key,
+    result: 'applied',
+    kind: one.change.kind,
+    durationMs: run.ports.clock.monotonic() - startedAt,
+  };
+}
+
+export function judgeStop(run: BatchRun, one: Prepared, after: LiveState, startedAt: number, ended: Ended): Outcome {
+  const sighting = after.sightings[one.change.key];
+  const runs = sighting?.state === 'present' && ['running', 'starting', 'crash-looping'].includes(sighting.run);
+  if (runs && one.change.kind !== 'release') {
+    return failed(
+      one.change,
+      report('not-converged', `${one.change.key}: every command succeeded, but it is still ${sighting.run}`),
+    );
+  }
+  const seen = after.machines[run.machine.name];
+  const stamp = one.change.stamp;
+  if (one.change.kind === 'stop' && stamp !== undefined && seen?.state === 'reachable') {
+    ended.stamps.push({ service: one.change.service, text: stampText(prunedStamp(stamp, seen.facts.clock)) });
+  } else ended.forget.push(one.change.service);
+  return {
+    key: one.change.key,
+    result: 'applied',
+    kind: one.change.kind,
+    durationMs: run.ports.clock.monotonic() - startedAt,
+  };
+}

@@ -1,0 +1,105 @@
+// Sends a batch to its machine and writes its stamps: every word that changes a machine leaves from here, through the journal.
+import { AppError } from '../../schema/errors.js';
+import type { MachineSeen } from '../../schema/state.js';
+import { type Batch, batchCommand, finishCommand } from '../commands/batch.js';
+import { readProbe } from '../commands/probe.js';
+import { identityOf } from '../core/machines.js';
+import { type Batched, type BatchReading, readBatch } from './batch-result.js';
+import type { BatchRun, Prepared } from './batch-run.js';
+import { journal } from './journal.js';
+
+interface Sent {
+  readonly reading: BatchReading;
+}
+
+async function send(run: BatchRun, prepared: readonly Prepared[], seen: MachineSeen, gone: string): Promise<Sent> {
+  const { ports, machine, desired } = run;
+  const id = ports.newId();
+  const nonce = ports.newId();
+  const batch: Batch = {
+    id,
+    nonce,
+    sudo: machine.sudo,
+    cluster: desired.cluster,
+    identity: identityOf(desired),
+    newMachineId: ports.newId(),
+    holder: run.holder,
+    gone,
+    sshUser: seen.facts.user,
+    changes: prepared.map(one => one.batch),
+    timeLimitMs: 60_000 + prepared.flatMap(one => one.steps).reduce((sum, step) => sum + step.timeLimitMs, 0),
+  };
+  const intent = {
+    id,
+    to: 'machine',
+    where: machine.name,
+    what: 'batch',
+    keys: prepared.map(one => one.change.key),
+  } as const;
+  const result = await journal(ports, intent, () =>
+    ports.shell.run(machine, batchCommand(batch), { timeLimitMs: batch.timeLimitMs + 30_000 }),
+  );
+  if (result.lost) throw new AppError('ssh-lost', `the connection to ${machine.name} was lost while it was changed`);
+  const batched: Batched = { batch, machine: machine.name, steps: prepared };
+  const sections = readProbe(result.stdout, nonce) ?? readProbe(`${result.stdout}\n@${nonce} end`, nonce);
+  const reading = readBatch(sections, batched);
+  if (reading !== undefined) return { reading };
+  if (result.timedOut)
+    throw new AppError(
+      'command-timeout',
+      `the changes on ${machine.name} took longer than ${Math.round(batch.timeLimitMs / 1000)} s`,
+    );
+  throw new AppError(
+    'machine-shell',
+    `${machine.name} answered a change with something else: ${(result.stderr || result.stdout).trim().slice(-400)}`,
+  );
+}
+
+/** Sends it; a lock held by a process of this same controller that is gone is taken over at once. */
+export async function sendLocked(
+  run: BatchRun,
+  prepared: readonly Prepared[],
+  seen: MachineSeen,
+): Promise<BatchReading> {
+  const first = (await send(run, prepared, seen, '-')).reading;
+  const by = first.lockedBy;
+  if (by === undefined || by.controller !== run.holder.controller || run.ports.state.runs(by.process)) return first;
+  return (await send(run, prepared, seen, by.process)).reading;
+}
+
+/** What the end of a batch writes: final stamps, and which go away. */
+export interface Ended {
+  readonly stamps: { readonly service: string; readonly text: string }[];
+  readonly forget: string[];
+}
+
+export async function finish(run: BatchRun, ended: Ended, fence: number, seen: MachineSeen): Promise<void> {
+  const { ports, machine } = run;
+  const id = ports.newId();
+  const nonce = ports.newId();
+  const command = finishCommand({
+    id,
+    nonce,
+    sudo: machine.sudo,
+    cluster: run.desired.cluster,
+    fence,
+    sshUser: seen.facts.user,
+    stamps: ended.stamps,
+    forget: ended.forget,
+    release: true,
+  });
+  const keys = [...ended.stamps.map(one => one.service), ...ended.forget];
+  const result = await journal(ports, { id, to: 'machine', where: machine.name, what: 'stamps', keys }, () =>
+    ports.shell.run(machine, command, { timeLimitMs: 60_000 }),
+  );
+  if (result.lost)
+    throw new AppError('ssh-lost', `the connection to ${machine.name} was lost before its stamps were written`);
+  const sections = readProbe(result.stdout, nonce);
+  if (sections !== undefined) return;
+  const fenced = result.stdout.includes(`@${nonce} fenced`);
+  if (fenced) throw new AppError('machine-fenced', `another controller took ${machine.name} over while it was changed`);
+  throw new AppError(
+    'machine-state',
+    `the stamps on ${machine.name} could not be written: ${result.stderr.trim().slice(-400)}`,
+  );
+}
