@@ -5,11 +5,14 @@ import type { RunState, Verdict } from '../../schema/state.js';
 import type { Command } from '../commands/command.js';
 
 /**
- * A verdict, with the life that it was passed on: a word that changes when what runs was restarted (start time and pid).
- * Where it is given, a gate wants the same life for a while (SPEC 7: 5 s); where it is not, one pass is enough.
+ * A verdict, with the life that was seen: a word that changes when what runs was restarted (start time and pid). Where
+ * a pass has one, a gate wants the same life for a while (SPEC 7: 5 s); where it has none, one pass is enough. A failure
+ * has one where the process is up, and is only not ready yet.
  */
 export interface Answer extends Verdict {
   readonly life?: string;
+  /** For how long that life has been up already, where the machine tells; never more than it has. */
+  readonly upForMs?: number;
 }
 
 /** How a placement's runner stands: what a driver's look and a sighting have in common. */
@@ -50,7 +53,8 @@ export type TunnelAsk =
 /** Judged by how the runner stands, whoever looked: the driver's words in the machine's one exec, or the pass's probe. */
 export interface RunnerAsk {
   readonly via: 'runner';
-  judge(view: RunnerView): Answer;
+  /** `clock`: seconds since 1970 by the machine's clock at that look. */
+  judge(view: RunnerView, clock?: number): Answer;
 }
 
 /** Words of its own in the machine's one exec. They print `p_say check INDEX WORDS…` once, and run side by side with others. */
@@ -70,16 +74,18 @@ export interface Check<C extends HealthCheck = HealthCheck> {
   ask(check: C, spec: ServiceSpec): Ask;
 }
 
-/** What a check of the machine's runner says when the runner does not run; undefined: it does. */
-export function notRunning(view: RunnerView): Answer | undefined {
+/** What a check by the runner says when it does not run; undefined: it does. */
+export function notRunning(view: RunnerView, clock?: number): Answer | undefined {
   if (view.state === 'absent') return { state: 'fail', found: 'nothing of it is there' };
   if (view.state === 'unknown') return { state: 'unknown', found: view.error.message };
   if (view.run === 'running') return undefined;
-  const detail = view.detail === undefined || view.detail === '' ? '' : `: ${view.detail}`;
-  return { state: 'fail', found: `${view.run}${detail}` };
+  const found = view.detail === undefined || view.detail === '' ? view.run : `${view.run}: ${view.detail}`;
+  return { state: 'fail', found, ...(view.run === 'starting' ? lifeOf(view, clock) : {}) };
 }
 
-/** Start time, main process and restarts: all that the runner tells of one life. */
-export function lifeOf(view: RunnerView & { state: 'present' }): string {
-  return [view.startedAt ?? '', view.pids[0] ?? '', view.settings['restarts'] ?? ''].join('/');
+/** Start time, main process and restarts: all that the runner tells of one life. Both times are whole seconds. */
+export function lifeOf(view: RunnerView & { state: 'present' }, clock?: number): Pick<Answer, 'life' | 'upForMs'> {
+  const life = [view.startedAt ?? '', view.pids[0] ?? '', view.settings['restarts'] ?? ''].join('/');
+  if (clock === undefined || view.startedAt === undefined) return { life };
+  return { life, upForMs: Math.max(0, clock - view.startedAt - 1) * 1000 };
 }

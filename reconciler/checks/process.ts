@@ -21,11 +21,11 @@ const functions = sh`p_pid_file() {
 }
 `;
 
-function judge(view: RunnerView): Answer {
-  const broken = notRunning(view);
+function judge(view: RunnerView, clock?: number): Answer {
+  const broken = notRunning(view, clock);
   if (broken !== undefined) return broken;
   if (view.state !== 'present') return { state: 'unknown', found: 'not looked at' };
-  return { state: 'pass', found: 'running', life: lifeOf(view) };
+  return { state: 'pass', found: 'running', ...lifeOf(view, clock) };
 }
 
 function readPidFile(file: string, words: string): Answer {

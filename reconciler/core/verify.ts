@@ -30,45 +30,50 @@ export function beginGate(checks: number): GateProgress {
 }
 
 /**
- * Takes in one check's answer. A first pass is enough where no life is told; else the same life must be seen for
- * `stayUpMs`. When a life ends (another one, or a failure after it), what other checks passed was passed by the one
- * before, and has to be passed again.
+ * Takes in one check's answer. A first pass is enough where no life is told; else the same life must have been up for
+ * `stayUpMs`. When a life ends (another one, or none), what other checks passed was passed by the one before, and has
+ * to be passed again.
  */
 export function gateAnswer(progress: GateProgress, index: number, answer: Answer, now: number): GateProgress {
   const before = progress[index];
   if (before === undefined) throw new RangeError(`there is no check ${index} in this gate`);
-  const verdict: Verdict = { state: answer.state, found: answer.found };
-  const replaced = (check: CheckProgress): GateProgress => progress.map((one, at) => (at === index ? check : one));
-  if (answer.state === 'unknown') return replaced({ ...before, verdict });
-  const ended = before.life !== undefined && before.life.word !== answer.life;
-  const others = ended ? progress.map(one => ({ ...one, passed: false })) : progress;
-  const check = answer.state === 'fail' ? { passed: false, verdict } : passedCheck(before, answer, verdict, now);
-  return others.map((one, at) => (at === index ? check : one));
+  const ended = answer.state === 'fail' || answer.life !== undefined ? lifeEnded(before, answer) : false;
+  const check = checkProgress(before, answer, now);
+  return progress.map((one, at) => (at === index ? check : ended ? { ...one, passed: false } : one));
 }
 
-function passedCheck(before: CheckProgress, answer: Answer, verdict: Verdict, now: number): CheckProgress {
-  if (answer.life === undefined) return { passed: true, verdict };
-  const life = before.life?.word === answer.life ? before.life : { word: answer.life, since: now };
-  return { passed: now - life.since >= stayUpMs, verdict, life };
+function lifeEnded(before: CheckProgress, answer: Answer): boolean {
+  return before.life !== undefined && before.life.word !== answer.life;
+}
+
+function checkProgress(before: CheckProgress, answer: Answer, now: number): CheckProgress {
+  const verdict: Verdict = { state: answer.state, found: answer.found };
+  if (answer.state === 'unknown') return { ...before, verdict };
+  if (answer.life === undefined) return { passed: answer.state === 'pass', verdict };
+  const begun = { word: answer.life, since: now - (answer.upForMs ?? 0) };
+  const life = before.life?.word === answer.life ? before.life : begun;
+  return { passed: answer.state === 'pass' && now - life.since >= stayUpMs, verdict, life };
 }
 
 /** When the next life will have stayed up for long enough; undefined: none is waited for. */
 export function nextStayUpAt(progress: GateProgress): number | undefined {
-  const waited = progress.flatMap(({ passed, life }) => (passed || life === undefined ? [] : [life.since + stayUpMs]));
+  const waited = progress.flatMap(({ passed, verdict, life }) =>
+    passed || life === undefined || verdict.state === 'fail' ? [] : [life.since + stayUpMs],
+  );
   return waited.length === 0 ? undefined : Math.min(...waited);
 }
 
 /**
- * Whether the runner says already that it will not come up. One look at `stopped` may fall between two lives; two in a
- * row are an end. `looks`: how many looks in a row saw this.
+ * Whether the runner says already that it will not come up. One look may fall between two lives (stopped, or waiting
+ * to be started anew after a first crash); two such looks are an end. `looks`: how many looks saw this.
  */
 export function gaveUp(run: RunState | 'absent', looks: number): boolean {
   switch (run) {
     case 'failed':
-    case 'crash-looping':
     case 'absent':
       return true;
     case 'stopped':
+    case 'crash-looping':
       return looks >= 2;
     case 'running':
     case 'starting':

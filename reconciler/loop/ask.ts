@@ -63,6 +63,7 @@ interface LookedAll extends Looked {
 }
 
 const nothingLooked = (why: AppError): LookedAll => ({
+  clock: undefined,
   runner: () => ({ state: 'unknown', error: why.report() }),
   answer: () => ({ state: 'unknown', found: why.message }),
 });
@@ -93,6 +94,7 @@ export async function lookAtMachine(
     );
     const fallback = nothingLooked(missing);
     return {
+      clock: looked.clock,
       runner: key => looked.runner(key) ?? fallback.runner(key),
       answer: (key, check) => looked.answer(key, check) ?? fallback.answer(key, check),
     };

@@ -38,8 +38,8 @@ interface Gate {
   readonly decided: AbortController;
   progress: GateProgress;
   result?: GateResult;
-  /** How often in a row the runner was seen in that state. */
-  seen: { readonly run: string; readonly looks: number };
+  /** How many looks saw the runner in that state. */
+  readonly looks: Map<string, number>;
 }
 
 interface GateRoom {
@@ -62,7 +62,7 @@ function openGate(placement: Checked, startedAt: number, lists: CheckLists): Gat
     deadlineAt: startedAt + limitMs,
     decided: new AbortController(),
     progress: beginGate(asks.length),
-    seen: { run: '', looks: 0 },
+    looks: new Map(),
   };
 }
 
@@ -94,14 +94,15 @@ async function pollTunnel(gate: Gate, check: number, room: GateRoom): Promise<vo
   }
 }
 
-function takeView(gate: Gate, view: RunnerView, room: GateRoom): void {
+function takeView(gate: Gate, view: RunnerView, clock: number | undefined, room: GateRoom): void {
   gate.asks.forEach((ask, check) => {
-    if (ask.via === 'runner') take(gate, check, ask.judge(view), room);
+    if (ask.via === 'runner') take(gate, check, ask.judge(view, clock), room);
   });
   if (view.state === 'unknown') return;
   const run = view.state === 'absent' ? 'absent' : view.run;
-  gate.seen = { run, looks: gate.seen.run === run ? gate.seen.looks + 1 : 1 };
-  if (!gaveUp(run, gate.seen.looks)) return;
+  const looks = (gate.looks.get(run) ?? 0) + 1;
+  gate.looks.set(run, looks);
+  if (!gaveUp(run, looks)) return;
   decide(gate, { result: 'failed', found: notRunning(view)?.found ?? run, why: 'it did not stay up' }, room);
 }
 
@@ -130,7 +131,7 @@ async function lookAtRunners(gates: readonly Gate[], room: GateRoom, over: Abort
       gate.asks.forEach((ask, check) => {
         if (ask.via === 'machine') take(gate, check, looked.answer(gate.placement.key, check), room);
       });
-      takeView(gate, looked.runner(gate.placement.key), room);
+      takeView(gate, looked.runner(gate.placement.key), looked.clock, room);
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Placement } from '../../schema/state.js';
 import type { Answer, Ask, Check, MachineAsk, RunnerView } from '../checks/check.js';
 import { type Command, lines, sh } from '../commands/command.js';
+import { findState } from '../commands/ownership.js';
 import { prelude } from '../commands/prelude.js';
 import { readProbe } from '../commands/probe.js';
 import type { Driver, Target } from '../drivers/driver.js';
@@ -13,6 +14,8 @@ export type Checked = Pick<Placement, 'key' | 'spec'>;
 /** Where it is checked; without facts a driver's naming follows the registry alone. */
 export interface CheckedMachine {
   readonly machine: Machine;
+  /** Names the state folder there, where the bare supervisor keeps its records. */
+  readonly cluster: string;
   readonly facts?: MachineFacts;
 }
 
@@ -52,6 +55,8 @@ export function wantedOf(placements: readonly Checked[], lists: CheckLists, sigh
 }
 
 export interface Looked {
+  /** Seconds since 1970 by the machine's clock. */
+  readonly clock: number | undefined;
   runner(key: PlacementKey): RunnerView | undefined;
   answer(key: PlacementKey, check: number): Answer | undefined;
 }
@@ -96,10 +101,11 @@ export function lookChecks(
     prelude({ nonce, sudo: where.machine.sudo }),
     ...functions,
     sh`p_say portoser 1`,
+    findState(where.cluster),
     ...runnerLooks(wanted, where, lists).map(
       ({ driver, targets }) => sh`p_say look ${driver.type}\n(\n${driver.look(targets)}\n)`,
     ),
-    sh`p_say checks`,
+    sh`p_say checks "$(date +%s)"`,
     ...own.map(({ ask }, index) => sh`${ask.look(index)} &`),
     sh`wait\np_say end`,
   ]);
@@ -118,9 +124,9 @@ export function readChecks(
 ): Looked {
   const whole = stdout.slice(0, stdout.lastIndexOf('\n') + 1);
   const sections = readProbe(stdout, nonce) ?? readProbe(`${whole}@${nonce} end`, nonce) ?? [];
-  const looksDone = sections.some(section => section.name === 'checks');
+  const clock = sections.find(section => section.name === 'checks')?.rest;
   const views = new Map<PlacementKey, RunnerView>();
-  for (const { driver, targets, keys } of looksDone ? runnerLooks(wanted, where, lists) : []) {
+  for (const { driver, targets, keys } of clock !== undefined ? runnerLooks(wanted, where, lists) : []) {
     const section = sections.find(({ name, rest }) => name === 'look' && rest === driver.type);
     const seen = driver.read(targets, section?.lines ?? []);
     keys.forEach((key, index) => {
@@ -135,5 +141,9 @@ export function readChecks(
     const look = index === undefined ? undefined : own[Number(index)];
     if (look !== undefined) answers.set(`${look.check} ${look.key}`, look.ask.read(words ?? ''));
   }
-  return { runner: key => views.get(key), answer: (key, check) => answers.get(`${check} ${key}`) };
+  return {
+    clock: clock === undefined || clock === '' ? undefined : Number(clock),
+    runner: key => views.get(key),
+    answer: (key, check) => answers.get(`${check} ${key}`),
+  };
 }

@@ -92,13 +92,36 @@ describe('process by its runner', () => {
   });
 });
 
+test('how long it has been up is told where both times are known, and never as more than it is', () => {
+  const { judge } = asked({ type: 'process' }, 'runner');
+  expect(judge(present('running', { startedAt: 1000 }), 1010)).toMatchObject({ upForMs: 9000 });
+  expect(judge(present('running', { startedAt: 1000 }), 1000)).toMatchObject({ upForMs: 0 });
+  expect(judge(present('running', { startedAt: 1000 }), 500)).toMatchObject({ upForMs: 0 });
+  expect(judge(present('running', { startedAt: 1000 }))).not.toHaveProperty('upForMs');
+});
+
 describe('docker', () => {
+  const both = { 'container:db': 'running', 'container:web': 'running' };
   test.each<[RunnerView, string, string, boolean]>([
     [present('running'), 'pass', 'running', true],
     [present('running', { settings: { health: 'none' } }), 'pass', 'running', true],
     [present('running', { settings: { health: 'healthy' } }), 'pass', 'healthy', false],
-    [present('running', { settings: { health: 'starting' } }), 'fail', 'health: starting', false],
-    [present('running', { settings: { health: 'unhealthy' } }), 'fail', 'health: unhealthy', false],
+    [present('running', { settings: { health: 'starting' } }), 'fail', 'health: starting', true],
+    [present('running', { settings: { health: 'unhealthy' } }), 'fail', 'health: unhealthy', true],
+    [present('running', { settings: { health: 'healthy', ...both, 'health:db': 'healthy' } }), 'pass', 'healthy', true],
+    [
+      present('running', { settings: { health: 'healthy', ...both, 'health:db': 'healthy', 'health:web': 'healthy' } }),
+      'pass',
+      'healthy',
+      false,
+    ],
+    [
+      present('running', { settings: { health: 'healthy', 'container:job': 'done', 'health:db': 'healthy' } }),
+      'pass',
+      'healthy',
+      false,
+    ],
+    [present('starting', { settings: { health: 'starting' } }), 'fail', 'starting', true],
     [present('crash-looping', { settings: { health: 'healthy' } }), 'fail', 'crash-looping', false],
     [{ state: 'absent' }, 'fail', 'nothing of it is there', false],
     [gone, 'unknown', 'm1: no engine', false],

@@ -37,7 +37,7 @@ function look(
   const placement = checked('web@m1', all, health, { path: folder, ...spec });
   const asks = new Map(all.map((check, index) => [index, checks[check.type].ask(check, placement.spec) as MachineAsk]));
   const wanted = [{ placement, runner: false, asks }];
-  const where = { machine: aMachine() };
+  const where = { machine: aMachine(), cluster: 'home' };
   const lists = { drivers: {}, checks };
   const [name = '', ...words] = shell;
   const input = render(lines([first, lookChecks(wanted, where, lists, 'n0nce')]));

@@ -13,6 +13,7 @@ import {
 const pass: Answer = { state: 'pass', found: 'HTTP 200' };
 const fail: Answer = { state: 'fail', found: 'HTTP 502' };
 const unknown: Answer = { state: 'unknown', found: 'm1 cannot be reached' };
+const unready = (life: string): Answer => ({ state: 'fail', found: 'starting', life });
 const alive = (life: string): Answer => ({ state: 'pass', found: 'running', life });
 
 /** Answers as [seconds, check, answer]; how many passed in the end, and whether the gate is open. */
@@ -127,6 +128,53 @@ test.each<[string, number, readonly (readonly [number, number, Answer])[], strin
     ],
     '-+',
   ],
+  ['up before it was asked', 1, [[0, 0, { ...alive('a'), upForMs: 7000 }]], '+'],
+  [
+    'up before, and not for long enough',
+    1,
+    [
+      [0, 0, { ...alive('a'), upForMs: 3000 }],
+      [1, 0, alive('a')],
+    ],
+    '-',
+  ],
+  [
+    'the rest of the time is enough',
+    1,
+    [
+      [0, 0, { ...alive('a'), upForMs: 3000 }],
+      [2, 0, alive('a')],
+    ],
+    '+',
+  ],
+  [
+    'not ready is up too',
+    1,
+    [
+      [0, 0, unready('a')],
+      [5, 0, alive('a')],
+    ],
+    '+',
+  ],
+  [
+    'not ready is no pass',
+    1,
+    [
+      [0, 0, unready('a')],
+      [9, 0, unready('a')],
+    ],
+    '-',
+  ],
+  [
+    'not ready takes nothing back',
+    2,
+    [
+      [0, 0, unready('a')],
+      [1, 1, pass],
+      [2, 0, unready('a')],
+    ],
+    '-+',
+  ],
   ['own health is believed at once', 1, [[0, 0, { state: 'pass', found: 'healthy' }]], '+'],
 ])('%s', (_, checks, answers, expected) => {
   const { passed, open } = play(checks, answers);
@@ -189,7 +237,8 @@ test('at the deadline: failed by what was found, unknown where nobody could look
 
 test.each([
   ['failed', 1, true],
-  ['crash-looping', 1, true],
+  ['crash-looping', 1, false],
+  ['crash-looping', 2, true],
   ['absent', 1, true],
   ['stopped', 1, false],
   ['stopped', 2, true],

@@ -45,8 +45,10 @@ function unreachableError(machine: Machine): AppError {
   return new AppError('ssh-unreachable', `${machine.name} cannot be reached`);
 }
 
+const worldBegan = 1_700_000_000_000;
+
 export function createCheckedWorld(): CheckedWorld {
-  const clock = createFakeClock();
+  const clock = createFakeClock(worldBegan);
   const world = {
     clock,
     log: createFakeLog(),
@@ -81,7 +83,8 @@ export function createCheckedWorld(): CheckedWorld {
     let hangs = false;
     for (const line of script.slice(script.indexOf('\np_say portoser')).split('\n')) {
       const [word, ...rest] = line.split(' ');
-      if (word === 'p_say') out.push(`@${nonce} ${rest.join(' ')}`);
+      if (word === 'p_say')
+        out.push(`@${nonce} ${rest.join(' ').replace('"$(date +%s)"', String(Math.floor(clock.now() / 1000)))}`);
       if (word === 'fake_look') {
         out.push(
           ...rest.map(service =>
@@ -134,11 +137,12 @@ export function createCheckedWorld(): CheckedWorld {
   };
 }
 
+/** Running, just started. */
 export const runs = (more: Partial<RunnerView & { state: 'present' }> = {}): RunnerView => ({
   state: 'present',
   run: 'running',
   settings: {},
   pids: [7],
-  startedAt: 100,
+  startedAt: worldBegan / 1000,
   ...more,
 });

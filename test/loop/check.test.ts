@@ -5,8 +5,8 @@ import { checkOnce } from '../../reconciler/loop/check.js';
 import { createCheckedWorld, runs } from '../fakes/checked-world.js';
 import { aMachine, checked, httpOn, tcpOn } from '../fakes/specs.js';
 
-const m1 = { machine: aMachine('m1') };
-const m2 = { machine: aMachine('m2') };
+const m1 = { machine: aMachine('m1'), cluster: 'home' };
+const m2 = { machine: aMachine('m2'), cluster: 'home' };
 const ok = { status: 200, body: '' };
 const command = (word: string): HealthCheck => ({ type: 'command', command: [word] });
 

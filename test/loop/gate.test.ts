@@ -7,7 +7,7 @@ import type { Checked } from '../../reconciler/loop/look-checks.js';
 import { type CheckedWorld, createCheckedWorld, runs } from '../fakes/checked-world.js';
 import { aMachine, checked, httpOn, tcpOn } from '../fakes/specs.js';
 
-const m1 = { machine: aMachine('m1') };
+const m1 = { machine: aMachine('m1'), cluster: 'home' };
 const ok = { status: 200, body: '' };
 const process: HealthCheck = { type: 'process' };
 
@@ -56,7 +56,7 @@ test('a process must stay up for 5 s, in one life', async () => {
   world.runners.set('job@m1', runs({ pids: [7] }));
   const { results, decidedAt } = begin(world, [checked('job@m1', [process])]);
   await world.clock.advance(3000);
-  world.runners.set('job@m1', runs({ pids: [8] }));
+  world.runners.set('job@m1', runs({ pids: [8], startedAt: 1_700_000_003 }));
   await world.clock.advance(4000);
   expect(decidedAt).toEqual({});
   await world.clock.advance(2000);
@@ -71,6 +71,26 @@ test('staying up is seen to the moment: the gate of a process that stays takes l
   await world.clock.advance(6000);
   await results;
   expect(decidedAt['job@m1']).toBeLessThan(5200);
+});
+
+test('what has been up for long passes at the first look', async () => {
+  const world = createCheckedWorld();
+  await world.clock.advance(60_000);
+  world.runners.set('db@m1', runs());
+  const { results, decidedAt } = begin(world, [checked('db@m1', [process])]);
+  await world.clock.advance(200);
+  expect(await results).toEqual({ 'db@m1': { result: 'passed' } });
+  expect(decidedAt['db@m1']).toBeLessThan(60_200);
+});
+
+test('a first crash is forgiven when the next life stays', async () => {
+  const world = createCheckedWorld();
+  world.runners.set('web@m1', runs({ run: 'crash-looping' }));
+  const { results } = begin(world, [checked('web@m1', [process])]);
+  await world.clock.advance(500);
+  world.runners.set('web@m1', runs({ pids: [8], settings: { restarts: '1' } }));
+  await world.clock.advance(7000);
+  expect(await results).toEqual({ 'web@m1': { result: 'passed' } });
 });
 
 test('what another life had passed has to be passed again', async () => {
@@ -90,8 +110,9 @@ test('what another life had passed has to be passed again', async () => {
 test.each(['failed', 'crash-looping', 'stopped'] as const)('a runner that is %s ends the wait early', async run => {
   const world = createCheckedWorld();
   world.runners.set('web@m1', runs({ run, detail: 'exit code 1' }));
-  const { results } = begin(world, [checked('web@m1', [httpOn(80)])]);
+  const { results, decidedAt } = begin(world, [checked('web@m1', [httpOn(80)])]);
   await world.clock.advance(3000);
+  expect(decidedAt['web@m1']).toBeLessThanOrEqual(2000);
   expect(await results).toEqual({
     'web@m1': { result: 'failed', found: `${run}: exit code 1`, why: 'it did not stay up' },
   });

@@ -5,8 +5,8 @@ import { type Monitor, type MonitorTransition, startMonitor } from '../../reconc
 import { type CheckedWorld, createCheckedWorld, runs } from '../fakes/checked-world.js';
 import { aMachine, checked, httpOn } from '../fakes/specs.js';
 
-const m1 = { machine: aMachine('m1') };
-const m2 = { machine: aMachine('m2') };
+const m1 = { machine: aMachine('m1'), cluster: 'home' };
+const m2 = { machine: aMachine('m2'), cluster: 'home' };
 const ok = { status: 200, body: '' };
 const process: HealthCheck = { type: 'process' };
 const minute = 60_000;
@@ -159,7 +159,7 @@ test('suspended is left alone, by placement and by machine, and asked at once wh
   world.listening.set('m1:80', ok).set('m2:80', ok);
   const [web1, web2] = [checked('web@m1', [httpOn(80)]), checked('web@m2', [httpOn(80)])];
   const asleep = { key: web1.key, spec: { ...web1.spec, suspend: 'being repaired' } };
-  begin(world).update([asleep, web2], [m1, { machine: aMachine('m2', { suspend: true }) }]);
+  begin(world).update([asleep, web2], [m1, { machine: aMachine('m2', { suspend: true }), cluster: 'home' }]);
   await world.clock.advance(5 * minute);
   expect(world.asked).toEqual([]);
   expect([...monitor.status().values()].map(({ state, found }) => [state, found])).toEqual([
