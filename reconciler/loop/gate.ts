@@ -26,9 +26,11 @@ export interface GateOptions {
 }
 
 /** The first ask through a tunnel comes after that; then ever later, up to `slowestAskMs`. */
-const firstAskMs = 50;
+const firstAskMs = 80;
 const slowestAskMs = 400;
-const askGrowth = 1.6;
+const askGrowth = 1.7;
+/** A runner that was seen down once is looked at again after that. */
+const doubtMs = 500;
 
 interface Gate {
   readonly placement: Checked;
@@ -112,8 +114,9 @@ function lookDelayMs(gates: readonly Gate[], look: number, now: number): number 
     gates.some(gate => gate.asks.some((ask, check) => ask.via === via && gate.progress[check]?.passed !== true));
   const pace = (): number => {
     if (has('machine')) return Math.min(1000, 100 * 2 ** look);
+    if (gates.some(gate => gate.looks.has('stopped') || gate.looks.has('crash-looping'))) return doubtMs;
     if (has('runner')) return look === 0 ? firstAskMs : 1000;
-    return look === 0 ? 700 : Math.min(3000, 1000 * 1.5 ** (look - 1));
+    return Math.min(3000, 1500 * 1.3 ** look);
   };
   const stayedUp = gates.flatMap(gate => nextStayUpAt(gate.progress) ?? []).map(at => at - now);
   return Math.max(firstAskMs, Math.min(pace(), ...stayedUp));

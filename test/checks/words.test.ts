@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const shells = [['/bin/sh'], ['dash'], ['bash', '--posix'], ['busybox', 'sh']].filter(([name = '']) => {
+const shells = [['dash'], ['bash', '--posix'], ['busybox', 'sh']].filter(([name = '']) => {
   try {
     execFileSync('/bin/sh', ['-c', 'command -v "$0"', name]);
     return true;

@@ -122,7 +122,7 @@ test('a runner that is not there ends the wait early; one that is between two li
   const world = createCheckedWorld();
   world.runners.set('b@m1', runs({ run: 'stopped' }));
   const { results, decidedAt } = begin(world, [checked('a@m1', [httpOn(80)]), checked('b@m1', [httpOn(81)])]);
-  await world.clock.advance(1000);
+  await world.clock.advance(1600);
   expect(Object.keys(decidedAt)).toEqual(['a@m1']);
   world.runners.set('b@m1', runs());
   world.listening.set('m1:81', ok);
