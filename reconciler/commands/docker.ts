@@ -15,9 +15,9 @@ export const engineWords = {
 const projectLabel = 'com.docker.compose.project';
 /** Seconds after which a hung engine is given up; a loaded Raspberry Pi needs three for fifty containers. */
 const engineSeconds = 10;
-/** BSD sysexits EX_UNAVAILABLE and EX_CONFIG; Compose itself ends with 1 and 14 to 18. */
+/** BSD sysexits EX_UNAVAILABLE and the one after it; Compose itself ends with 1 and 14 to 18. */
 const noCompose = 69;
-const oldCompose = 78;
+const oldCompose = 70;
 /** Compose v2 ends with it when it cannot parse its files (docker/compose, pkg/compose/errors). */
 const composeRefuses = 15;
 
@@ -37,7 +37,7 @@ p_why() {
   if ! command -v docker >/dev/null 2>&1; then echo ${engineWords.missing} >&2; exit "$1"; fi
   p_timed docker version >/dev/null 2>&1
   case $?,$1 in
-    ${sudoRefusedCode},*) echo ${engineWords.refused} >&2 ;;
+    ${sudoRefusedCode},*) echo ${engineWords.refused} >&2; exit 1 ;;
     0,${noCompose}) echo ${engineWords.compose} >&2 ;;
     0,${oldCompose}) echo ${engineWords.old} >&2 ;;
     0,${composeRefuses}) echo ${engineWords.invalid} >&2 ;;
@@ -164,6 +164,9 @@ fi`;
     ...composeHead(call),
     wish.recreate === 'always' ? sh`p_force=--force-recreate` : sh`p_force=`,
     ...(wish.recreate === 'stopped' ? [whenStopped] : []),
+    // Compose would try to start what is paused, and the engine refuses
+    sh`p_ids=$(p_docker ps -q --filter ${project} --filter status=paused)
+if [ -n "$p_ids" ]; then p_docker unpause $p_ids >/dev/null || p_why $?; fi`,
     sh`p_compose "$@" up -d --remove-orphans --quiet-pull${wish.pullNever ? sh` --pull never` : sh``}${
       wish.stopSeconds === undefined ? sh`` : sh` -t ${wish.stopSeconds}`
     } $p_force || p_why $?`,
@@ -210,11 +213,13 @@ export interface LogWish {
 /**
  * The older program wants its file, the newer finds the containers by name. Compose 2.26 begins each line with the
  * sequence that erases a terminal's line, whatever one asks for; it is cut off, line by line so that following works.
+ * Without the prelude before it, it goes to Docker without sudo.
  */
 export function projectLogs(wish: LogWish): Command {
   const since = wish.since === undefined ? sh`` : sh` --since ${wish.since}`;
   return alone([
-    sh`p_find_compose || p_why $?
+    sh`command -v p_engine >/dev/null 2>&1 || p_engine() { "$@"; }
+p_find_compose || p_why $?
 if [ "$p_program" = docker-compose ]; then cd ${wish.path} || exit; else cd / || exit; fi
 p_erase=$(printf '\\033[2K')
 exec 3>&1

@@ -9,7 +9,8 @@ interface Published {
 /** Fills `$X`, `${X}`, `${X:-d}` and `${X-d}`; what is not known stays empty, as Compose has it. */
 function fill(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?[^}]*\})/g, (_, plain, braced, byDefault) => {
-    const value = env[String(plain ?? braced)] ?? '';
+    const name = String(plain ?? braced);
+    const value = Object.hasOwn(env, name) ? (env[name] ?? '') : '';
     return value === '' && typeof byDefault === 'string' ? byDefault : value;
   });
 }

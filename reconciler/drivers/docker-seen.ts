@@ -40,7 +40,9 @@ const engineErrors: Readonly<Record<Exclude<Engine, 'ok'>, readonly [ErrorCode, 
 
 const worst: readonly ContainerState[] = ['crash-looping', 'failed', 'stopped', 'starting', 'running', 'done'];
 
-/** A container that came back at least twice and is up for less than this is on its way down again (Docker's own reset of its delay). */
+/** Docker waits 0.1 s, 0.2 s, 0.4 s … between starts: the fifth is 3 s on, and a database that is awaited gets its chance. */
+const loopRestarts = 5;
+/** Up for less than this it may be on its way down again (after it Docker itself begins to wait from 0.1 s anew). */
 const settledSeconds = 10;
 
 /** Ended by a signal that asks it to: a person's `docker stop`, not a fault (128 + INT, KILL, TERM). */
@@ -61,10 +63,11 @@ function ended(container: Container): ContainerState {
 function stateOf(container: Container, clock: number): ContainerState {
   switch (container.status) {
     case 'restarting':
-      return 'crash-looping';
+      return container.restarts >= loopRestarts ? 'crash-looping' : 'starting';
     case 'running': {
       const since = seconds(container.startedAt);
-      if (container.restarts >= 2 && since !== undefined && clock - since < settledSeconds) return 'crash-looping';
+      const fresh = since !== undefined && clock - since < settledSeconds;
+      if (fresh && container.restarts >= loopRestarts) return 'crash-looping';
       return container.health === 'starting' ? 'starting' : 'running';
     }
     case 'exited':
@@ -113,10 +116,10 @@ function detailOf(container: Container, state: ContainerState): string | undefin
     return container.health === 'unhealthy' ? `${name}: unhealthy` : undefined;
   if (container.oomKilled) return `${name}: killed for want of memory`;
   if (container.error !== '') return `${name}: ${container.error}`;
-  if (state === 'starting') return `${name}: its health check has not passed yet`;
+  if (state === 'starting' && container.status === 'running') return `${name}: its health check has not passed yet`;
   if (container.status === 'created') return `${name}: made, and never started`;
   const code = container.status === 'running' ? '' : `, exit code ${container.exitCode}`;
-  return `${name}: ${state === 'crash-looping' ? `restarted ${container.restarts} times` : container.status}${code}`;
+  return `${name}: ${container.restarts > 0 ? `restarted ${container.restarts} times` : container.status}${code}`;
 }
 
 const byInner = <T>(
@@ -162,28 +165,30 @@ function present(containers: readonly Container[], clock: number): Present {
 }
 
 interface Answer {
-  readonly engine: Engine | undefined;
+  readonly engine: Engine;
+  /** Seconds since 1970. */
   readonly clock: number;
   readonly containers: readonly Container[];
 }
 
-function parseSection(section: Section): Answer | undefined {
-  const objects: Record<string, unknown>[] = [];
-  for (const line of section.filter(line => line.trim() !== '')) {
-    try {
-      objects.push(JSON.parse(line) as Record<string, unknown>);
-    } catch {
-      return undefined; // something else spoke: never a guess
-    }
+const isEngine = (word: unknown): word is Engine =>
+  typeof word === 'string' && (word === 'ok' || Object.hasOwn(engineErrors, word));
+
+function parseLine(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined; // something else spoke: the caller makes the whole answer unknown
   }
-  const last = objects.at(-1);
-  const engine = last?.['engine'];
-  if (typeof engine !== 'string' || !(engine === 'ok' || engine in engineErrors)) return undefined;
-  return {
-    engine: engine as Engine,
-    clock: Number(last?.['clock']),
-    containers: objects.slice(0, -1) as unknown as Container[],
-  };
+}
+
+/** undefined: not a whole answer of ours. */
+function parseSection(section: Section): Answer | undefined {
+  const lines = section.filter(line => line.trim() !== '').map(parseLine);
+  const last: { engine?: unknown; clock?: unknown } | undefined = lines.pop();
+  if (!isEngine(last?.engine) || lines.includes(undefined)) return undefined;
+  return { engine: last.engine, clock: Number(last.clock), containers: lines as readonly Container[] };
 }
 
 /**
@@ -192,22 +197,15 @@ function parseSection(section: Section): Answer | undefined {
  * `health` and `restarts` of all together, `published` (host ports).
  */
 export function readProjects(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
-  const answer = parseSection(section);
-  const wrong =
-    answer === undefined
-      ? engineErrors.down
-      : answer.engine === 'ok' || answer.engine === undefined
-        ? undefined
-        : engineErrors[answer.engine];
-  if (answer === undefined || wrong !== undefined) {
-    const [code, message] = wrong ?? engineErrors.down;
-    const error = new AppError(code, message).report();
+  const { engine, clock, containers } = parseSection(section) ?? { engine: 'down', clock: 0, containers: [] };
+  if (engine !== 'ok') {
+    const error = new AppError(...engineErrors[engine]).report();
     return new Map(targets.map(target => [target.index, { state: 'unknown', error }]));
   }
   return new Map(
     targets.map(target => {
-      const own = answer.containers.filter(one => one.project === target.identity.project && one.oneOff !== 'True');
-      return [target.index, own.length === 0 ? { state: 'absent' } : present(own, answer.clock)];
+      const own = containers.filter(one => one.project === target.identity.project && one.oneOff !== 'True');
+      return [target.index, own.length === 0 ? { state: 'absent' } : present(own, clock)];
     }),
   );
 }

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type Command, lines, render } from '../../reconciler/commands/command.js';
 import { prelude } from '../../reconciler/commands/prelude.js';
 import { docker } from '../../reconciler/drivers/docker.js';
-import type { GeneratedFile, Ground, RunnerSeen, StartKind, Step } from '../../reconciler/drivers/driver.js';
+import type { Ground, RunnerSeen, StartKind, Step } from '../../reconciler/drivers/driver.js';
 import type { Placement, Stamp } from '../../schema/state.js';
 import { dockerPlacement, dockerStamp, groundWith } from '../drivers/docker-placement.js';
 import { containerStarts, eventually, withLab, type Ended, type LabUser } from './harness.js';
@@ -36,12 +36,12 @@ async function present(): Promise<RunnerSeen & { state: 'present' }> {
 }
 
 async function steps(all: readonly Step[], user?: LabUser): Promise<void> {
-  for (const step of all) expect(await run(step.command, user), step.what).toMatchObject({ code: 0 });
+  for (const { what, command } of all) expect({ what, ...(await run(command, user)) }).toMatchObject({ what, code: 0 });
 }
 
 async function write(placement: Placement, ground: Ground, owner: LabUser = 'deploy'): Promise<void> {
-  const files = docker.generate(placement, ground) as readonly GeneratedFile[];
-  expect(Array.isArray(files), JSON.stringify(files)).toBe(true);
+  const files = docker.generate(placement, ground);
+  if ('code' in files) throw new Error(files.message);
   await host.must(`mkdir -p /opt/web/.portoser; ${files.map(file => sent(file.path, file.mode, file.text)).join('')}
     chown -R ${owner}: /opt/web`);
 }
@@ -98,10 +98,14 @@ describe('the docker driver on a host', () => {
     expect(await look('other')).toEqual({ state: 'absent' });
   });
 
-  test('sees a stopped and a removed container, and repairs both', async () => {
+  test('sees a stopped, a paused and a removed container, and repairs them', async () => {
     const placement = dockerPlacement();
     const ground = await apply(placement, simple);
     await host.must('docker stop -t 1 web-web-1');
+    expect(await look()).toMatchObject({ state: 'present', run: 'stopped' });
+    await steps(docker.start(placement, 'repair', ground));
+    expect(await present()).toMatchObject({ run: 'running' });
+    await host.must('docker pause web-web-1');
     expect(await look()).toMatchObject({ state: 'present', run: 'stopped' });
     await steps(docker.start(placement, 'repair', ground));
     expect(await present()).toMatchObject({ run: 'running' });
