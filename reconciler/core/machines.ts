@@ -11,9 +11,9 @@ export function report(code: ErrorCode, message: string): ErrorReport {
 /** What a registry outside any repository is known by on machines: its name alone. */
 export const identityOf = (desired: DesiredState): string => (desired.rootCommit === '' ? '-' : desired.rootCommit);
 
-/** Before the first change a machine has no id of ours: then boot id and host name together tell it from others. */
+/** Before the first change a machine has no id of ours: then boot id, host name and where its state would lie tell it from others. */
 function selfOf(seen: MachineSeen): string {
-  return seen.id ?? `${seen.facts.bootId} ${seen.facts.hostname}`;
+  return seen.id ?? `${seen.facts.bootId} ${seen.facts.hostname} ${seen.stateFolder.path}`;
 }
 
 function twins(live: LiveState): ReadonlyMap<string, readonly string[]> {

@@ -1,0 +1,94 @@
+// `portoser demo`: three embedded machines, a bare repository and the real controller in one process; nothing stays behind.
+import { execFile } from 'node:child_process';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { runController } from '../loop/turn.js';
+import type { Progress } from '../operations/operation.js';
+import type { PassReport } from '../../schema/status.js';
+import { checks } from '../checks/index.js';
+import { drivers } from '../drivers/index.js';
+import { startMachines } from './machines.js';
+import { openDemoPorts } from './ports.js';
+import { makeRepository } from './repository.js';
+import { goodbye, greeting, passLines, progressLine, whatToTry } from './words.js';
+
+export interface DemoAsk {
+  readonly signal: AbortSignal;
+  readonly out: (line: string) => void;
+  /** Stop as soon as everything is up (for tests and for trying it out in a pipe). */
+  readonly once?: boolean;
+}
+
+const run = promisify(execFile);
+
+/** The example lies beside the sources, or one folder further up from the built program. */
+async function exampleFolder(): Promise<string> {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (const root of [join(here, '../..'), join(here, '../../..')]) {
+    const folder = join(root, 'examples/demo');
+    try {
+      return await realpath(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  throw new Error('examples/demo is not there');
+}
+
+/** A work clone for the person, when git is on this machine. */
+async function cloneFor(folder: string, bare: string): Promise<string | undefined> {
+  const work = join(folder, 'work');
+  try {
+    await run('git', ['clone', '--quiet', bare, work]);
+    await run('git', ['-C', work, 'config', 'user.name', 'you']);
+    await run('git', ['-C', work, 'config', 'user.email', 'you@portoser.example']);
+    return work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Answers the exit code: 0 when everything came up. */
+export async function runDemo(ask: DemoAsk): Promise<number> {
+  const startedAt = performance.now();
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'portoser-demo-')));
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ask.signal, stop.signal]);
+  const { machines, registry } = await startMachines(folder);
+  let up = false;
+  try {
+    const bare = join(folder, 'demo.git');
+    await makeRepository(bare, await exampleFolder(), new Map([['machines.yml', registry]]));
+    const work = await cloneFor(folder, bare);
+    greeting({ folder, machines }).forEach(ask.out);
+    const opened = await openDemoPorts(bare, folder);
+    const onPass = (report: PassReport) => {
+      passLines(report).forEach(ask.out);
+      if (up || report.next.next !== 'settled') return;
+      up = true;
+      whatToTry({
+        seconds: (performance.now() - startedAt) / 1000,
+        folder,
+        bare,
+        ...(work === undefined ? {} : { work }),
+        report,
+      }).forEach(ask.out);
+      if (ask.once === true) stop.abort();
+    };
+    const emit = (progress: Progress) => ask.out(progressLine(progress));
+    try {
+      await runController({ ports: opened.ports, lists: { drivers, checks }, emit, signal }, { onPass });
+    } finally {
+      await opened.close();
+    }
+    return up ? 0 : 1;
+  } finally {
+    await Promise.all(machines.map(machine => machine.stop()));
+    await rm(folder, { recursive: true, force: true });
+    ask.out(goodbye);
+  }
+}

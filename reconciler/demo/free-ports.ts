@@ -1,0 +1,19 @@
+// A run of ports on the loopback that nothing listens on now, for the demo's services.
+import { createServer } from 'node:net';
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** First port of `count` free ones in a row. */
+export async function freeRun(count: number): Promise<number> {
+  for (let first = 24_100; first < 48_000; first += count) {
+    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
+    if (free.every(Boolean)) return first;
+  }
+  throw new Error('no free ports on the loopback');
+}
