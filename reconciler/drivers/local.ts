@@ -7,7 +7,8 @@ import { lookAtSupervised, superviseStart, superviseStop, tailLog } from '../com
 import { launcherPath } from '../commands/supervise-launcher.js';
 import type { Driver, GeneratedFile, Ground, Identity, StartKind, Step, Target } from './driver.js';
 import { explainLocal, readSupervised, supervisedDrift } from './local-seen.js';
-import { keeperOf, keptDrift, lookAtKept, readKept, refusal } from './native-kept.js';
+import { keeperOf, keptDrift, refusal } from './native-kept.js';
+import { lookAtKept, readKept } from './native-look.js';
 import { launcherFile, ownEnvFiles, wantedFiles } from './native-files.js';
 import { type KeptScope, keptOf, logFileOf, needsRestart, report, runAs } from './native-keeper.js';
 

@@ -1,12 +1,12 @@
-// Looking at whatever a machine's service manager keeps, native or local: words that ask the manager that is there, and the reading of its answer.
+// Who keeps native and local services on a machine, why it may not, what counts as drift there, and what its errors mean.
 import type { FieldChange } from '../../schema/plan.js';
 import type { ErrorReport } from '../../schema/errors.js';
 import type { MachineFacts, Placement } from '../../schema/state.js';
-import { type Command, sh } from '../commands/command.js';
-import { showSystemUnits, showUserUnits } from '../commands/systemd-show.js';
-import type { Ground, RunnerSeen, Section, Step, Target } from './driver.js';
+import type { Ground, RunnerSeen, Step } from './driver.js';
 import { type Keeper, type KeptScope, report, runAs } from './native-keeper.js';
-import { readSystemd, systemdKeeper } from './native-systemd.js';
+import { launchdKeeper } from './native-launchd.js';
+import { rcKeeper } from './native-rc.js';
+import { systemdKeeper } from './native-systemd.js';
 
 /** Why this machine cannot keep it, before anything is touched. */
 export function refusal(placement: Placement, scope: KeptScope, ground: Ground): ErrorReport | undefined {
@@ -17,6 +17,9 @@ export function refusal(placement: Placement, scope: KeptScope, ground: Ground):
       'service-manager-missing',
       `${placement.spec.machine} has no systemd or launchd (${facts.serviceManager})`,
     );
+  }
+  if (scope === 'user' && facts.serviceManager === 'rc') {
+    return report('not-supported', 'rc.d keeps system services only', 'Use `scope: system`, or `type: local`.');
   }
   if (scope === 'user' && user !== facts.user) {
     return report(
@@ -41,64 +44,14 @@ export function keeperOf(facts: MachineFacts): Keeper | undefined {
     case 'systemd':
       return systemdKeeper;
     case 'launchd':
+      return launchdKeeper;
     case 'rc':
+      return rcKeeper;
     case 'none':
       return undefined;
     default:
       return facts.serviceManager satisfies never;
   }
-}
-
-const unitsOf = (targets: readonly Target[], scope: 'system' | 'user'): readonly string[] =>
-  targets.flatMap(target =>
-    target.identity.scope === scope && target.identity.unit !== undefined ? [target.identity.unit] : [],
-  );
-
-const part = (name: string, units: readonly string[], words: (units: readonly string[]) => Command): Command =>
-  units.length === 0 ? sh`` : sh`echo ${`scope ${name}`}\n${words(units)}`;
-
-/** The machine's manager is found there, as a probe may be the first that is ever seen of a machine. */
-export function lookAtKept(targets: readonly Target[]): Command {
-  const system = unitsOf(targets, 'system');
-  const user = unitsOf(targets, 'user');
-  if (system.length + user.length === 0) return sh``;
-  return sh`if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
-echo manager systemd
-${part('system', system, showSystemUnits)}${part('user', user, showUserUnits)}else
-echo manager none
-fi
-`;
-}
-
-/** Lines after `scope NAME`, up to the next. */
-function scopeLines(section: Section, scope: 'system' | 'user'): Section {
-  const start = section.indexOf(`scope ${scope}`);
-  if (start < 0) return [];
-  const rest = section.slice(start + 1);
-  const end = rest.findIndex(line => line === 'scope system' || line === 'scope user');
-  return end < 0 ? rest : rest.slice(0, end);
-}
-
-function readScope(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
-  const manager = section.find(line => line.startsWith('manager '));
-  switch (manager) {
-    case 'manager systemd':
-      return readSystemd(targets, section);
-    default: {
-      const why = manager === undefined ? 'the answer about services is not whole' : 'there is no systemd or launchd';
-      const seen: RunnerSeen = { state: 'unknown', error: report('service-manager-missing', why) };
-      return new Map(targets.map(target => [target.index, seen]));
-    }
-  }
-}
-
-export function readKept(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
-  const manager = section.filter(line => line.startsWith('manager '));
-  const read = (scope: 'system' | 'user') => {
-    const own = targets.filter(target => target.identity.scope === scope);
-    return readScope(own, [...manager, ...scopeLines(section, scope)]);
-  };
-  return new Map([...read('system'), ...read('user')]);
 }
 
 /**

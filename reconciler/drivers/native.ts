@@ -14,7 +14,8 @@ import {
   ownEnvFiles,
   wantedFiles,
 } from './native-files.js';
-import { explainKept, keeperOf, keptDrift, lookAtKept, readKept, refusal } from './native-kept.js';
+import { explainKept, keeperOf, keptDrift, refusal } from './native-kept.js';
+import { lookAtKept, readKept } from './native-look.js';
 import { type KeptScope, keptOf, logFileOf, needsRestart, report, runAs, type Wish } from './native-keeper.js';
 
 /** A unit has a manager, so `none` (the bare supervisor) means nothing here. */
