@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../schema/errors.js';
 import type { Flags, Settings } from '../schema/settings.js';
+import type { DemoAsk } from './demo/demo.js';
 import { createEngine, type Engine, type World } from './engine.js';
 import { locate, type Place } from './locate.js';
 import type { Log, Schedule, Source } from './ports.js';
@@ -29,6 +30,12 @@ export function openEngine(ask: EngineAsk): Engine & { readonly settings: Settin
     return opened;
   };
   return { ...createEngine({ settings, open, close: () => close() }), settings };
+}
+
+/** Builds a world of its own, and takes it away again. Answers the exit code. */
+export async function runDemo(ask: DemoAsk): Promise<number> {
+  const demo = await import('./demo/demo.js');
+  return await demo.runDemo(ask);
 }
 
 async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {

@@ -31,6 +31,8 @@ export interface Call<O extends Options> {
   perform<N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>>;
   readonly subscribe: Engine['subscribe'];
   readonly signal: AbortSignal;
+  /** Resolves after that long, or when the person interrupts. */
+  pause(ms: number): Promise<void>;
 }
 
 /** 0 as asked, 1 it failed, 2 there is something to see to; `exec` passes on what its program said. */
@@ -47,13 +49,14 @@ export interface Command<O extends Options> {
   /** It goes on for long and writes a log. */
   readonly controller?: true;
   /** What it answers when it was interrupted; default 130. */
-  readonly interrupted?: ExitCode;
+  readonly interrupted?: (call: Call<O>) => ExitCode;
   run(call: Call<O>): Promise<ExitCode>;
 }
 
 /** A command whose options are not known by type: what the table holds. */
-export interface AnyCommand extends Omit<Command<Options>, 'run' | 'voice'> {
+export interface AnyCommand extends Omit<Command<Options>, 'run' | 'voice' | 'interrupted'> {
   run(call: Call<never>): Promise<ExitCode>;
+  interrupted?: (call: Call<never>) => ExitCode;
   voice?: (progress: Progress, call: Call<never>) => void;
 }
 

@@ -1,11 +1,14 @@
 // Ctrl-C and TERM: the first asks for an orderly stop, the second ends at once.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../schema/errors.js';
 
 export interface Interrupts {
   readonly signal: AbortSignal;
   /** Never resolves; rejects at the first interrupt. */
   readonly interrupted: Promise<never>;
-  end(): void;
+  /** Resolves after that long, or at the first interrupt. */
+  readonly pause: (ms: number) => Promise<void>;
+  readonly end: () => void;
 }
 
 export function watchForInterrupts(process: NodeJS.Process): Interrupts {
@@ -22,5 +25,12 @@ export function watchForInterrupts(process: NodeJS.Process): Interrupts {
   interrupted.catch(() => undefined);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of signals) process.on(name, stop);
-  return { signal: controller.signal, interrupted, end: () => signals.forEach(name => process.off(name, stop)) };
+  const pause = async (ms: number): Promise<void> => {
+    try {
+      await sleep(ms, undefined, { signal: controller.signal });
+    } catch (error) {
+      if (!controller.signal.aborted) throw error;
+    }
+  };
+  return { pause, signal: controller.signal, interrupted, end: () => signals.forEach(name => process.off(name, stop)) };
 }

@@ -98,6 +98,7 @@ async function perform(
     terminal: { ...terminal, colours },
     settings: engine.settings,
     signal: interrupts.signal,
+    pause: interrupts.pause,
     subscribe: engine.subscribe,
     perform: async <N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>> => {
       const { effect } = await engine.describe(name);
@@ -105,13 +106,14 @@ async function perform(
       return await (effect === 'reads' ? Promise.race([work, interrupts.interrupted]) : work);
     },
   };
+  const whenInterrupted = command.interrupted?.(call) ?? 130;
   const stop = engine.subscribe(progress => (command.voice ? command.voice(progress, call) : voice.say(progress)));
   try {
     const code = await command.run(call);
-    return interrupts.signal.aborted ? (command.interrupted ?? 130) : code;
+    return interrupts.signal.aborted ? whenInterrupted : code;
   } catch (thrown) {
     if (!interrupts.signal.aborted) throw thrown;
-    return command.interrupted ?? 130;
+    return whenInterrupted;
   } finally {
     stop();
     voice.end();

@@ -12,12 +12,33 @@ export interface Word {
 const now = (words: string, summary: string, load: () => Promise<AnyCommand>): Word => ({ words, summary, load });
 const later = (words: string, summary: string): Word => ({ words, summary });
 
+// prettier-ignore
 export const words: readonly Word[] = [
-  now(
-    'config show',
-    'each setting, its value and where it comes from',
-    async () => (await import('./commands/config-show.js')).configShow,
-  ),
+  now('init', 'write a first registry.yml', async () => (await import('./commands/init.js')).init),
+  now('demo', 'try it out: a small cluster in this process', async () => (await import('./commands/demo.js')).demo),
+  now('run', 'keep the machines as the repository says (--once: one pass)', async () => (await import('./commands/run.js')).run),
+  now('plan', 'what would be changed, and why; only reads', async () => (await import('./commands/plan.js')).plan),
+  now('deploy', 'apply what the registry says, now', async () => (await import('./commands/deploy.js')).deploy),
+  now('status', 'is git what runs, and is everything healthy', async () => (await import('./commands/status.js')).status),
+  now('observe', 'what is seen of a service now', async () => (await import('./commands/observe.js')).observe),
+  now('logs', 'the log of a service', async () => (await import('./commands/logs.js')).logs),
+  now('exec', 'run a program where a service lives', async () => (await import('./commands/exec.js')).exec),
+  now('approve', 'approve a plan that is held', async () => (await import('./commands/approve.js')).approve),
+  now('registry validate', 'what is wrong with the registry', async () => (await import('./commands/registry-validate.js')).registryValidate),
+  now('registry check-conflicts', 'ports, names and folders that two services claim', async () => (await import('./commands/registry-check-conflicts.js')).registryCheckConflicts),
+  now('registry reload', 'fetch and check the newest commit now', async () => (await import('./commands/registry-reload.js')).registryReload),
+  now('registry schema', 'the JSON Schema of the registry, for editors', async () => (await import('./commands/registry-schema.js')).registrySchema),
+  now('registry format', 'rewrite the registry in one even style', async () => (await import('./commands/registry-format.js')).registryFormat),
+  now('machine list', 'the machines of the registry', async () => (await import('./commands/machine-list.js')).machineList),
+  now('machine show', 'one machine', async () => (await import('./commands/machine-show.js')).machineShow),
+  now('service list', 'the services of the registry', async () => (await import('./commands/service-list.js')).serviceList),
+  now('service show', 'one service', async () => (await import('./commands/service-show.js')).serviceShow),
+  now('deps graph', 'services with what they depend on', async () => (await import('./commands/deps-graph.js')).depsGraph),
+  now('deps order', 'in what order services start', async () => (await import('./commands/deps-order.js')).depsOrder),
+  now('deps impact', 'what hangs on a service', async () => (await import('./commands/deps-impact.js')).depsImpact),
+  now('git accept', 'follow a branch that was rewritten', async () => (await import('./commands/git-accept.js')).gitAccept),
+  now('config show', 'each setting, its value and where it comes from', async () => (await import('./commands/config-show.js')).configShow),
+  now('completion', 'completion for bash, zsh or fish', async () => (await import('./commands/completion.js')).completion),
 
   later('events', 'what happened'),
   later('problems', 'what is wrong, and why'),

@@ -3,7 +3,29 @@ import type { Static } from 'typebox';
 import type { Operation } from './operation.js';
 
 export const operations = {
+  approve: async () => (await import('./approve.js')).approve,
   'config.show': async () => (await import('./config-show.js')).configShow,
+  deploy: async () => (await import('./deploy.js')).deploy,
+  'deps.graph': async () => (await import('./deps-graph.js')).depsGraph,
+  'deps.impact': async () => (await import('./deps-impact.js')).depsImpact,
+  'deps.order': async () => (await import('./deps-order.js')).depsOrder,
+  exec: async () => (await import('./exec.js')).exec,
+  'git.accept': async () => (await import('./git-accept.js')).gitAccept,
+  logs: async () => (await import('./logs.js')).logs,
+  'machine.list': async () => (await import('./machine-list.js')).machineList,
+  'machine.show': async () => (await import('./machine-show.js')).machineShow,
+  observe: async () => (await import('./observe.js')).observe,
+  plan: async () => (await import('./plan.js')).plan,
+  reconcile: async () => (await import('./reconcile.js')).reconcile,
+  'registry.check-conflicts': async () => (await import('./registry-check-conflicts.js')).registryCheckConflicts,
+  'registry.format': async () => (await import('./registry-format.js')).registryFormat,
+  'registry.reload': async () => (await import('./registry-reload.js')).registryReload,
+  'registry.schema': async () => (await import('./registry-schema.js')).registrySchemaOperation,
+  'registry.validate': async () => (await import('./registry-validate.js')).registryValidate,
+  run: async () => (await import('./run.js')).run,
+  'service.list': async () => (await import('./service-list.js')).serviceList,
+  'service.show': async () => (await import('./service-show.js')).serviceShow,
+  status: async () => (await import('./status.js')).status,
 } as const satisfies Record<string, () => Promise<Operation>>;
 
 export type OperationName = keyof typeof operations;

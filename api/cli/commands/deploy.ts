@@ -1,0 +1,84 @@
+// `portoser deploy`: shows the plan, asks on a terminal, applies it.
+import { AppError } from '../../../schema/errors.js';
+import type { Call, ExitCode } from '../command.js';
+import { command, given } from '../command.js';
+import { createPaint } from '../paint.js';
+import { passExitCode, passText } from '../render/pass.js';
+import { respond } from '../respond.js';
+import { ask, type PlanReport, planExitCode, planReportText, showPlan } from './plan.js';
+
+const options = {
+  group: { type: 'string', value: 'name', summary: 'services of this group' },
+  machine: { type: 'string', value: 'name', summary: 'only on this machine' },
+  'dry-run': { type: 'boolean', summary: 'show the plan and stop, as `plan` does' },
+  yes: { type: 'boolean', short: 'y', summary: 'do not ask' },
+  'no-deps': { type: 'boolean', summary: 'leave out what they depend on' },
+  uncommitted: { type: 'boolean', summary: 'deploy the files as they lie there' },
+} as const;
+
+type DeployCall = Call<typeof options>;
+
+function chosen(call: DeployCall) {
+  const { group, machine, 'no-deps': noDeps } = call.values;
+  return { services: call.words, group, machine, noDeps };
+}
+
+/** A person who says yes to a held plan approves it; --yes alone is not an approval of what the guard holds. */
+async function consent(
+  call: DeployCall,
+  report: PlanReport,
+): Promise<{ readonly go: boolean; readonly approved?: string }> {
+  const { plan } = report;
+  if (plan === undefined) return { go: false };
+  const asks = call.terminal.canAsk && !call.values.yes && !call.json;
+  if (plan.held === undefined) return { go: !asks || (await call.terminal.ask('Apply this plan?', call.signal)) };
+  if (!asks) return { go: false };
+  const go = await call.terminal.ask('This plan is held. Approve and apply it all the same?', call.signal);
+  return go ? { go, approved: plan.id } : { go };
+}
+
+async function apply(call: DeployCall, approved: string | undefined): Promise<ExitCode> {
+  const { uncommitted } = call.values;
+  const { services, ...more } = chosen(call);
+  const report = await call.perform('deploy', {
+    services: [...services],
+    ...given({ ...more, uncommitted, approved }),
+  });
+  const text = (): string => passText(report, createPaint(call.terminal.colours));
+  return respond(call, report, text, passExitCode(report));
+}
+
+async function deployNow(call: DeployCall): Promise<ExitCode> {
+  const report = await ask(call, { ...chosen(call), from: call.values.uncommitted ? 'files' : 'commit' });
+  const idle = report.changes === 0;
+  if (!call.json) call.terminal.err(planReportText(report, call.terminal.colours));
+  if (idle && report.plan?.held === undefined) return respond(call, report, () => '', planExitCode(report));
+  const { go, approved } = await consent(call, report);
+  if (go) return await apply(call, approved);
+  if (call.json) return respond(call, report, () => '', 2);
+  call.terminal.err(
+    report.plan?.held === undefined ? 'Nothing was changed.' : 'Nothing was changed: the plan is held.',
+  );
+  return report.plan?.held === undefined ? 0 : 2;
+}
+
+export const deploy = command({
+  usage: '[service…]',
+  options,
+  notes: `Takes the newest commit, and refuses when the files here differ from it, unless --uncommitted is said.
+On a terminal it shows the plan and asks. Elsewhere, and with --yes, a plan applies unless it is held;
+a held one is left (exit code 2) and named with the command that approves it.
+Exit code 0: as the registry says, 1: something failed, 2: held or waiting for approval.`,
+  run: async call => {
+    if (call.values['dry-run']) return await showPlan(call, chosen(call));
+    if (call.values.uncommitted === undefined) await refuseDifferent(call);
+    return await deployNow(call);
+  },
+});
+
+/** Asked before the plan is shown: the plan would not be of what lies here. */
+async function refuseDifferent(call: DeployCall): Promise<void> {
+  const { differs, path, commit } = await call.perform('registry.validate', {});
+  if (!differs) return;
+  throw new AppError('uncommitted', `${path} differs from the newest commit`, { details: { commit } });
+}

@@ -1,0 +1,99 @@
+// How a pass ended: what was done, what failed and why, and what is still amiss.
+import type { Outcome } from '../../../schema/plan.js';
+import type { Finding, PassReport } from '../../../schema/status.js';
+import type { ExitCode } from '../command.js';
+import type { Paint } from '../paint.js';
+import { diagnosticsText } from './diagnostics.js';
+
+const done: Record<string, string> = {
+  create: 'created',
+  update: 'updated',
+  restart: 'restarted',
+  repair: 'repaired',
+  replace: 'replaced',
+  stop: 'stopped',
+  remove: 'removed',
+  release: 'released',
+};
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+export function outcomeText(outcome: Outcome, paint: Paint): string {
+  switch (outcome.result) {
+    case 'applied':
+      return `  ${paint.good('✓')} ${outcome.key} ${done[outcome.kind] ?? outcome.kind} ${paint.faint(`(${seconds(outcome.durationMs)})`)}`;
+    case 'skipped':
+      return `  ${paint.faint('·')} ${outcome.key} skipped: ${outcome.why}`;
+    case 'in-progress':
+      return `  ${paint.warn('…')} ${outcome.key} in progress: ${outcome.why}`;
+    case 'failed':
+      return failedText(outcome, paint);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function failedText(outcome: Outcome & { result: 'failed' }, paint: Paint): string {
+  const { error, outputTail } = outcome;
+  const tail =
+    outputTail === undefined
+      ? []
+      : outputTail
+          .trimEnd()
+          .split('\n')
+          .map(line => paint.faint(`      | ${line}`));
+  return [
+    `  ${paint.bad('✗')} ${outcome.key} failed: ${error.message}`,
+    ...tail,
+    `      ${error.hint} ${paint.faint(`[${error.code}]`)}`,
+  ].join('\n');
+}
+
+export function findingText(finding: Finding, paint: Paint): string {
+  const where = finding.key ?? finding.machine;
+  const hint = finding.hint === undefined ? '' : `\n      ${finding.hint}`;
+  return `  ${paint.warn('!')} ${where === undefined ? '' : `${where}: `}${finding.message}${hint}`;
+}
+
+function verdict(report: PassReport, paint: Paint): string {
+  switch (passExitCode(report)) {
+    case 0:
+      return report.outcomes.length > 0
+        ? paint.good('Everything is as the registry says.')
+        : 'Nothing to do: everything is as the registry says.';
+    case 2:
+      return report.plan?.held === undefined
+        ? paint.warn('Something waits for a person.')
+        : `${paint.warn('Held:')} ${report.plan.held.why}\n  Look at it with \`portoser plan\`, then run \`portoser approve ${report.plan.id}\`.`;
+    default:
+      return paint.bad('Not everything is as the registry says.');
+  }
+}
+
+export function passText(report: PassReport, paint: Paint): string {
+  const error = report.error;
+  return [
+    ...(report.diagnostics.length > 0 ? [diagnosticsText(report.diagnostics, paint)] : []),
+    ...report.outcomes.map(one => outcomeText(one, paint)),
+    ...report.findings.map(one => findingText(one, paint)),
+    ...(error === undefined
+      ? []
+      : [`${paint.bad('✗')} ${error.message}\n  ${error.hint} ${paint.faint(`[${error.code}]`)}`]),
+    verdict(report, paint),
+  ].join('\n');
+}
+
+/** 0: in sync. 1: something failed or could not be looked at. 2: held, or waiting for approval. */
+export function passExitCode(report: PassReport): ExitCode {
+  const failed =
+    report.error !== undefined ||
+    report.diagnostics.some(one => one.severity === 'error') ||
+    report.outcomes.some(one => one.result === 'failed' || one.result === 'skipped') ||
+    report.findings.some(one => one.kind !== 'git');
+  if (failed) return 1;
+  const waits =
+    report.plan?.held !== undefined ||
+    report.plan?.leftAlone.some(one => one.state === 'held') ||
+    report.next.next === 'stalled';
+  return waits ? 2 : 0;
+}

@@ -1,0 +1,84 @@
+// A plan as text: wave by wave what would be done and why, then what is left alone, and what it waits for.
+import type { Change, ChangeKind, LeftAlone, MachineNote, Plan } from '../../../schema/plan.js';
+import type { Paint } from '../paint.js';
+import { count } from './diagnostics.js';
+
+const signs: Record<ChangeKind, '+' | '~' | '-'> = {
+  create: '+',
+  update: '~',
+  restart: '~',
+  repair: '~',
+  replace: '~',
+  stop: '-',
+  remove: '-',
+  release: '-',
+};
+
+function sign(kind: ChangeKind, paint: Paint): string {
+  const mark = signs[kind];
+  return mark === '+' ? paint.good(mark) : mark === '-' ? paint.bad(mark) : paint.warn(mark);
+}
+
+const oneLine = (text: string): string => (text.length > 100 ? `${text.slice(0, 97)}…` : text).replaceAll('\n', '⏎');
+
+function fieldLine({ field, from, to }: Change['fields'][number], paint: Paint): string {
+  const old = from === undefined ? '(none)' : oneLine(from);
+  const next = to === undefined ? '(none)' : oneLine(to);
+  return `      ${field}: ${paint.faint(old)} → ${next}`;
+}
+
+function changeText(change: Change, paint: Paint): string {
+  const head = `  ${sign(change.kind, paint)} ${change.kind} ${paint.strong(change.key)} (${change.reason}: ${change.because})`;
+  return [head, ...change.fields.map(one => fieldLine(one, paint))].join('\n');
+}
+
+function leftLine(one: LeftAlone, paint: Paint): string {
+  const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
+  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${hint}`;
+}
+
+function machineLine(one: MachineNote, paint: Paint): string {
+  const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
+  return `  ${paint.faint('·')} ${paint.strong(one.machine)} ${one.state}: ${one.why}${hint}`;
+}
+
+const section = (heading: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : [heading, ...lines];
+
+/** `3 changes on 2 machines`, or that there are none. */
+export function planSummary(plan: Plan): string {
+  const changes = plan.waves.flat();
+  if (changes.length === 0)
+    return plan.leftAlone.length > 0
+      ? 'Nothing can be changed now.'
+      : 'Nothing to do: everything is as the registry says.';
+  return `${count(changes.length, 'change')} on ${count(new Set(changes.map(one => one.machine)).size, 'machine')}.`;
+}
+
+export function planText(plan: Plan, paint: Paint): string {
+  const many = plan.waves.length > 1;
+  const waves = plan.waves.flatMap((wave, index) => [
+    ...(many ? [`Wave ${index + 1}`] : []),
+    ...wave.map(one => changeText(one, paint)),
+  ]);
+  // What is wrong with a whole machine is told once, not at each of its placements.
+  const noted = new Set(plan.machines.map(one => one.machine));
+  const left = plan.leftAlone.filter(
+    one => !noted.has(one.key.slice(one.key.indexOf('@') + 1)) || one.error === undefined,
+  );
+  return [
+    ...waves,
+    ...section(
+      'Left alone:',
+      left.map(one => leftLine(one, paint)),
+    ),
+    ...section(
+      'Machines:',
+      plan.machines.map(one => machineLine(one, paint)),
+    ),
+    ...(plan.held === undefined
+      ? []
+      : [`${paint.warn('Held:')} ${plan.held.why}`, `  Look at it, then run \`portoser approve ${plan.id}\`.`]),
+    planSummary(plan),
+  ].join('\n');
+}

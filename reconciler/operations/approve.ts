@@ -1,0 +1,23 @@
+// Notes that a person approved a plan; the next pass applies it when it is still the same.
+import { AppError } from '../../schema/errors.js';
+import { noteApprovals } from '../loop/approvals.js';
+import type { Operation } from './operation.js';
+import { object, text } from './shape.js';
+
+const input = object({ plan: text('Id of the plan') }, ['plan']);
+
+export const approve: Operation<typeof input, { readonly plan: string; readonly by: string; readonly at: number }> = {
+  name: 'approve',
+  summary: 'Approve a plan that is held',
+  effect: 'changes',
+  role: 'operator',
+  input,
+  run: async ({ ports, actor }, { plan }) => {
+    if (!/^[0-9a-f]{8,64}$/.test(plan)) {
+      throw new AppError('unknown-name', `\`${plan}\` is no id of a plan`, { hint: 'See `portoser plan` for the id.' });
+    }
+    const approval = { by: actor.name, at: ports.clock.now() };
+    await noteApprovals(ports.state, [plan], approval);
+    return { plan, ...approval };
+  },
+};

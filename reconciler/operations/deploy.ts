@@ -1,0 +1,45 @@
+// Applies what the newest commit says of the chosen services, now.
+import { AppError } from '../../schema/errors.js';
+import type { PassReport } from '../../schema/status.js';
+import { runPass } from '../loop/pass.js';
+import { sync } from '../loop/sync.js';
+import { checkChosen, needRegistry } from './names.js';
+import type { Context, Operation } from './operation.js';
+import { forLoop } from './selection.js';
+import { flag, object, selection, text } from './shape.js';
+
+const input = object({
+  ...selection,
+  uncommitted: flag('Take the files as they lie there, committed or not'),
+  approved: text('Id of a plan that was shown and approved'),
+});
+
+/** What lies there is not what would be deployed: a person should know before. */
+async function refuseDifferent({ ports }: Context): Promise<void> {
+  if (ports.source.git === undefined) {
+    throw new AppError('uncommitted', `${ports.source.path} lies outside any repository`, {
+      hint: 'Say --uncommitted to deploy it as it is.',
+    });
+  }
+  if (ports.source.workTree === undefined) return;
+  const { differs } = await sync(ports, { from: 'files' });
+  if (differs)
+    throw new AppError('uncommitted', `the files in ${ports.source.workTree.folder} differ from the newest commit`);
+}
+
+export const deploy: Operation<typeof input, PassReport> = {
+  name: 'deploy',
+  summary: 'Apply what the registry says of these services, now',
+  effect: 'changes',
+  role: 'operator',
+  input,
+  run: async (context, { uncommitted = false, approved, ...chosen }) => {
+    if (!uncommitted) await refuseDifferent(context);
+    const from = uncommitted ? 'files' : 'commit';
+    needRegistry(await sync(context.ports, { from }));
+    await checkChosen(context.ports, from, chosen);
+    const more = approved === undefined ? {} : { approved };
+    const trigger = `deploy by ${context.actor.name}`;
+    return await runPass(context, { trigger, from, again: true, ...forLoop(chosen), ...more });
+  },
+};

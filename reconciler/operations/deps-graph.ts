@@ -1,0 +1,17 @@
+// Who needs whom.
+import { type ServiceNode, serviceGraph } from '../core/dependencies.js';
+import { sync } from '../loop/sync.js';
+import { needRegistry } from './names.js';
+import type { Operation } from './operation.js';
+import { object } from './shape.js';
+
+const input = object({});
+
+export const depsGraph: Operation<typeof input, readonly ServiceNode[]> = {
+  name: 'deps.graph',
+  summary: 'Services with what they depend on',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports }) => serviceGraph(needRegistry(await sync(ports, { from: 'files' }))),
+};

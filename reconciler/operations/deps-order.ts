@@ -1,0 +1,17 @@
+// In what order services start; they stop in the reverse one.
+import { serviceGraph, startOrder } from '../core/dependencies.js';
+import { sync } from '../loop/sync.js';
+import { needRegistry } from './names.js';
+import type { Operation } from './operation.js';
+import { object } from './shape.js';
+
+const input = object({});
+
+export const depsOrder: Operation<typeof input, { readonly waves: readonly (readonly string[])[] }> = {
+  name: 'deps.order',
+  summary: 'In what order services start',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports }) => ({ waves: startOrder(serviceGraph(needRegistry(await sync(ports, { from: 'files' })))) }),
+};

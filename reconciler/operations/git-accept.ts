@@ -1,0 +1,32 @@
+// Notes that a person accepts a branch that was rewritten: its head is followed from now on.
+import { AppError } from '../../schema/errors.js';
+import { readApplied, writeApplied } from '../loop/applied.js';
+import type { Operation } from './operation.js';
+import { object, text } from './shape.js';
+
+const input = object({ commit: text('The head of the branch, at least 7 characters of it') }, ['commit']);
+
+export const gitAccept: Operation<typeof input, { readonly commit: string; readonly before?: string }> = {
+  name: 'git.accept',
+  summary: 'Follow a branch that was rewritten',
+  effect: 'changes',
+  role: 'admin',
+  input,
+  run: async ({ ports }, { commit }) => {
+    const { git } = ports.source;
+    if (git === undefined) throw new AppError('git-missing', 'the registry lies outside any repository');
+    const head = await git.fetch();
+    if (!/^[0-9a-f]{7,40}$/.test(commit) || !head.startsWith(commit)) {
+      throw new AppError(
+        'unknown-name',
+        `\`${commit}\` is not the head of ${git.branch}, which is ${head.slice(0, 12)}`,
+        {
+          hint: `Look at it, then run \`portoser git accept ${head.slice(0, 12)}\`.`,
+        },
+      );
+    }
+    const { appliedCommit } = await readApplied(ports.state);
+    await writeApplied(ports.state, { acceptedCommit: head });
+    return { commit: head, ...(appliedCommit === undefined ? {} : { before: appliedCommit }) };
+  },
+};

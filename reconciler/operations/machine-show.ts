@@ -1,0 +1,28 @@
+// One machine as the registry settles it, with what is placed on it.
+import type { Machine, ServiceSpec } from '../../schema/registry-types.js';
+import { sync } from '../loop/sync.js';
+import { needMachine, needRegistry } from './names.js';
+import type { Operation } from './operation.js';
+import { object, text } from './shape.js';
+
+export interface ShownMachine {
+  readonly machine: Machine;
+  readonly placements: readonly ServiceSpec[];
+}
+
+const input = object({ name: text('Name of the machine') }, ['name']);
+
+export const machineShow: Operation<typeof input, ShownMachine> = {
+  name: 'machine.show',
+  summary: 'One machine of the registry',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports }, { name }) => {
+    const registry = needRegistry(await sync(ports, { from: 'files' }));
+    return {
+      machine: needMachine(registry, name),
+      placements: registry.placements.filter(one => one.machine === name),
+    };
+  },
+};

@@ -1,0 +1,24 @@
+// The placements of the registry, service by service.
+import type { ServiceSpec } from '../../schema/registry-types.js';
+import { sync } from '../loop/sync.js';
+import { needRegistry, unknownName } from './names.js';
+import type { Operation } from './operation.js';
+import { object, text } from './shape.js';
+
+const input = object({ group: text('Only services of this group'), tag: text('Only services with this tag') });
+
+export const serviceList: Operation<typeof input, readonly ServiceSpec[]> = {
+  name: 'service.list',
+  summary: 'The services of the registry',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports }, { group, tag }) => {
+    const registry = needRegistry(await sync(ports, { from: 'files' }));
+    if (group !== undefined && registry.groups[group] === undefined)
+      throw unknownName('group', group, Object.keys(registry.groups));
+    return registry.placements.filter(
+      one => (group === undefined || one.groups.includes(group)) && (tag === undefined || one.tags.includes(tag)),
+    );
+  },
+};

@@ -1,0 +1,17 @@
+// One service as the registry settles it: defaults merged, templates filled, ports chosen.
+import type { ServiceSpec } from '../../schema/registry-types.js';
+import { sync } from '../loop/sync.js';
+import { needPlacements, needRegistry } from './names.js';
+import type { Operation } from './operation.js';
+import { object, text } from './shape.js';
+
+const input = object({ name: text('Name of the service, or service@machine') }, ['name']);
+
+export const serviceShow: Operation<typeof input, readonly ServiceSpec[]> = {
+  name: 'service.show',
+  summary: 'One service of the registry, on each of its machines',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports }, { name }) => needPlacements(needRegistry(await sync(ports, { from: 'files' })), name),
+};

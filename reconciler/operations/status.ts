@@ -1,0 +1,54 @@
+// Is git what runs, and is everything healthy: looked at now.
+import type { ControllerStatus, StatusReport } from '../../schema/status.js';
+import { machineStatuses, placementStatuses } from '../core/status.js';
+import { readApplied } from '../loop/applied.js';
+import { preview } from '../loop/preview.js';
+import type { Ports } from '../ports.js';
+import { needRegistry } from './names.js';
+import type { Operation } from './operation.js';
+import { object } from './shape.js';
+
+const input = object({});
+
+/** What the controller noted; a note of one that runs no longer is nothing to go by. */
+async function runningController({ state }: Ports): Promise<ControllerStatus | undefined> {
+  const note = await state.read<ControllerStatus & { readonly process?: string }>('controller');
+  if (note === undefined) return undefined;
+  const { process, ...status } = note;
+  return process === undefined || state.runs(process) ? status : undefined;
+}
+
+export const status: Operation<typeof input, StatusReport> = {
+  name: 'status',
+  summary: 'What git says against what runs, and how it is',
+  effect: 'reads',
+  role: 'viewer',
+  input,
+  run: async ({ ports, lists }) => {
+    const from = ports.source.git === undefined ? 'files' : 'commit';
+    const { synced, desired, live, plan, verdicts } = await preview(ports, lists, { from, check: true });
+    if (desired === undefined || live === undefined || plan === undefined) {
+      needRegistry(synced);
+      throw new TypeError('a preview of a valid registry has a plan');
+    }
+    const parts = { desired, live, plan, verdicts: verdicts ?? new Map() };
+    const { appliedCommit } = await readApplied(ports.state);
+    const controller = await runningController(ports);
+    const { git, path } = ports.source;
+    const held = synced.held ?? plan.held?.why;
+    return {
+      at: live.takenAt,
+      cluster: desired.cluster,
+      repository: git?.address ?? path,
+      ...(git === undefined ? {} : { branch: git.branch }),
+      commit: synced.commit,
+      ...(appliedCommit === undefined ? {} : { appliedCommit }),
+      planId: plan.id,
+      ...(held === undefined ? {} : { held }),
+      machines: machineStatuses(parts),
+      placements: placementStatuses(parts),
+      diagnostics: synced.diagnostics,
+      ...(controller === undefined ? {} : { controller }),
+    };
+  },
+};
