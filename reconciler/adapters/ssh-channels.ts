@@ -28,6 +28,9 @@ export interface Connection {
 
 /** sshd's MaxSessions is 10 by default, and it frees a session only a moment after its close was told. */
 const sessionsAtOnce = 5;
+/** Tries with growing pauses, 2.5 s and 14 ms in all, while none of ours runs. */
+const patientTries = 16;
+const urgentTries = 3;
 
 export function createConnection(machine: Machine, client: Client): Connection {
   const turns = new PQueue({ concurrency: sessionsAtOnce });
@@ -39,23 +42,38 @@ export function createConnection(machine: Machine, client: Client): Connection {
   client.once('end', closed);
   client.once('close', closed);
 
-  async function use<T>(words: string, tries: number, act: UseShell<T>): Promise<T | typeof lostBefore> {
-    for (let tried = 1; isOpen(); tried += 1) {
+  /** Ours that run now, and who waits for one of them to end. */
+  let running = 0;
+  const waiting: (() => void)[] = [];
+
+  async function hold<T>(process: ScriptProcess, act: UseShell<T>): Promise<T> {
+    running += 1;
+    try {
+      return await act(process);
+    } finally {
+      running -= 1;
+      waiting.splice(0).forEach(wake => wake());
+    }
+  }
+
+  async function use<T>(words: string, urgent: boolean, act: UseShell<T>): Promise<T | typeof lostBefore> {
+    for (let tried = 0; isOpen();) {
       const opened = await openExec(client, words);
-      if (!('fault' in opened)) return act(opened);
+      if (!('fault' in opened)) return hold(opened, act);
       const busy = typeof opened.fault.reason === 'number';
-      if (isOpen() && (!busy || tried >= tries)) throw noSession(machine, opened.fault);
+      if (isOpen() && (!busy || tried >= (urgent ? urgentTries : patientTries))) throw noSession(machine, opened.fault);
       // A server that allows fewer sessions gets fewer at once.
       if (busy) turns.concurrency = Math.max(1, turns.concurrency - 1);
-      await pause(Math.min(250, 2 ** tried));
+      if (running > 0 && !urgent) await new Promise<void>(resolve => void waiting.push(resolve));
+      else await pause(Math.min(250, 2 ** ++tried));
     }
     return lostBefore;
   }
 
   return {
     isOpen,
-    withShell: (words, act) => turns.add(() => use(words, 40, act)),
-    urgently: (words, act) => use(words, 3, act),
+    withShell: (words, act) => turns.add(() => use(words, false, act)),
+    urgently: (words, act) => use(words, true, act),
     forward: (host, port, limitMs) => forward(machine, client, host, port, limitMs),
     retire: () => void turns.onIdle().then(() => client.end()),
     destroy: () => void client.destroy(),
