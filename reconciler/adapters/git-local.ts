@@ -11,13 +11,10 @@ import { memoryFolder } from './git-memory.js';
 import { openObjects } from './git-objects.js';
 import { branchHead, branchNames, headBranch, isBranchName, moveBranch, readRef } from './git-refs.js';
 import { rememberedRoot } from './git-root.js';
-import { portoser, type GitSettings } from './git-settings.js';
+import { portoser, raceRetries, type GitSettings } from './git-settings.js';
 import { openTrees } from './git-tree.js';
 import { watchRefs } from './watch.js';
 import { commitInWorkTree } from './git-work-commit.js';
-
-/** Lost races within one commit; each waits a little longer. */
-export const raceRetries = { retries: 5, minTimeout: 25, maxTimeout: 1_000, randomize: true } as const;
 
 async function chooseBranch(layout: GitLayout, settings: GitSettings, shown: string): Promise<string> {
   const branch = settings.branch ?? (await headBranch(layout.gitDir));

@@ -32,3 +32,6 @@ export interface GitSettings {
 
 /** Author and committer of what Portoser writes. */
 export const portoser = 'portoser <portoser@localhost>';
+
+/** Lost races within one commit; each waits a little longer (times in ms). */
+export const raceRetries = { retries: 5, minTimeout: 25, maxTimeout: 1_000, randomize: true } as const;

@@ -1,9 +1,9 @@
 // Opens a repository by its address.
-import { AppError } from '../../schema/errors.js';
 import type { GitRepo } from '../ports.js';
-import { parseAddress } from './git-address.js';
+import { type GitAddress, parseAddress } from './git-address.js';
 import { openLocalRepo } from './git-local.js';
 import type { GitSettings } from './git-settings.js';
+import type { GitTransport } from './git-transport.js';
 
 export type { GitCredentials, GitSettings } from './git-settings.js';
 
@@ -14,5 +14,24 @@ export type { GitCredentials, GitSettings } from './git-settings.js';
 export async function openGitRepo(settings: GitSettings): Promise<GitRepo> {
   const address = parseAddress(settings.address);
   if (address.kind === 'local') return await openLocalRepo(address.path, settings);
-  throw new AppError('not-supported', `${address.shown} cannot be read yet`);
+  // Loaded only when needed: a local repository takes neither undici nor ssh2.
+  const [transport, { openRemoteRepo }] = await Promise.all([
+    openTransport(address, settings),
+    import('./git-remote.js'),
+  ]);
+  try {
+    return await openRemoteRepo(transport, settings);
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+async function openTransport(
+  address: Exclude<GitAddress, { kind: 'local' }>,
+  settings: GitSettings,
+): Promise<GitTransport> {
+  if (address.kind === 'http')
+    return await (await import('./git-http.js')).openHttpTransport(address, settings.credentials);
+  return (await import('./git-ssh.js')).openSshTransport(address, settings.credentials);
 }
