@@ -89,6 +89,14 @@ describe('a lab host', () => {
     await host.ssh('docker restart web-web-1');
     expect(await containerStarts(host, ['web-web-1'])).not.toEqual(before);
   });
+
+  test('crashes also with a paused container', async () => {
+    const host = lab.host(1);
+    await host.must('docker run -d --name still lab/web:2 && docker pause still');
+    await host.crash();
+    await host.boot();
+    expect(await host.must('docker inspect -f "{{.State.Status}}" still')).toBe('exited\n');
+  });
 });
 
 describe('uv on a lab host', () => {
