@@ -6,9 +6,9 @@ import type { Placement } from '../../schema/state.js';
 import type { Ground } from './driver.js';
 
 /** In the order in which Compose looks for them (compose-go, cli/options.go). */
-export const defaultNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'] as const;
+const defaultNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'] as const;
 /** Laid over a default file by Compose itself, unless files are named, as we do. */
-export const overrideNames = [
+const overrideNames = [
   'compose.override.yml',
   'compose.override.yaml',
   'docker-compose.override.yml',
