@@ -4,13 +4,13 @@ import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addRemote, fetch as fetchPack, init } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
-import { translate } from './git-errors.js';
+import { hasCode, translate } from './git-errors.js';
 import type { OpenRepository } from './git-files.js';
 import { gitFs, isAbsent, writeAtomic } from './git-fs.js';
 import { openHistory } from './git-history.js';
 import { openObjects } from './git-objects.js';
 import { readRef } from './git-refs.js';
-import type { GitTransport } from './git-transport.js';
+import { type GitTransport, unreachable } from './git-transport.js';
 import { openTrees } from './git-tree.js';
 
 export interface Clone extends OpenRepository {
@@ -122,6 +122,9 @@ export async function makeClone(folder: string, transport: GitTransport, branch:
     return clone;
   } catch (error) {
     await removeClone(clone);
+    // Nothing of ours was there to break.
+    if (hasCode(error, 'git-broken'))
+      throw unreachable(transport.shown, error, { why: 'what it sent is not complete' });
     throw translate(error, transport.shown, 'read');
   }
 }

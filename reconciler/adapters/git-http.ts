@@ -140,9 +140,14 @@ async function discover(talk: Conversation, asked: GitHttpRequest): Promise<GitH
   const headers = plainHeaders(answer.headers);
   const isListing = answer.statusCode === 200 && (headers['content-type'] ?? '').startsWith('application/x-git-');
   // isomorphic-git takes a list that was cut short for a short list.
-  if (isListing && listing.toString('latin1', listing.length - 4) !== '0000')
-    throw new Error('the list of branches was cut short');
+  if (isListing && !endsWithFlush(listing)) throw new Error('the list of branches was cut short');
   return response(asked, answer.statusCode, headers, oneChunk(listing));
+}
+
+/** The flush that ends the list, not the one that follows the name of the service (gitprotocol-http). */
+function endsWithFlush(listing: Buffer): boolean {
+  const intro = /^[0-9a-f]{4}# service=[a-z-]+\n?0000/i.exec(listing.toString('latin1', 0, 64))?.[0].length ?? 0;
+  return listing.length >= intro + 4 && listing.toString('latin1', listing.length - 4) === '0000';
 }
 
 async function* oneChunk(bytes: Buffer): AsyncGenerator<Uint8Array> {
