@@ -1,6 +1,6 @@
 // Checks a part of the registry against its schema and turns failures into diagnostics for people, one for each mistake.
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import { didYouMean } from './closest.js';
+import { closest, didYouMean } from './closest.js';
 import type { Diagnostic, DiagnosticCode, Position } from './diagnostics.js';
 import { foldUnions } from './fold-unions.js';
 import { partSchemas } from './registry-parts.js';
@@ -73,7 +73,7 @@ export function findFaults(part: PartName, value: unknown, check: PartCheck): re
   if (validate(value)) return [];
   const errors = foldUnions(validate.errors ?? []).filter(error => !(check.templates && isTemplate(error)));
   return errors
-    .map(failure)
+    .map(error => failure(error, check.base))
     .map(failed => ({ path: failed.path, missing: failed.missing, diagnostic: toDiagnostic(failed, check) }));
 }
 
@@ -112,7 +112,7 @@ function steps(instancePath: string): Path {
     .map(step => (/^(0|[1-9]\d*)$/.test(step) ? Number(step) : step));
 }
 
-function failure(error: ErrorObject): Failure {
+function failure(error: ErrorObject, base: Path): Failure {
   const path = steps(error.instancePath);
   switch (error.keyword) {
     case 'additionalProperties':
@@ -122,7 +122,7 @@ function failure(error: ErrorObject): Failure {
     case 'propertyNames':
       return invalidName(path, String(error.params['propertyName']), error);
     default:
-      return wrongValue(path, error);
+      return wrongValue(path, error, base);
   }
 }
 
@@ -168,10 +168,10 @@ function didYouMeanName(key: string): string | undefined {
   return better !== '' && better !== key ? `such as \`${better}\`` : undefined;
 }
 
-function wrongValue(path: Path, error: ErrorObject): Failure {
+function wrongValue(path: Path, error: ErrorObject, base: Path): Failure {
   const notes = noteOf(error);
   const what = notes.expected ?? 'something else';
-  if (error.data === null) return emptyEntry(path, what);
+  if (error.data === null) return emptyEntry(path, what, base);
   const code = error.keyword === 'type' || error.keyword === 'anyOf' ? 'wrong-type' : (notes.code ?? 'invalid-value');
   const found = path.includes('env') ? kindOf(error.data) : describe(error.data);
   return {
@@ -184,8 +184,8 @@ function wrongValue(path: Path, error: ErrorObject): Failure {
   };
 }
 
-function emptyEntry(path: Path, expected: string): Failure {
-  const last = path.at(-1);
+function emptyEntry(path: Path, expected: string, base: Path): Failure {
+  const last = path.at(-1) ?? base.at(-1);
   const entry = last === undefined ? 'the file' : `\`${String(last)}\``;
   const hint = path.includes('env') ? 'write "" for an empty value' : 'write its content below it, or remove it';
   return { path, where: 'key', code: 'empty-entry', message: `${entry} has no content`, expected, hint };
@@ -197,7 +197,8 @@ function valueHint(error: ErrorObject): string | undefined {
   if (/^\d+$/.test(data) && ['integer', 'number'].some(type => [error.parentSchema?.['type']].flat().includes(type)))
     return 'remove the quotes';
   const allowed = error.keyword === 'enum' ? (error.params['allowedValues'] as readonly string[]) : [];
-  return allowed.length > 0 ? didYouMean(data, allowed) : undefined;
+  const near = closest(data, allowed);
+  return near === undefined ? undefined : `did you mean \`${near}\`?`;
 }
 
 /** A value for a sentence, cut and on one line. */

@@ -16,6 +16,12 @@ export interface Scope {
 const serviceName = /^services\.([a-z0-9-]+)\.(host|port|hostname)$/;
 
 export function lookupIn(scope: Scope): Lookup {
+  const unknown = new Map<string, Unfilled>();
+  const remembered = (name: string): Unfilled => {
+    const known = unknown.get(name) ?? unknownName(name, scope);
+    unknown.set(name, known);
+    return known;
+  };
   return name => {
     const layer = scope.vars.find(vars => Object.hasOwn(vars, name));
     if (layer !== undefined) return variableValue(layer[name]);
@@ -23,7 +29,7 @@ export function lookupIn(scope: Scope): Lookup {
     if (builtin !== undefined) return builtin;
     const [, service, field] = serviceName.exec(name) ?? [];
     const other = service === undefined || field === undefined ? undefined : scope.ofService?.(service, field);
-    return other ?? unknownName(name, scope);
+    return other ?? remembered(name);
   };
 }
 

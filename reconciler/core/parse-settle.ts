@@ -17,6 +17,8 @@ export interface PlacementDraft {
   readonly hostname: string | undefined;
   /** Ports for `auto`: of `port` and of mappings, in their order. */
   readonly autoPorts: readonly number[];
+  /** Of port, path and hostname: those that could not be filled (reported). */
+  readonly faulty: ReadonlySet<string>;
 }
 
 export interface Settling {
@@ -118,10 +120,12 @@ function settleHalf(
 ): Half {
   const lookup = lookupIn(earlyScope(service, machine, services, settling));
   const { value, layered } = service;
+  const faulty = new Set<string>();
   const told = fill(
     { port: value['port'], path: value['path'], hostname: value['hostname'] },
     lookup,
     (path, problem) => {
+      faulty.add(String(path[0]));
       report.at(layered.locate, [...layered.base, ...path], problem.code, problem.message, { hint: problem.hint });
     },
   ) as TextMap;
@@ -138,6 +142,7 @@ function settleHalf(
     claims: [port, ...(Array.isArray(rest['ports']) ? (rest['ports'] as unknown[]) : []), ...mapped].filter(
       one => typeof one === 'number',
     ),
+    faulty,
     wanted: port === 'auto' ? Math.max(1, autos) : autos,
   };
 }
@@ -154,8 +159,9 @@ function autoPorts(
 ): ReadonlyMap<string, readonly number[]> {
   const claimed = new Map<string, Set<number>>();
   for (const { machine, claims } of halves) {
-    const own = machine.machine.host === 'local' ? ownPorts : [];
-    claimed.set(machine.machine.name, new Set([...(claimed.get(machine.machine.name) ?? []), ...claims, ...own]));
+    const taken = claimed.get(machine.machine.name) ?? new Set(machine.machine.host === 'local' ? ownPorts : []);
+    for (const port of claims) taken.add(port);
+    claimed.set(machine.machine.name, taken);
   }
   const wishes = new Map<string, Half[]>();
   for (const half of halves)

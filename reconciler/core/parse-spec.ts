@@ -34,9 +34,10 @@ export interface SpecContext {
 export function readSpec(draft: PlacementDraft, context: SpecContext): PlacedSpec | undefined {
   const { layered, value: written, faulty: known } = draft.service;
   const { report } = context;
-  const filled = fillEntry(layered, written, context.lookup, report);
+  const fillable = Object.fromEntries(Object.entries(written).filter(([key]) => !draft.faulty.has(key)));
+  const filled = fillEntry(layered, fillable, context.lookup, report);
   const settled = withSettled(filled.value, draft);
-  const faulty = new Set([...known, ...filled.faulty]);
+  const faulty = new Set([...known, ...draft.faulty, ...filled.faulty]);
   const checked = checkEntry('service', layered, settled, false, silenced(report, [...faulty]));
   const text = checked.value as Partial<ServiceText>;
   const reading: Reading = { draft, text, layered, report, faulty: new Set([...faulty, ...checked.faulty]) };

@@ -71,6 +71,10 @@ function assignOne(wish: PortWish, used: Map<string, Set<number>>): readonly num
     if (port === undefined) return undefined;
     ports.push(port);
   }
-  for (const { name } of wish.machines) used.set(name, new Set([...(used.get(name) ?? []), ...ports]));
+  for (const { name } of wish.machines) {
+    const taken = used.get(name) ?? new Set();
+    for (const port of ports) taken.add(port);
+    used.set(name, taken);
+  }
   return ports;
 }

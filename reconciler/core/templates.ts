@@ -57,7 +57,8 @@ function fillToken(
     report(found);
     return match;
   }
-  if (typeof found.value !== 'object') return String(found.value as string | number | boolean);
+  if (typeof found.value === 'string') return found.value;
+  if (typeof found.value !== 'object') return JSON.stringify(found.value);
   report({
     code: 'invalid-value',
     message: `\`${match}\` is a list or a map, which cannot stand within text`,

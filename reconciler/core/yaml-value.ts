@@ -175,8 +175,7 @@ function convertMap(node: YAMLMap, context: Context, depth: number): Result {
 }
 
 function keyText(key: Node | null): string {
-  const value = isScalar(key) ? key.value : '';
-  return typeof value === 'string' ? value : String(value as number | boolean | null);
+  return isScalar(key) && typeof key.value === 'string' ? key.value : '';
 }
 
 function isMergeKey(key: Node | null): boolean {
@@ -233,7 +232,7 @@ function isContainer(value: unknown): value is Container {
 
 export function placeOf(conversion: Conversion, path: Path, where: 'key' | 'value'): Position {
   const { place, complete } = find(conversion, path);
-  const empty = isScalar(place.node) && place.node.source === '';
+  const empty = isScalar(place.node) && place.node.type === 'PLAIN' && place.node.source === '';
   const atKey = where === 'key' || !complete || empty || place.node === null;
   return position(conversion.context, atKey ? (place.key ?? place.node) : place.node);
 }
