@@ -26,5 +26,5 @@ export function composeDocument(text: string, lines: LineCounter): Composed {
   for (const token of parser.end()) tokens.push(token);
   const [document, ...others] = new Composer({ ...options, lineCounter: lines }).compose(tokens, true, text.length);
   if (document === undefined || others.length > 0) return { problem: 'several-documents' };
-  return { document: document as Document.Parsed };
+  return { document };
 }

@@ -419,10 +419,9 @@ const templates: readonly BrokenRegistry[] = [
   },
   {
     what: 'a host of two placements',
-    text: `${two(', env: {A: "{{ services.api.host }}"}', '').replace('machine: m1, path: /opt/api', 'machines: [m1, m2], path: /opt/api')}`.replace(
-      'machines:\n',
-      'machines:\n  m2: {host: 10.0.0.2, user: a, platform: linux}\n',
-    ),
+    text: two(', env: {A: "{{ services.api.host }}"}', '')
+      .replace('machine: m1, path: /opt/api', 'machines: [m1, m2], path: /opt/api')
+      .replace('machines:\n', 'machines:\n  m2: {host: 10.0.0.2, user: a, platform: linux}\n'),
     expected: ['ambiguous-variable 5:61'],
   },
   {

@@ -1,10 +1,15 @@
 // Texts that were made to hurt end in diagnostics: no crash, no long wait, no trace in our own objects.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../reconciler/core/parse.js';
 import { brokenRegistries } from './broken-registries.js';
 
 const read = (text: string) => parse({ main: 'registry.yml', files: new Map([['registry.yml', text]]) });
+/** What a property asks for: an answer, of one of the two kinds. */
+const answers = (text: string): boolean => {
+  const { registry, diagnostics } = read(text);
+  return (registry === undefined) === diagnostics.some(({ severity }) => severity === 'error');
+};
 const codes = (text: string): readonly string[] => [...new Set(read(text).diagnostics.map(({ code }) => code))];
 
 function bomb(levels: number, line: (below: string, level: number) => string): string {
@@ -13,6 +18,11 @@ function bomb(levels: number, line: (below: string, level: number) => string): s
     (_, level) => `x-l${level}: &l${level} ${level === 0 ? '{k: v}' : line(`*l${level - 1}`, level)}`,
   );
   return `${rows.join('\n')}\n`;
+}
+
+/** What fast-check says when the property does not hold; undefined when it does. */
+function counterexample<T>(property: fc.IPropertyWithHooks<T>, numRuns: number): string | undefined {
+  return fc.defaultReportMessage(fc.check(property, { numRuns }));
 }
 
 describe('size', () => {
@@ -119,10 +129,12 @@ describe('anything', () => {
   const whole = Object.values(brokenRegistries).flatMap(list => list.map(({ text }) => text));
 
   it('never throws for any text', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => void read(text)),
-      { numRuns: 500 },
-    );
+    expect(
+      counterexample(
+        fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => answers(text)),
+        500,
+      ),
+    ).toBeUndefined();
   });
 
   it('never throws for a registry with pieces cut, doubled or swapped', () => {
@@ -132,10 +144,12 @@ describe('anything', () => {
       length: fc.nat(30),
       put: fc.constantFrom('', '\t', '*a', '&a ', '{{ x }}', '[', '}', ': ', '\n  ', 'null', '"', '!!x ', '\0', '<<: '),
     });
-    fc.assert(
-      fc.property(piece, ({ text, at, length, put }) => void read(text.slice(0, at) + put + text.slice(at + length))),
-      { numRuns: 1500 },
-    );
+    expect(
+      counterexample(
+        fc.property(piece, ({ text, at, length, put }) => answers(text.slice(0, at) + put + text.slice(at + length))),
+        1500,
+      ),
+    ).toBeUndefined();
   });
 
   it('never throws for any value in any place', () => {
@@ -171,10 +185,12 @@ describe('anything', () => {
         services: { s: { ...base, ...own } },
         ...top,
       });
-    fc.assert(
-      fc.property(fc.dictionary(key, value), own => void read(text(own, {}))),
-      { numRuns: 1000 },
-    );
+    expect(
+      counterexample(
+        fc.property(fc.dictionary(key, value), own => answers(text(own, {}))),
+        1000,
+      ),
+    ).toBeUndefined();
     const topKey = fc.constantFrom(
       'machines',
       'services',
@@ -194,9 +210,11 @@ describe('anything', () => {
       'mcp',
       'status_page',
     );
-    fc.assert(
-      fc.property(fc.dictionary(topKey, value), top => void read(text({}, top))),
-      { numRuns: 500 },
-    );
+    expect(
+      counterexample(
+        fc.property(fc.dictionary(topKey, value), top => answers(text({}, top))),
+        500,
+      ),
+    ).toBeUndefined();
   });
 });
