@@ -1,7 +1,7 @@
 // Field by field: what git changed, what was edited on the machine, what our own texts became.
 import { createHash } from 'node:crypto';
 import type { FieldChange } from '../../schema/plan.js';
-import type { LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
+import type { DesiredState, LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
 import type { Driver, GeneratedFile } from '../drivers/driver.js';
 
 /** Everything that a placement's judgement needs at hand. */
@@ -15,8 +15,7 @@ export interface Case {
   /** Services whose failed revision a person asked to try again. */
   readonly again: ReadonlySet<string>;
   readonly live: LiveState;
-  /** Machines that the same service is placed on. */
-  readonly siblings: ReadonlySet<string>;
+  readonly desired: DesiredState;
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

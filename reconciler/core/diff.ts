@@ -5,6 +5,7 @@ import type { DesiredState, LiveState, Placement, Stamp } from '../../schema/sta
 import type { Driver } from '../drivers/driver.js';
 import { type Case, fieldChanges, fileDrift, generatedChanges, identityChanges, ownChanges } from './diff-fields.js';
 import { groundOf } from './ground.js';
+import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
 import { strangerOnPort } from './occupied.js';
 import { diffOrphans } from './orphans.js';
@@ -62,8 +63,13 @@ function foreignFiles(one: Case): readonly string[] {
 function elsewhere(one: Case): LeftAlone | undefined {
   const { placement } = one;
   if (!placement.spec.stateful) return undefined;
+  const siblings = new Set(
+    lookupOf(one.desired)
+      .byService.get(placement.spec.service)
+      ?.map(other => other.spec.machine),
+  );
   for (const [name, view] of Object.entries(one.live.machines)) {
-    if (name === placement.spec.machine || one.siblings.has(name)) continue;
+    if (name === placement.spec.machine || siblings.has(name)) continue;
     if (view.state === 'unknown')
       return left(
         placement,
@@ -71,7 +77,7 @@ function elsewhere(one: Case): LeftAlone | undefined {
         `it is stateful and seen nowhere, and ${name} does not answer: it may be there`,
         view.error,
       );
-    if (view.stamps.some(stamp => stamp.service === placement.spec.service)) {
+    if (stampOf(view, placement.spec.service) !== undefined) {
       const why = `it is stateful and stands on ${name}: moving it is not supported yet`;
       return left(placement, 'blocked', why, report('not-supported', why));
     }
@@ -120,7 +126,8 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     };
   if (stamp.prunedAt !== undefined)
     return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
-  const fields = fieldChanges(stamp.fields, placement.fields);
+  const asApplied = stamp.fingerprint === placement.fingerprint;
+  const fields = asApplied ? [] : fieldChanges(stamp.fields, placement.fields);
   if (stamp.fingerprint === undefined) return differs(one, 'missing', 'an earlier attempt was not finished', fields);
   if (stamp.fingerprint !== placement.fingerprint)
     return differs(one, 'changed', `${names(fields) || 'fingerprint'} changed in git`, fields);
@@ -195,11 +202,8 @@ function judgePlacement(
 
   const generated = driver.generate(placement, groundOf(placement, seen, sighting, desired));
   if ('code' in generated) return left(placement, 'blocked', generated.message, generated);
-  const stamp = seen.stamps.find(one => one.service === spec.service);
-  const siblings = new Set(
-    desired.placements.filter(other => other.spec.service === spec.service).map(other => other.spec.machine),
-  );
-  const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, siblings };
+  const stamp = stampOf(seen, spec.service);
+  const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, desired };
   const finding = stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp);
   const taken = finding !== undefined && isDifference(finding) ? strangerOnPort(placement, seen, sighting) : undefined;
   return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);

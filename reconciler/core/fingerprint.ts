@@ -11,39 +11,31 @@ function envValue(name: string, value: string): string {
   return `sha256:${createHash('sha256').update(`${name}\0${value}`).digest('hex').slice(0, 16)}`;
 }
 
-const each = <T>(prefix: string, entries: readonly (readonly [string, T])[], value: (name: string, one: T) => string) =>
-  entries.map(([name, one]) => [`${prefix}${name}`, value(name, one)] as const);
-
 /** Fields common to all drivers, and the driver's own. Descriptions, tags, health and policy are not among them: they restart nothing. */
 export function fieldsOf(
   spec: ServiceSpec,
   source: readonly SourceFile[],
   own: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  return Object.fromEntries([
-    ['type', spec.type],
-    ['path', spec.path],
-    ...(spec.user === undefined ? [] : [['user', spec.user] as const]),
-    ...(spec.type === 'docker' ? [] : [['scope', spec.scope] as const]),
-    ...(spec.command === undefined
-      ? []
-      : [['command', spec.command.join(' ')] as const, ['argv', JSON.stringify(spec.command)] as const]),
-    ...(spec.port === undefined ? [] : [['port', String(spec.port)] as const]),
-    ...(spec.envFiles.length === 0 ? [] : [['env_file', spec.envFiles.join(', ')] as const]),
-    ...each('env.', Object.entries(spec.env), envValue),
-    ...each(
-      'file:',
-      source.map(file => [file.path, file] as const),
-      (_, file) => (file.mode === 0o755 ? `${file.sha256}+x` : file.sha256),
-    ),
-    ...Object.entries(own),
-  ]);
+  const fields: Record<string, string> = { type: spec.type, path: spec.path };
+  if (spec.user !== undefined) fields.user = spec.user;
+  if (spec.type !== 'docker') fields.scope = spec.scope;
+  if (spec.command !== undefined) {
+    fields.command = spec.command.join(' ');
+    fields.argv = JSON.stringify(spec.command);
+  }
+  if (spec.port !== undefined) fields.port = String(spec.port);
+  if (spec.envFiles.length > 0) fields.env_file = spec.envFiles.join(', ');
+  for (const [name, value] of Object.entries(spec.env)) fields[`env.${name}`] = envValue(name, value);
+  for (const file of source) fields[`file:${file.path}`] = file.mode === 0o755 ? `${file.sha256}+x` : file.sha256;
+  return Object.assign(fields, own);
 }
 
 /** SHA-256 over the fields in name order: the same words give the same fingerprint on every controller. */
 export function fingerprintOf(fields: Readonly<Record<string, string>>): string {
-  const names = Object.keys(fields).sort();
-  return createHash('sha256')
-    .update(JSON.stringify(names.map(name => [name, fields[name]])))
-    .digest('hex');
+  const text = Object.keys(fields)
+    .sort()
+    .map(name => `${name}\0${fields[name]?.length ?? 0}\0${fields[name] ?? ''}`)
+    .join('\0');
+  return createHash('sha256').update(text).digest('hex');
 }

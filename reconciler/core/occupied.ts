@@ -1,6 +1,7 @@
 // Ports that a placement wants and a stranger holds.
 import type { ErrorReport } from '../../schema/errors.js';
 import type { Listener, MachineSeen, Placement, Sighting } from '../../schema/state.js';
+import { stampOf } from './lookup.js';
 import { report } from './machines.js';
 
 const named = (listener: Listener) =>
@@ -21,13 +22,17 @@ function freePort(seen: MachineSeen, from: number): number {
  */
 export function strangerOnPort(placement: Placement, seen: MachineSeen, sighting: Sighting): ErrorReport | undefined {
   const { spec } = placement;
+  const listening = seen.listeners.filter(one => spec.ports.includes(one.port));
+  if (listening.length === 0) return undefined;
   const others = seen.stamps.filter(stamp => stamp.service !== spec.service && stamp.prunedAt === undefined);
   const ours = new Set(others.flatMap(stamp => stamp.ports));
   const running = sighting.state === 'present' && ['running', 'starting', 'crash-looping'].includes(sighting.run);
-  if (running)
-    for (const port of seen.stamps.find(stamp => stamp.service === spec.service)?.ports ?? []) ours.add(port);
+  if (running) for (const port of stampOf(seen, spec.service)?.ports ?? []) ours.add(port);
+  // Compose services of one project share its ports: a container that runs holds them while another is down.
+  const published = sighting.state === 'present' ? (sighting.settings.published ?? '').split(/[ ,]+/) : [];
+  for (const port of published) ours.add(Number(port));
   const adopted = running && spec.type === 'native' && spec.command === undefined;
-  const taken = adopted ? undefined : seen.listeners.find(one => spec.ports.includes(one.port) && !ours.has(one.port));
+  const taken = adopted ? undefined : listening.find(one => !ours.has(one.port));
   if (taken === undefined) return undefined;
   return report(
     'port-taken',

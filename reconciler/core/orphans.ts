@@ -3,6 +3,8 @@ import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Stamp } from '../../schema/state.js';
 
+import { lookupOf } from './lookup.js';
+
 interface OrphanAsk {
   readonly leaving: readonly string[];
 }
@@ -17,7 +19,7 @@ function judgeOrphan(
   clock: number,
 ): Difference | LeftAlone | undefined {
   const key: PlacementKey = `${stamp.service}@${machine}`;
-  const successors = desired.placements.filter(one => one.spec.service === stamp.service);
+  const successors = lookupOf(desired).byService.get(stamp.service) ?? [];
   if (stamp.prunedAt !== undefined) {
     if (clock - stamp.prunedAt < pruneAfterSeconds) return undefined;
     return { key, reason: 'orphaned', because: 'it was stopped more than 7 days ago', fields: [], stamp };
@@ -51,7 +53,7 @@ export function diffOrphans(
   notes: ReadonlyMap<string, MachineNote>,
   ask: OrphanAsk,
 ): { readonly findings: readonly (Difference | LeftAlone)[]; readonly machines: readonly MachineNote[] } {
-  const wanted = new Set<string>(desired.placements.map(placement => placement.key));
+  const wanted = lookupOf(desired).byKey;
   const known = new Set([...desired.machines.map(machine => machine.name), ...ask.leaving]);
   const findings = [...known].flatMap(machine => {
     const view = live.machines[machine];

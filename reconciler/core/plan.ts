@@ -4,6 +4,7 @@ import type { Change, ChangeKind, Difference, LeftAlone, Plan } from '../../sche
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, Stamp } from '../../schema/state.js';
 import type { Differences } from './diff.js';
+import { lookupOf } from './lookup.js';
 import { basisOf } from './ownership.js';
 
 function split(key: PlacementKey): { readonly service: string; readonly machine: string } {
@@ -38,15 +39,21 @@ function kindOf(difference: Difference): ChangeKind {
   }
 }
 
-/** Placements of one service change one after another: each waits for the one before it in machine order. */
-function siblingBefore(key: PlacementKey, changing: readonly PlacementKey[]): readonly PlacementKey[] {
-  const mine = changing.filter(other => split(other).service === split(key).service).sort();
-  const before = mine[mine.indexOf(key) - 1];
+/** Placements of one service change one after another: each waits for the one before it that changes too. */
+function siblingBefore(
+  key: PlacementKey,
+  desired: DesiredState,
+  changing: ReadonlySet<PlacementKey>,
+): readonly PlacementKey[] {
+  const siblings = (lookupOf(desired).byService.get(split(key).service) ?? [])
+    .map(one => one.key)
+    .filter(one => changing.has(one));
+  const before = siblings[siblings.indexOf(key) - 1];
   return before === undefined ? [] : [before];
 }
 
-function startChange(difference: Difference, desired: DesiredState, starting: readonly PlacementKey[]): Change {
-  const placement = desired.placements.find(one => one.key === difference.key);
+function startChange(difference: Difference, desired: DesiredState, starting: ReadonlySet<PlacementKey>): Change {
+  const placement = lookupOf(desired).byKey.get(difference.key);
   return {
     key: difference.key,
     ...split(difference.key),
@@ -55,14 +62,14 @@ function startChange(difference: Difference, desired: DesiredState, starting: re
     because: difference.because,
     fields: difference.fields,
     basis: basisOf(difference.stamp),
-    after: [...(placement?.dependsOn ?? []), ...siblingBefore(difference.key, starting)],
+    after: [...(placement?.dependsOn ?? []), ...siblingBefore(difference.key, desired, starting)],
     ...(difference.stamp === undefined ? {} : { stamp: difference.stamp }),
   };
 }
 
 /** What moved stops after its successors are up; of what is removed, dependants stop before what they depend on. */
 function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState, gone: readonly Difference[]): Change {
-  const successors = desired.placements.filter(one => one.spec.service === stamp.service).map(one => one.key);
+  const successors = (lookupOf(desired).byService.get(stamp.service) ?? []).map(one => one.key);
   const dependants = gone
     .filter(other => other.reason === 'orphaned' && other.stamp?.dependsOn.includes(stamp.service))
     .map(other => other.key);
@@ -82,9 +89,10 @@ function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState,
 /** What a new service needs that an old one still holds: its ports on the machine. The old one goes first. */
 function makeRoom(changes: readonly Change[], desired: DesiredState): readonly Change[] {
   const stops = changes.filter(change => isStop(change) && change.reason === 'orphaned');
+  if (stops.length === 0) return changes;
   return changes.map(change => {
     if (isStop(change)) return change;
-    const wanted = desired.placements.find(one => one.key === change.key)?.spec.ports ?? [];
+    const wanted = lookupOf(desired).byKey.get(change.key)?.spec.ports ?? [];
     const inTheWay = stops.filter(
       stop => stop.machine === change.machine && stop.stamp?.ports.some(port => wanted.includes(port)),
     );
@@ -99,16 +107,19 @@ export const isStop = (change: Change): boolean =>
 export function wavesOf(changes: readonly Change[]): readonly (readonly Change[])[] {
   const level = new Map<PlacementKey, number>();
   const byKey = new Map(changes.map(change => [change.key, change]));
-  const levelOf = (change: Change, path: ReadonlySet<PlacementKey>): number => {
+  const open = new Set<PlacementKey>();
+  const levelOf = (change: Change): number => {
     const known = level.get(change.key);
     if (known !== undefined) return known;
-    const before = change.after.flatMap(key => (key === change.key || path.has(key) ? [] : (byKey.get(key) ?? [])));
-    const own = Math.max(-1, ...before.map(one => levelOf(one, new Set([...path, change.key])))) + 1;
+    open.add(change.key);
+    const before = change.after.flatMap(key => (open.has(key) ? [] : (byKey.get(key) ?? [])));
+    const own = before.reduce((highest, one) => Math.max(highest, levelOf(one)), -1) + 1;
+    open.delete(change.key);
     level.set(change.key, own);
     return own;
   };
   const waves: Change[][] = [];
-  for (const change of changes) (waves[levelOf(change, new Set())] ??= []).push(change);
+  for (const change of changes) (waves[levelOf(change)] ??= []).push(change);
   return waves;
 }
 
@@ -140,7 +151,7 @@ function chosen(changes: readonly Change[], desired: DesiredState, selection: Se
   const wanted = desired.placements.filter(one => selection.services?.has(one.spec.service)).map(one => one.key);
   const along = new Map<PlacementKey, string>();
   const walk = (key: PlacementKey, forWhom: string) => {
-    for (const dependency of desired.placements.find(one => one.key === key)?.dependsOn ?? []) {
+    for (const dependency of lookupOf(desired).byKey.get(key)?.dependsOn ?? []) {
       const change = changes.find(one => one.key === dependency);
       if (change && (change.reason === 'missing' || change.reason === 'stopped')) along.set(dependency, forWhom);
       walk(dependency, forWhom);
@@ -155,8 +166,8 @@ function chosen(changes: readonly Change[], desired: DesiredState, selection: Se
 
 export function makePlan(differences: Differences, desired: DesiredState, selection: Selection = {}): Plan {
   const gone = differences.differences.filter(one => one.reason === 'orphaned' || one.reason === 'moved');
-  const starts = differences.differences.filter(one => !gone.includes(one));
-  const starting = starts.map(one => one.key);
+  const starts = differences.differences.filter(one => one.reason !== 'orphaned' && one.reason !== 'moved');
+  const starting = new Set(starts.map(one => one.key));
   const all = [
     ...gone.flatMap(one => (one.stamp === undefined ? [] : [stopChange(one, one.stamp, desired, gone)])),
     ...starts.map(one => startChange(one, desired, starting)),

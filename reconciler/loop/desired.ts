@@ -10,7 +10,7 @@ import { sessionOf } from './session.js';
 import type { Synced } from './sync.js';
 
 /** Texts that drivers read; larger ones are no configuration. */
-const textNames = /^(compose\.ya?ml|docker-compose\.ya?ml|pyproject\.toml|requirements\.txt|uv\.lock)$/;
+const textNames = /^((docker-)?compose(\.override)?\.ya?ml|pyproject\.toml|requirements\.txt|uv\.lock)$/;
 const textLimit = 524_288;
 
 async function hashOf(
@@ -62,7 +62,9 @@ async function gatherOne(
     })),
   );
   const wanted = source.filter(
-    file => (textNames.test(file.path) || file.path === spec.docker?.composeFile) && file.bytes <= textLimit,
+    file =>
+      (textNames.test(file.path) || file.path === spec.docker?.composeFile?.replace(/^(\.\/)+/, '')) &&
+      file.bytes <= textLimit,
   );
   const texts = await Promise.all(
     wanted.map(

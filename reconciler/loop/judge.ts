@@ -3,6 +3,8 @@ import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { LiveState, MachineSeen, Stamp } from '../../schema/state.js';
+import { lines } from '../commands/command.js';
+import { prelude } from '../commands/prelude.js';
 import { report } from '../core/machines.js';
 import { stampText } from '../core/ownership.js';
 import { finalStamp, heldStamp, prunedStamp } from '../core/stamps.js';
@@ -51,7 +53,8 @@ export async function gateAll(
 async function logTail(run: BatchRun, prepared: Prepared, stamp: Stamp, seen: MachineSeen): Promise<string> {
   try {
     const words = prepared.driver.logs(stamp, { follow: false, lines: 20 }, seen.facts);
-    const result = await run.ports.shell.run(run.machine, words, { timeLimitMs: 10_000, outputLimit: 8192 });
+    const command = lines([prelude({ nonce: run.ports.newId(), sudo: run.machine.sudo }), words]);
+    const result = await run.ports.shell.run(run.machine, command, { timeLimitMs: 10_000, outputLimit: 8192 });
     return result.stdout;
   } catch (thrown) {
     return `(its log cannot be read: ${asAppError(thrown).message})`;
