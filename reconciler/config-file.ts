@@ -34,7 +34,7 @@ function parseConfig(yaml: typeof Yaml, text: string, path: string): ConfigEntri
   const broken = document.errors[0];
   if (broken)
     throw refuse(`${path}:${lines.linePos(broken.pos[0]).line}`, broken.message.split('\n')[0] ?? 'is no YAML');
-  if (document.contents === null) return {};
+  if (document.contents === null || (yaml.isScalar(document.contents) && document.contents.value === null)) return {};
   if (!yaml.isMap(document.contents)) throw refuse(path, 'must be a map of settings');
   const entries = document.contents.items.map(pair => {
     const key = yaml.isScalar(pair.key) ? String(pair.key.value).replaceAll('_', '-') : '';

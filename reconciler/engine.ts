@@ -1,5 +1,6 @@
 // The one door: performs an operation of the list for somebody, and tells everybody who listens how it goes.
 import type { Settings } from '../schema/settings.js';
+import { tellWaits } from './loop/waits.js';
 import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
 import type { Actor, Lists, Operation, Progress } from './operations/operation.js';
 import type { Ports } from './ports.js';
@@ -47,7 +48,11 @@ export function createEngine(parts: EngineParts): Engine {
   const listeners = new Set<(progress: Progress) => void>();
   const emit = (progress: Progress): void => listeners.forEach(listener => listener(progress));
   let world: Promise<World> | undefined;
-  const open = (): Promise<World> => (world ??= parts.open());
+  const openOnce = async (): Promise<World> => {
+    const opened = await parts.open();
+    return { ...opened, ports: tellWaits(opened.ports, emit) };
+  };
+  const open = (): Promise<World> => (world ??= openOnce());
 
   // The list's types are known by name outside, and not within: each operation checks only its own input.
   async function perform(name: OperationName, input: never, actor: Actor, signal: AbortSignal): Promise<unknown> {

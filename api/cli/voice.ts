@@ -26,6 +26,7 @@ export function createVoice(terminal: Terminal, paint: Paint, more: { readonly q
   };
   function wait(progress: Progress): void {
     over(place(progress));
+    if (progress.text === '') return;
     // In JSON too, but never in the answer itself: somebody may look at the other stream.
     const tell = (): void => terminal.err(paint.faint(`waiting: ${progressLine(progress)}`));
     waits.set(place(progress), setTimeout(tell, patienceMs).unref());

@@ -2,7 +2,7 @@
 import { AppError } from '../../schema/errors.js';
 import { noteApprovals } from '../loop/approvals.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 const input = object({ plan: text('Id of the plan') }, ['plan']);
 

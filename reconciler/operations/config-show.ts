@@ -1,7 +1,7 @@
 // Shows every setting, its value and where it comes from; secrets are masked.
 import { settingEntry, settingNames } from '../../schema/settings.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 export interface ShownSetting {
   /** As in config.yml and on the command line, or the variable where there is no such name. */

@@ -3,10 +3,10 @@ import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
 import { runPass } from '../loop/pass.js';
 import { sync } from '../loop/sync.js';
-import { checkChosen, needRegistry } from './names.js';
+import { checkChosen, needRegistry } from './parts/names.js';
 import type { Context, Operation } from './operation.js';
-import { forLoop } from './selection.js';
-import { flag, object, selection, text } from './shape.js';
+import { forLoop } from './parts/selection.js';
+import { flag, object, selection, text } from './parts/shape.js';
 
 const input = object({
   ...selection,

@@ -1,9 +1,9 @@
 // Who needs whom.
 import { type ServiceNode, serviceGraph } from '../core/dependencies.js';
 import { sync } from '../loop/sync.js';
-import { needRegistry } from './names.js';
+import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

@@ -1,9 +1,9 @@
 // What hangs on a service: all dependants, and where data is at risk.
 import { type Dependant, dependantsOf, serviceGraph } from '../core/dependencies.js';
 import { sync } from '../loop/sync.js';
-import { needPlacements, needRegistry } from './names.js';
+import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 export interface Impact {
   readonly service: string;

@@ -1,9 +1,9 @@
 // In what order services start; they stop in the reverse one.
 import { serviceGraph, startOrder } from '../core/dependencies.js';
 import { sync } from '../loop/sync.js';
-import { needRegistry } from './names.js';
+import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

@@ -6,9 +6,9 @@ import { exec as runExec } from '../loop/exec.js';
 import { look } from '../loop/look.js';
 import { sync, type Synced } from '../loop/sync.js';
 import { type Seen, seenPlacement } from '../loop/tail.js';
-import { needMachine, needPlacements, needRegistry } from './names.js';
+import { needMachine, needPlacements, needRegistry } from './parts/names.js';
 import type { Context, Operation } from './operation.js';
-import { object, text, texts } from './shape.js';
+import { object, text, texts } from './parts/shape.js';
 
 const input = object(
   {

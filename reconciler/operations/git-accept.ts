@@ -2,7 +2,7 @@
 import { AppError } from '../../schema/errors.js';
 import { readApplied, writeApplied } from '../loop/applied.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 const input = object({ commit: text('The head of the branch, at least 7 characters of it') }, ['commit']);
 

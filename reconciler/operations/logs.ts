@@ -3,9 +3,9 @@ import { desire } from '../loop/desired.js';
 import { look } from '../loop/look.js';
 import { sync } from '../loop/sync.js';
 import { seenPlacement, tail } from '../loop/tail.js';
-import { needPlacements, needRegistry } from './names.js';
+import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { count, flag, object, text } from './shape.js';
+import { count, flag, object, text } from './parts/shape.js';
 
 const input = object(
   {

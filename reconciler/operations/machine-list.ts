@@ -1,9 +1,9 @@
 // The machines of the registry, with what is placed on them.
 import type { Machine } from '../../schema/registry-types.js';
 import { sync } from '../loop/sync.js';
-import { needRegistry } from './names.js';
+import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 export type ListedMachine = Machine & { readonly services: readonly string[] };
 

@@ -1,9 +1,9 @@
 // One machine as the registry settles it, with what is placed on it.
 import type { Machine, ServiceSpec } from '../../schema/registry-types.js';
 import { sync } from '../loop/sync.js';
-import { needMachine, needRegistry } from './names.js';
+import { needMachine, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 export interface ShownMachine {
   readonly machine: Machine;

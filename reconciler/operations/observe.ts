@@ -6,9 +6,9 @@ import { type PortSeen, portsSeen } from '../core/ports-seen.js';
 import { machineStatuses, placementStatuses, type StatusParts } from '../core/status.js';
 import { preview } from '../loop/preview.js';
 import { seenPlacement, tail } from '../loop/tail.js';
-import { needPlacements, needRegistry } from './names.js';
+import { needPlacements, needRegistry } from './parts/names.js';
 import type { Context, Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 export interface Observed {
   readonly status: PlacementStatus;

@@ -4,10 +4,10 @@ import type { ErrorReport } from '../../schema/errors.js';
 import type { Plan } from '../../schema/plan.js';
 import type { Verdict } from '../../schema/state.js';
 import { preview } from '../loop/preview.js';
-import { checkChosen } from './names.js';
+import { checkChosen } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { forLoop } from './selection.js';
-import { choice, object, selection } from './shape.js';
+import { forLoop } from './parts/selection.js';
+import { choice, object, selection } from './parts/shape.js';
 
 export interface PlanReport {
   /** `work-tree`: made from the files as they lie there. */

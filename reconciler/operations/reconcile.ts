@@ -2,7 +2,7 @@
 import type { PassReport } from '../../schema/status.js';
 import { runPass } from '../loop/pass.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

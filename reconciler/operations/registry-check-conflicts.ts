@@ -3,9 +3,9 @@ import type { Diagnostic, DiagnosticCode } from '../../schema/diagnostics.js';
 import type { LeftAlone, MachineNote } from '../../schema/plan.js';
 import { preview } from '../loop/preview.js';
 import { sync } from '../loop/sync.js';
-import { needRegistry } from './names.js';
+import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { flag, object } from './shape.js';
+import { flag, object } from './parts/shape.js';
 
 export interface Conflicts {
   readonly conflicts: readonly Diagnostic[];

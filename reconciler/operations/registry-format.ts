@@ -3,7 +3,7 @@ import { AppError } from '../../schema/errors.js';
 import { tidy } from '../core/tidy.js';
 import { registryTexts } from '../loop/registry-texts.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 export interface Formatted {
   /** Where the files lie; absent without a work tree. */

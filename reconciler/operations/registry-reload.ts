@@ -4,7 +4,7 @@ import type { ErrorReport } from '../../schema/errors.js';
 import { readApplied } from '../loop/applied.js';
 import { sync } from '../loop/sync.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 export interface Reloaded {
   /** Absent: there is no valid registry, and never was one. */

@@ -2,7 +2,7 @@
 import { editorSchema } from '../../schema/editor-schema.js';
 import { registrySchema } from '../../schema/registry.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

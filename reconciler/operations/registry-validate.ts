@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import { sync } from '../loop/sync.js';
 import type { Operation } from './operation.js';
-import { choice, object } from './shape.js';
+import { choice, object } from './parts/shape.js';
 
 export interface Validation {
   readonly valid: boolean;

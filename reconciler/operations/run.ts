@@ -1,7 +1,7 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { runController } from '../loop/turn.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

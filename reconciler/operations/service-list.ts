@@ -1,9 +1,9 @@
 // The placements of the registry, service by service.
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import { sync } from '../loop/sync.js';
-import { needRegistry, unknownName } from './names.js';
+import { needRegistry, unknownName } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 const input = object({ group: text('Only services of this group'), tag: text('Only services with this tag') });
 

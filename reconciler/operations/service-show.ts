@@ -1,9 +1,9 @@
 // One service as the registry settles it: defaults merged, templates filled, ports chosen.
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import { sync } from '../loop/sync.js';
-import { needPlacements, needRegistry } from './names.js';
+import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object, text } from './shape.js';
+import { object, text } from './parts/shape.js';
 
 const input = object({ name: text('Name of the service, or service@machine') }, ['name']);
 

@@ -4,9 +4,9 @@ import { machineStatuses, placementStatuses } from '../core/status.js';
 import { readApplied } from '../loop/applied.js';
 import { preview } from '../loop/preview.js';
 import type { Ports } from '../ports.js';
-import { needRegistry } from './names.js';
+import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
-import { object } from './shape.js';
+import { object } from './parts/shape.js';
 
 const input = object({});
 

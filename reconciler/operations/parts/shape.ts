@@ -4,6 +4,8 @@ import type { TSchema } from 'typebox';
 export const text = (description: string) => ({ type: 'string', minLength: 1, description }) as const;
 export const flag = (description: string) => ({ type: 'boolean', description }) as const;
 export const count = (description: string) => ({ type: 'integer', minimum: 1, description }) as const;
+export const integer = (description: string, minimum: number, maximum: number) =>
+  ({ type: 'integer', minimum, maximum, description }) as const;
 export const texts = (description: string) =>
   ({ type: 'array', items: { type: 'string', minLength: 1 }, description }) as const;
 

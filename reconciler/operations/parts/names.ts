@@ -1,9 +1,9 @@
 // Checks names that a person typed against the registry; a wrong one is answered with the nearest right one.
-import { didYouMean } from '../../schema/closest.js';
-import { AppError } from '../../schema/errors.js';
-import type { Machine, Registry, ServiceSpec } from '../../schema/registry-types.js';
-import { sync, type Synced } from '../loop/sync.js';
-import type { Ports } from '../ports.js';
+import { didYouMean } from '../../../schema/closest.js';
+import { AppError } from '../../../schema/errors.js';
+import type { Machine, Registry, ServiceSpec } from '../../../schema/registry-types.js';
+import { sync, type Synced } from '../../loop/sync.js';
+import type { Ports } from '../../ports.js';
 import type { Selection } from './selection.js';
 
 const unique = (names: readonly string[]): readonly string[] => [...new Set(names)];

@@ -1,0 +1,143 @@
+// Edits the registry: only the lines meant, checked before it is committed, on top of what is newest.
+import type { Diagnostic } from '../../schema/diagnostics.js';
+import { AppError } from '../../schema/errors.js';
+import type { ParseResult } from '../../schema/registry-types.js';
+import { parse } from '../core/parse.js';
+import { readYaml } from '../core/yaml-text.js';
+import type { EditFiles, Ports, RepoFiles } from '../ports.js';
+import { journal } from './journal.js';
+import { registryTexts } from './registry-texts.js';
+
+/** The registry that is edited, as it stands at the newest commit. */
+export interface Editable {
+  readonly main: string;
+  /** By path, the main file first. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly before: ParseResult;
+}
+
+export interface RegistryEdit {
+  /** The operation: `machine.add`. */
+  readonly kind: string;
+  /** First line of the commit message. */
+  readonly subject: string;
+  /** New texts by path. Called again when others pushed meanwhile. */
+  readonly change: (registry: Editable) => ReadonlyMap<string, string>;
+}
+
+export interface Edited {
+  /** `work-tree`: written to a file outside any repository. */
+  readonly commit: string;
+  /** Nothing had to be changed. */
+  readonly unchanged: boolean;
+  readonly files: readonly EditedFile[];
+}
+
+export interface EditedFile {
+  readonly path: string;
+  /** Line that the change begins at, from 1. */
+  readonly line: number;
+  readonly removed: readonly string[];
+  readonly added: readonly string[];
+}
+
+/** The file that has this machine or service, or undefined. */
+export function declaredIn(
+  { texts }: Pick<Editable, 'texts'>,
+  section: 'machines' | 'services',
+  name: string,
+): string | undefined {
+  return [...texts].find(([path, text]) => namesIn(path, text, section).includes(name))?.[0];
+}
+
+export function namesIn(path: string, text: string, section: 'machines' | 'services'): readonly string[] {
+  const value = readYaml(path, text).value as Readonly<Record<string, unknown>> | null | undefined;
+  const entries = typeof value === 'object' && value !== null ? value[section] : undefined;
+  return typeof entries === 'object' && entries !== null ? Object.keys(entries) : [];
+}
+
+const identity = (one: Diagnostic): string => `${one.code} ${one.path} ${one.message}`;
+
+/** An edit may leave what was wrong before; it may not add to it. */
+function refuseNewErrors(before: ParseResult, after: ParseResult): void {
+  const known = new Set(before.diagnostics.map(identity));
+  const fresh = after.diagnostics.filter(one => one.severity === 'error' && !known.has(identity(one)));
+  if (fresh.length === 0) return;
+  const lines = fresh.map(one =>
+    [one.message, one.expected === undefined ? '' : `expected ${one.expected}`, one.hint ?? '']
+      .filter(Boolean)
+      .join('; '),
+  );
+  throw new AppError('registry-invalid', `the edit would make the registry invalid:\n${lines.join('\n')}`, {
+    hint: 'Nothing was changed. Correct the values, or edit the file by hand.',
+    details: { code: fresh[0]?.code ?? null, path: fresh[0]?.path ?? null },
+  });
+}
+
+/** Lines that differ, between the beginnings and the ends that are the same. */
+export function changedLines(path: string, before: string, after: string): EditedFile {
+  const [old, next] = [before.split('\n'), after.split('\n')];
+  const shorter = Math.min(old.length, next.length);
+  let start = 0;
+  while (start < shorter && old[start] === next[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && old[old.length - 1 - end] === next[next.length - 1 - end]) end += 1;
+  return {
+    path,
+    line: start + 1,
+    removed: old.slice(start, old.length - end),
+    added: next.slice(start, next.length - end),
+  };
+}
+
+interface Attempt {
+  files: readonly EditedFile[];
+}
+
+async function editOnce(
+  ports: Ports,
+  edit: RegistryEdit,
+  files: RepoFiles,
+  attempt: Attempt,
+): Promise<ReadonlyMap<string, string>> {
+  const main = ports.source.path;
+  const { texts, paths } = await registryTexts(files, main);
+  const before = parse({ main, files: texts, paths });
+  if (ports.source.workTree === undefined) refuseWhereForbidden(before);
+  const edited = edit.change({ main, texts, before });
+  refuseNewErrors(before, parse({ main, files: new Map([...texts, ...edited]), paths }));
+  const changed = [...edited].filter(([path, text]) => texts.get(path) !== text);
+  attempt.files = changed.map(([path, text]) => changedLines(path, texts.get(path) ?? '', text));
+  return new Map(changed);
+}
+
+/** `policy.write` rules over what Portoser pushes by itself; a person's own work tree is the person's. */
+function refuseWhereForbidden({ registry }: ParseResult): void {
+  const write = registry?.policy.write ?? 'push';
+  if (write === 'push') return;
+  const message =
+    write === 'never'
+      ? 'policy.write is never: edits are not pushed'
+      : 'policy.write: pull-request is not supported yet';
+  throw new AppError(write === 'never' ? 'registry-edit' : 'not-supported', message, {
+    hint: 'Edit the file in a work tree of your own, and push it.',
+  });
+}
+
+/**
+ * Commits the edit: in the person's own work tree where we stand in one, else on top of the remote's newest head. Throws
+ * `registry-invalid` when it would bring new errors, `registry-edit` for a dirty file, and what the repository throws.
+ */
+export async function editRegistry(ports: Ports, edit: RegistryEdit): Promise<Edited> {
+  const target = ports.source.workTree ?? ports.source.git;
+  if (target === undefined) throw new AppError('registry-missing', 'there is no registry to edit');
+  const attempt: Attempt = { files: [] };
+  const edits: EditFiles = files => editOnce(ports, edit, files, attempt);
+  const id = ports.newId();
+  const where = ports.source.git?.address ?? ports.source.path;
+  const trailers = { 'Portoser-Kind': edit.kind, 'Portoser-Id': id };
+  const commit = await journal(ports, { id, to: 'git', where, what: edit.kind, keys: [] }, () =>
+    target.commit(edits, edit.subject, trailers),
+  );
+  return { commit, unchanged: attempt.files.length === 0, files: attempt.files };
+}

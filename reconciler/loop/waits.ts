@@ -1,0 +1,52 @@
+// Ports that tell what is waited for: for what, on which machine, until when. People see it when a wait is long.
+import type { Progress } from '../operations/operation.js';
+import type { GitRepo, Ports, RemoteShell } from '../ports.js';
+
+type Tell = (progress: Progress) => void;
+
+/** The time of day of the controller's own place, as its people read it. */
+function timeOfDay(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+/** While `work` goes on, `text` is told as a wait at this place; an empty text ends it. */
+async function during<T>(
+  tell: Tell,
+  place: Pick<Progress, 'machine'>,
+  text: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  tell({ kind: 'waiting', ...place, text });
+  try {
+    return await work();
+  } finally {
+    tell({ kind: 'waiting', ...place, text: '' });
+  }
+}
+
+function tellingShell(shell: RemoteShell, ports: Pick<Ports, 'clock'>, tell: Tell): RemoteShell {
+  const until = (limitMs: number): string => `until ${timeOfDay(ports.clock.now() + limitMs)} at the latest`;
+  return {
+    ...shell,
+    run: (machine, command, limits) =>
+      during(tell, { machine: machine.name }, `its answer, ${until(limits.timeLimitMs)}`, () =>
+        shell.run(machine, command, limits),
+      ),
+    hostKeys: machine => during(tell, { machine: machine.name }, 'its host keys', () => shell.hostKeys(machine)),
+  };
+}
+
+function tellingGit(git: GitRepo, tell: Tell): GitRepo {
+  return {
+    ...git,
+    remoteHead: () => during(tell, {}, `an answer of ${git.address}`, () => git.remoteHead()),
+    fetch: () => during(tell, {}, `the commits of ${git.address}`, () => git.fetch()),
+  };
+}
+
+/** The same ports; members of a class instance would be lost, so adapters are plain objects. */
+export function tellWaits(ports: Ports, tell: Tell): Ports {
+  const { git } = ports.source;
+  const source = git === undefined ? ports.source : { ...ports.source, git: tellingGit(git, tell) };
+  return { ...ports, source, shell: tellingShell(ports.shell, ports, tell) };
+}

@@ -1,0 +1,29 @@
+// Takes a service out of the registry, as a commit; a person's own removal needs no further approval.
+import { noteApprovals, removalOf } from '../loop/approvals.js';
+import { type Edited, editRegistry } from '../loop/edit.js';
+import type { Operation } from './operation.js';
+import { removeEntry } from './parts/edits.js';
+import { object, text } from './parts/shape.js';
+
+const input = object({ name: text('Name of the service') }, ['name']);
+
+export const serviceRemove: Operation<typeof input, Edited> = {
+  name: 'service.remove',
+  summary: 'Take a service out of the registry',
+  effect: 'changes',
+  role: 'operator',
+  input,
+  run: async ({ ports, actor }, { name }) => {
+    let keys: readonly string[] = [];
+    const edited = await editRegistry(ports, {
+      kind: 'service.remove',
+      subject: `Remove service ${name}`,
+      change: registry => {
+        keys = registry.before.registry?.placements.filter(one => one.service === name).map(one => one.key) ?? [];
+        return removeEntry(registry, 'services', name);
+      },
+    });
+    await noteApprovals(ports.state, keys.map(removalOf), { by: actor.name, at: ports.clock.now() });
+    return edited;
+  },
+};
