@@ -96,12 +96,18 @@ function parseHttp(text: string): GitAddress {
   };
 }
 
+/** A path that begins like an option would be taken for one by git's service on the far side. */
+function refuseOption(path: string, shown: string): void {
+  if (path.startsWith('-')) throw refuse(`${shown} names a path that begins with -`);
+}
+
 function parseSshUrl(text: string): GitAddress {
   const url = parseUrl(text);
   const path = decode(url.pathname);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   url.password = '';
   if (host === '' || path === '' || path === '/') throw refuse(`${url.toString()} names no repository`);
+  refuseOption(path.slice(1), url.toString());
   return {
     kind: 'ssh',
     shown: url.toString(),
@@ -118,6 +124,7 @@ function parseScp(text: string): GitAddress | undefined {
   const found = /^(?:([^/@:]+)@)?(\[[0-9a-f:.]+\]|[^/@:[\]]+):(.+)$/i.exec(text);
   if (found === null) return undefined;
   const [, user, host = '', path = ''] = found;
+  refuseOption(path, text);
   return {
     kind: 'ssh',
     shown: text,

@@ -1,6 +1,7 @@
 // Turns an edit of files into git objects: blobs, the trees that lead to them, a commit.
 import { AppError } from '../../schema/errors.js';
 import { splitPath, type OpenRepository } from './git-files.js';
+import { portoser } from './git-settings.js';
 import { renderTree, type TreeEntry } from './git-tree.js';
 
 /** New texts by path; null deletes. */
@@ -93,4 +94,19 @@ export async function writeCommit(repo: OpenRepository, commit: NewCommit): Prom
   const by = `${commit.author} ${Math.floor(commit.at / 1000)} +0000`;
   const text = `tree ${commit.tree}\nparent ${commit.parent}\nauthor ${by}\ncommitter ${by}\n\n${commit.message}`;
   return await repo.objects.write('commit', Buffer.from(text));
+}
+
+/** The commit of portoser that makes these changes on a head; the head itself when they change nothing. */
+export async function commitOn(
+  repo: OpenRepository,
+  head: string,
+  changes: Changes,
+  message: string,
+  at: number,
+): Promise<string> {
+  const { tree } = await repo.history.commit(head);
+  const edited = await editTree(repo, tree, changes);
+  return edited === tree
+    ? head
+    : await writeCommit(repo, { tree: edited, parent: head, author: portoser, at, message });
 }

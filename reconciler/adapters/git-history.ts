@@ -10,6 +10,7 @@ interface GitCommit extends CommitFacts {
 export interface GitHistory {
   /** Throws `git-missing` for what is not there or is no commit. */
   commit(id: string): Promise<GitCommit>;
+  facts(id: string): Promise<CommitFacts>;
   has(id: string): Promise<boolean>;
   isAncestor(ancestor: string, commit: string): Promise<boolean>;
   /**
@@ -79,25 +80,17 @@ export function openHistory(objects: GitObjects): GitHistory {
     return found;
   }
 
+  async function facts(id: string): Promise<CommitFacts> {
+    const { tree: _, ...rest } = await commit(id);
+    return rest;
+  }
+
   async function isAncestor(ancestor: string, id: string): Promise<boolean> {
     if (ancestor === id) return true;
     // The full history is here, so what is not here is in nobody's history.
     if ((await find(ancestor)) === undefined) return false;
     await commit(id);
-    const seen = new Set([id]);
-    let front = [id];
-    while (front.length > 0) {
-      const next: string[] = [];
-      for (const one of front) {
-        for (const parent of await parentsOf(one)) {
-          if (parent === ancestor) return true;
-          if (!seen.has(parent)) next.push(parent);
-          seen.add(parent);
-        }
-      }
-      front = next;
-    }
-    return false;
+    return await descends(id, ancestor, parentsOf);
   }
 
   async function rootOf(id: string, known?: { readonly commit: string; readonly root: string }): Promise<string> {
@@ -111,5 +104,25 @@ export function openHistory(objects: GitObjects): GitHistory {
     return known.root;
   }
 
-  return { commit, has: async id => (await find(id)) !== undefined, isAncestor, rootOf };
+  return { commit, facts, has: async id => (await find(id)) !== undefined, isAncestor, rootOf };
+}
+
+/** Nearest commits first: what is asked about is nearly always a few steps back. */
+async function descends(
+  id: string,
+  ancestor: string,
+  parentsOf: (id: string) => Promise<readonly string[]>,
+): Promise<boolean> {
+  const seen = new Set([id]);
+  let front = [id];
+  while (front.length > 0) {
+    const next: string[] = [];
+    for (const parent of (await Promise.all(front.map(parentsOf))).flat()) {
+      if (parent === ancestor) return true;
+      if (!seen.has(parent)) next.push(parent);
+      seen.add(parent);
+    }
+    front = next;
+  }
+  return false;
 }

@@ -6,7 +6,7 @@ import type { GitHttpRequest, GitHttpResponse } from 'isomorphic-git';
 import { Agent, type Dispatcher, request } from 'undici';
 import { AppError } from '../../schema/errors.js';
 import type { GitAddress } from './git-address.js';
-import type { GitCredentials } from './git-settings.js';
+import { type GitCredentials, type GitSettings, writeCredentials } from './git-settings.js';
 import {
   connectLimitMs,
   failureCode,
@@ -182,64 +182,59 @@ async function converse(talk: Conversation, asked: GitHttpRequest): Promise<GitH
   return response(asked, answer.statusCode, plainHeaders(answer.headers), body as AsyncGenerator<Uint8Array>);
 }
 
+async function openAgent(ca: string | undefined): Promise<Dispatcher> {
+  const list = await certificates(ca);
+  const connect = { timeout: connectLimitMs, ...(list === undefined ? {} : { ca: [...list] }) };
+  return new Agent({ connect, headersTimeout: silenceLimitMs, bodyTimeout: silenceLimitMs, connections: 4 });
+}
+
+async function talkOver<T>(
+  talk: Conversation,
+  work: Parameters<GitTransport['operate']>[1],
+  ending: AbortController,
+): Promise<T> {
+  const request = async (asked: GitHttpRequest): Promise<GitHttpResponse> => {
+    try {
+      return await (asked.method === 'POST' ? converse(talk, asked) : discover(talk, asked));
+    } catch (error) {
+      throw failed(talk.shown, error);
+    }
+  };
+  try {
+    const working = work({ request }, talk.spoken) as Promise<T>;
+    const result = await within(working, operationLimitMs, talk.shown, () => ending.abort());
+    if (talk.spoken.failure !== undefined) throw talk.spoken.failure;
+    return result;
+  } catch (error) {
+    throw talk.spoken.failure ?? error;
+  } finally {
+    // Whatever answer was not read to its end is given up.
+    ending.abort();
+  }
+}
+
 /** Throws `settings-invalid` when the certificates cannot be read. */
 export async function openHttpTransport(
   address: HttpAddress,
-  credentials: GitCredentials & { readonly write?: GitCredentials | undefined },
+  credentials: GitSettings['credentials'],
 ): Promise<GitTransport> {
-  const shown = address.shown;
-  const forWriting = { ...credentials, ...credentials.write };
-  const agents = new Map<string | undefined, Dispatcher>();
-  for (const ca of [credentials.ca, forWriting.ca]) {
-    const list = await certificates(ca);
-    const connect = { timeout: connectLimitMs, ...(list === undefined ? {} : { ca: [...list] }) };
-    if (!agents.has(ca))
-      agents.set(
-        ca,
-        new Agent({ connect, headersTimeout: silenceLimitMs, bodyTimeout: silenceLimitMs, connections: 4 }),
-      );
-  }
-
-  const operate: GitTransport['operate'] = async (purpose, work) => {
-    const mine = purpose === 'write' ? forWriting : credentials;
-    const spoken: Spoken = { said: '' };
-    const ending = new AbortController();
-    const dispatcher = agents.get(mine.ca);
-    if (dispatcher === undefined) throw new AppError('internal', 'there is no client for these certificates');
-    const talk: Conversation = {
-      shown,
-      dispatcher,
-      authorization: authorization(address, mine),
-      spoken,
-      signal: ending.signal,
-    };
-    const http = {
-      request: async (asked: GitHttpRequest): Promise<GitHttpResponse> => {
-        try {
-          return await (asked.method === 'POST' ? converse(talk, asked) : discover(talk, asked));
-        } catch (error) {
-          throw failed(shown, error);
-        }
-      },
-    };
-    try {
-      const result = await within(work(http, spoken), operationLimitMs, shown, () => ending.abort());
-      if (spoken.failure !== undefined) throw spoken.failure;
-      return result;
-    } catch (error) {
-      throw spoken.failure ?? error;
-    } finally {
-      // Whatever answer was not read to its end is given up.
-      ending.abort();
-    }
+  const { shown, url } = address;
+  const forWriting = writeCredentials(credentials);
+  const reader = await openAgent(credentials.ca);
+  const writer = forWriting.ca === credentials.ca ? reader : await openAgent(forWriting.ca);
+  const sides = {
+    read: { dispatcher: reader, authorization: authorization(address, credentials) },
+    write: { dispatcher: writer, authorization: authorization(address, forWriting) },
   };
-
   return {
-    url: address.url,
+    url,
     shown,
-    operate,
+    operate: (purpose, work) => {
+      const ending = new AbortController();
+      return talkOver({ shown, ...sides[purpose], spoken: { said: '' }, signal: ending.signal }, work, ending);
+    },
     close: async () => {
-      await Promise.all([...agents.values()].map(agent => agent.destroy()));
+      await Promise.all([reader.destroy(), writer.destroy()]);
     },
   };
 }

@@ -2,16 +2,17 @@
 import PQueue from 'p-queue';
 import pRetry from 'p-retry';
 import { AppError } from '../../schema/errors.js';
-import type { EditFiles, GitRepo } from '../ports.js';
-import { editTree, renderMessage, writeCommit } from './git-edit.js';
-import { openCommitFiles } from './git-files.js';
+import type { CommitFacts, EditFiles, GitRepo, RepoFiles } from '../ports.js';
+import { commitOn, renderMessage } from './git-edit.js';
+import { openCommitFiles, type OpenRepository } from './git-files.js';
 import { openHistory } from './git-history.js';
 import { checkedOutAt, checkStorage, findLayout, type GitLayout } from './git-layout.js';
 import { memoryFolder } from './git-memory.js';
 import { openObjects } from './git-objects.js';
 import { branchHead, branchNames, headBranch, isBranchName, moveBranch, readRef } from './git-refs.js';
+import { raceRetries } from './git-race.js';
 import { rememberedRoot } from './git-root.js';
-import { portoser, raceRetries, type GitSettings } from './git-settings.js';
+import type { GitSettings } from './git-settings.js';
 import { openTrees } from './git-tree.js';
 import { watchRefs } from './watch.js';
 import { commitInWorkTree } from './git-work-commit.js';
@@ -44,41 +45,80 @@ async function openLayout(path: string): Promise<GitLayout> {
 /** Throws `git-missing`, `git-unsupported`, `git-broken` or `git-unreachable` (no right to read). */
 export async function openLocalRepo(path: string, settings: GitSettings): Promise<GitRepo> {
   const layout = await openLayout(path);
-  const { commonDir } = layout;
-  const branch = await chooseBranch(layout, settings, path);
-  const objects = openObjects(
-    commonDir,
-    'Run `git fsck` there; a copy of the repository elsewhere may have what is missing.',
-  );
-  const repo = { objects, trees: openTrees(objects), history: openHistory(objects) };
-  const queue = new PQueue({ concurrency: 1 });
-  const folder = memoryFolder(settings.stateDir, path);
-  const remoteHead = (): Promise<string> => branchHead(layout, branch, path);
+  return new LocalRepo(path, layout, await chooseBranch(layout, settings, path), settings);
+}
 
-  async function attempt(edit: EditFiles, message: string): Promise<string> {
-    const head = await remoteHead();
-    const changes = await edit(await openCommitFiles(repo, head));
-    const { tree } = await repo.history.commit(head);
-    const edited = await editTree(repo, tree, changes);
-    if (edited === tree) return head;
+const advice = 'Run `git fsck` there; a copy of the repository elsewhere may have what is missing.';
+
+class LocalRepo implements GitRepo {
+  readonly address: string;
+  readonly branch: string;
+  readonly #layout: GitLayout;
+  readonly #settings: GitSettings;
+  readonly #repo: OpenRepository;
+  readonly #queue = new PQueue({ concurrency: 1 });
+
+  constructor(path: string, layout: GitLayout, branch: string, settings: GitSettings) {
+    this.address = path;
+    this.branch = branch;
+    this.#layout = layout;
+    this.#settings = settings;
+    const objects = openObjects(layout.commonDir, advice);
+    this.#repo = { objects, trees: openTrees(objects), history: openHistory(objects) };
+  }
+
+  remoteHead(): Promise<string> {
+    return branchHead(this.#layout, this.branch, this.address);
+  }
+
+  /** It is here already. */
+  fetch(): Promise<string> {
+    return this.remoteHead();
+  }
+
+  files(commit: string): Promise<RepoFiles> {
+    return openCommitFiles(this.#repo, commit);
+  }
+
+  has(commit: string): Promise<boolean> {
+    return this.#repo.history.has(commit);
+  }
+
+  isAncestor(ancestor: string, commit: string): Promise<boolean> {
+    return this.#repo.history.isAncestor(ancestor, commit);
+  }
+
+  rootCommit(commit: string): Promise<string> {
+    const folder = memoryFolder(this.#settings.stateDir, this.address);
+    return rememberedRoot(folder, this.address, this.#repo.history, commit, this.#settings.log);
+  }
+
+  commitFacts(commit: string): Promise<CommitFacts> {
+    return this.#repo.history.facts(commit);
+  }
+
+  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string> {
+    const text = renderMessage(message, trailers);
+    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text), raceRetries));
+  }
+
+  async #attempt(edit: EditFiles, message: string): Promise<string> {
+    const { log, clock } = this.#settings;
+    const head = await this.remoteHead();
+    const changes = await edit(await openCommitFiles(this.#repo, head));
+    const commit = await commitOn(this.#repo, head, changes, message, clock?.now() ?? Date.now());
+    if (commit === head) return head;
     // Moved behind its back, a work tree would show the edit as undone.
-    const workTree = await checkedOutAt(layout, branch);
-    if (workTree !== undefined) return await commitInWorkTree(workTree, head, changes, message, settings.log);
-    const at = settings.clock?.now() ?? Date.now();
-    const commit = await writeCommit(repo, { tree: edited, parent: head, author: portoser, at, message });
-    await moveBranch(commonDir, branch, head, commit);
+    const workTree = await checkedOutAt(this.#layout, this.branch);
+    if (workTree !== undefined) return await commitInWorkTree(workTree, head, changes, message, log);
+    await moveBranch(this.#layout.commonDir, this.branch, head, commit);
     return commit;
   }
 
-  async function commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string> {
-    const text = renderMessage(message, trailers);
-    const shouldRetry = ({ error }: { error: Error }): boolean =>
-      error instanceof AppError && error.code === 'git-race';
-    return await queue.add(() => pRetry(() => attempt(edit, text), { ...raceRetries, shouldRetry }));
-  }
-
-  async function watch(changed: () => void): Promise<() => Promise<void>> {
-    const look = async (): Promise<string> => (await readRef(commonDir, `refs/heads/${branch}`)).oid ?? 'none';
+  async watch(changed: () => void): Promise<() => Promise<void>> {
+    const { commonDir } = this.#layout;
+    const { log } = this.#settings;
+    const look = async (): Promise<string> => (await readRef(commonDir, `refs/heads/${this.branch}`)).oid ?? 'none';
     let last = await look();
     async function compare(): Promise<void> {
       const now = await look();
@@ -86,28 +126,14 @@ export async function openLocalRepo(path: string, settings: GitSettings): Promis
       last = now;
       changed();
     }
-    const failed = (error: unknown): void => settings.log.warn({ err: error }, 'the watched branch could not be read');
-    const stop = await watchRefs([commonDir], () => void compare().catch(failed), settings.log);
+    const failed = (error: unknown): void => log.warn({ err: error }, 'the watched branch could not be read');
+    const stop = await watchRefs([commonDir], () => void compare().catch(failed), log);
     // What came while the watcher was getting ready is not told by it.
     await compare();
     return stop;
   }
 
-  return {
-    address: path,
-    branch,
-    remoteHead,
-    fetch: remoteHead,
-    files: id => openCommitFiles(repo, id),
-    has: id => repo.history.has(id),
-    isAncestor: (ancestor, id) => repo.history.isAncestor(ancestor, id),
-    rootCommit: id => rememberedRoot(folder, path, repo.history, id, settings.log),
-    commitFacts: async id => {
-      const { tree: _, ...facts } = await repo.history.commit(id);
-      return facts;
-    },
-    commit,
-    watch,
-    close: () => queue.onIdle(),
-  };
+  close(): Promise<void> {
+    return this.#queue.onIdle();
+  }
 }

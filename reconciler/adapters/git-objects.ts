@@ -10,12 +10,17 @@ import { gitFs, isAbsent, systemCode } from './git-fs.js';
 
 export type ObjectType = 'commit' | 'tree' | 'blob' | 'tag';
 
+interface FoundObject {
+  readonly type: ObjectType;
+  readonly bytes: Buffer;
+}
+
 export interface GitObjects {
   readonly gitDir: string;
   /** Shared by every call on this repository (isomorphic-git keeps its packs there). */
-  cache(): object;
+  readonly cache: () => object;
   /** undefined: no such object. Throws `git-broken` when the repository is damaged. */
-  find(oid: string): Promise<{ readonly type: ObjectType; readonly bytes: Buffer } | undefined>;
+  find(oid: string): Promise<FoundObject | undefined>;
   /** Throws `git-broken` when it is missing or of another type. */
   read(oid: string, type: ObjectType): Promise<Buffer>;
   /** Answers the id. Nothing is written when the object is there. */
@@ -37,38 +42,22 @@ export function objectId(type: ObjectType, bytes: Uint8Array): string {
 
 /** `hint` says what to do about a broken repository, for whoever owns it. */
 export function openObjects(gitDir: string, hint?: string): GitObjects {
-  let cache: object = {};
-  let reads = 0;
+  const reader = cachedReader(gitDir);
   const broken = (message: string, cause?: unknown, code: ErrorCode = 'git-broken'): AppError =>
     new AppError(code, `${message} in ${gitDir}`, { cause, ...(hint === undefined ? {} : { hint }) });
 
-  function currentCache(): object {
-    reads += 1;
-    if (reads % readsPerCache === 0) cache = {};
-    return cache;
-  }
-
-  async function readOnce(oid: string): Promise<{ type: ObjectType; bytes: Buffer }> {
-    const found = await readObject({ fs: gitFs, gitdir: gitDir, oid, format: 'content', cache: currentCache() });
-    // The return type is a union over all formats; `content` gives bytes and the type's name.
-    return { type: found.type as ObjectType, bytes: Buffer.from(found.object as Uint8Array) };
-  }
-
-  async function find(oid: string): Promise<{ type: ObjectType; bytes: Buffer } | undefined> {
+  async function find(oid: string): Promise<FoundObject | undefined> {
     if (!isOid(oid)) return undefined;
-    try {
-      return await readOnce(oid);
-    } catch (first) {
-      if (!(first instanceof Errors.NotFoundError)) cache = {};
-    }
     // A pack may have been exchanged by a `git gc` between listing and reading, so the second look decides.
     try {
-      return await readOnce(oid);
+      return await reader.read(oid).catch(error => {
+        if (!(error instanceof Errors.NotFoundError)) reader.forget();
+        return reader.read(oid);
+      });
     } catch (error) {
       if (error instanceof Errors.NotFoundError) return undefined;
-      if (['EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
-        throw broken(`object ${oid} may not be read`, error, 'git-unreachable');
-      throw broken(`object ${oid} cannot be read`, error);
+      if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) throw broken(`object ${oid} cannot be read`, error);
+      throw broken(`object ${oid} may not be read`, error, 'git-unreachable');
     }
   }
 
@@ -88,7 +77,28 @@ export function openObjects(gitDir: string, hint?: string): GitObjects {
     return oid;
   }
 
-  return { gitDir, cache: () => cache, find, read, write };
+  return { gitDir, cache: reader.cache, find, read, write };
+}
+
+interface CachedReader {
+  readonly read: (oid: string) => Promise<FoundObject>;
+  readonly cache: () => object;
+  readonly forget: () => void;
+}
+
+function cachedReader(gitDir: string): CachedReader {
+  let cache: object = {};
+  let reads = 0;
+
+  async function read(oid: string): Promise<FoundObject> {
+    reads += 1;
+    if (reads % readsPerCache === 0) cache = {};
+    const found = await readObject({ fs: gitFs, gitdir: gitDir, oid, format: 'content', cache });
+    // The return type is a union over all formats; `content` gives bytes and the type's name.
+    return { type: found.type as ObjectType, bytes: Buffer.from(found.object as Uint8Array) };
+  }
+
+  return { read, cache: () => cache, forget: () => void (cache = {}) };
 }
 
 /**

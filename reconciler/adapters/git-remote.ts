@@ -1,19 +1,21 @@
 // A repository elsewhere: one clone on our disk, kept up to date, mended when it breaks; edits are pushed.
+import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import pRetry from 'p-retry';
 import { listServerRefs } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
-import type { EditFiles, GitRepo, RepoFiles } from '../ports.js';
-import { type Clone, cloneExists, fetchBranch, noteHead, removeLeftovers } from './git-clone.js';
-import { editTree, renderMessage, writeCommit } from './git-edit.js';
+import type { CommitFacts, EditFiles, GitRepo, RepoFiles } from '../ports.js';
+import { type Clone, fetchBranch, noteHead, removeLeftovers } from './git-clone.js';
+import { commitOn, renderMessage } from './git-edit.js';
 import { hasCode, translate } from './git-errors.js';
 import { openCommitFiles } from './git-files.js';
-import { keepClone } from './git-keeper.js';
+import { CloneKeeper } from './git-keeper.js';
 import { memoryFolder, readMemory, remember } from './git-memory.js';
 import { pushCommit } from './git-push.js';
 import { isBranchName } from './git-refs.js';
 import { rememberedRoot } from './git-root.js';
-import { portoser, raceRetries, type GitSettings } from './git-settings.js';
+import { raceRetries } from './git-race.js';
+import type { GitSettings } from './git-settings.js';
 import type { GitTransport } from './git-transport.js';
 
 async function remoteRefs(transport: GitTransport): Promise<Awaited<ReturnType<typeof listServerRefs>>> {
@@ -60,95 +62,118 @@ async function chooseBranch(transport: GitTransport, settings: GitSettings, fold
 
 /** The transport is closed with the repository. Throws what openGitRepo throws. */
 export async function openRemoteRepo(transport: GitTransport, settings: GitSettings): Promise<GitRepo> {
-  const { shown } = transport;
-  const folder = memoryFolder(settings.stateDir, shown);
+  const folder = memoryFolder(settings.stateDir, transport.shown);
   const branch = await chooseBranch(transport, settings, folder);
-  async function remoteHead(): Promise<string> {
-    const head = (await remoteRefs(transport)).find(one => one.ref === `refs/heads/${branch}`)?.oid;
-    if (head === undefined)
-      throw new AppError('git-missing', `there is no branch ${branch} in ${shown}`, {
-        details: { branch, address: shown },
-      });
-    return head;
+  const { clone } = await readMemory(folder, transport.shown);
+  await removeLeftovers(folder, clone, settings.clock?.now() ?? Date.now());
+  return new RemoteRepo(transport, settings, folder, branch);
+}
+
+/** A running operation may finish within this when the repository is closed. */
+const closeLimitMs = 5_000;
+
+class RemoteRepo implements GitRepo {
+  readonly address: string;
+  readonly branch: string;
+  readonly #transport: GitTransport;
+  readonly #settings: GitSettings;
+  readonly #folder: string;
+  readonly #keeper: CloneKeeper;
+  /** isomorphic-git locks nothing between its calls. */
+  readonly #queue = new PQueue({ concurrency: 1 });
+
+  constructor(transport: GitTransport, settings: GitSettings, folder: string, branch: string) {
+    this.address = transport.shown;
+    this.branch = branch;
+    this.#transport = transport;
+    this.#settings = settings;
+    this.#folder = folder;
+    const remoteHead = (): Promise<string> => this.remoteHead();
+    this.#keeper = new CloneKeeper({ transport, folder, branch, remoteHead, log: settings.log });
   }
 
-  const keeper = keepClone({ transport, folder, branch, remoteHead, log: settings.log });
-  const queue = new PQueue({ concurrency: 1 });
-  await removeLeftovers(folder, (await readMemory(folder, shown)).clone, settings.clock?.now() ?? Date.now());
+  async remoteHead(): Promise<string> {
+    const ref = `refs/heads/${this.branch}`;
+    const head = (await remoteRefs(this.#transport)).find(one => one.ref === ref)?.oid;
+    if (head !== undefined) return head;
+    const details = { branch: this.branch, address: this.address };
+    throw new AppError('git-missing', `there is no branch ${this.branch} in ${this.address}`, { details });
+  }
+
+  fetch(): Promise<string> {
+    return this.#queue.add(() => this.#keeper.bring());
+  }
 
   /** Reads from the clone; one that turns out to be broken is made anew and read again. */
-  async function reading<T>(work: (clone: Clone) => Promise<T>): Promise<T> {
-    const clone = keeper.current() ?? (await queue.add(() => keeper.usable()));
+  async #reading<T>(work: (clone: Clone) => Promise<T>): Promise<T> {
+    const clone = this.#keeper.current() ?? (await this.#queue.add(() => this.#keeper.usable()));
     try {
       return await work(clone);
     } catch (error) {
-      const gone = hasCode(error, 'git-missing') && !(await cloneExists(folder, clone.name));
-      if (!gone && !hasCode(error, 'git-broken')) throw error;
-      return await work(await queue.add(() => keeper.replace(clone, error)));
+      if (!(await this.#keeper.isBroken(clone, error))) throw error;
+      return await work(await this.#queue.add(() => this.#keeper.replace(clone, error)));
     }
   }
 
-  async function attempt(edit: EditFiles, message: string): Promise<string> {
-    const head = await keeper.bring();
-    const clone = await keeper.usable();
-    const changes = await edit(await openCommitFiles(clone, head));
-    const { tree } = await clone.history.commit(head);
-    const edited = await editTree(clone, tree, changes);
-    if (edited === tree) return head;
-    const at = settings.clock?.now() ?? Date.now();
-    const commit = await writeCommit(clone, { tree: edited, parent: head, author: portoser, at, message });
-    await pushCommit({
-      clone,
-      transport,
-      branch,
-      expected: head,
-      commit,
-      remoteHead,
-      fetch: () => fetchBranch(clone, transport, branch),
-    });
+  files(commit: string): Promise<RepoFiles> {
+    let opened: { readonly clone: Clone; readonly files: RepoFiles } | undefined;
+    const on = <T>(act: (opened: RepoFiles) => Promise<T>): Promise<T> =>
+      this.#reading(async clone => {
+        if (opened?.clone !== clone) opened = { clone, files: await openCommitFiles(clone, commit) };
+        return await act(opened.files);
+      });
+    const lasting: RepoFiles = {
+      revision: commit,
+      read: path => on(one => one.read(path)),
+      list: path => on(one => one.list(path)),
+    };
+    return on(() => Promise.resolve(lasting));
+  }
+
+  has(commit: string): Promise<boolean> {
+    return this.#reading(clone => clone.history.has(commit));
+  }
+
+  isAncestor(ancestor: string, commit: string): Promise<boolean> {
+    return this.#reading(clone => clone.history.isAncestor(ancestor, commit));
+  }
+
+  rootCommit(commit: string): Promise<string> {
+    return this.#reading(clone =>
+      rememberedRoot(this.#folder, this.address, clone.history, commit, this.#settings.log),
+    );
+  }
+
+  commitFacts(commit: string): Promise<CommitFacts> {
+    return this.#reading(clone => clone.history.facts(commit));
+  }
+
+  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string> {
+    const text = renderMessage(message, trailers);
+    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text), raceRetries));
+  }
+
+  async #attempt(edit: EditFiles, message: string): Promise<string> {
+    const expected = await this.#keeper.bring();
+    const clone = await this.#keeper.usable();
+    const { branch } = this;
+    const at = this.#settings.clock?.now() ?? Date.now();
+    const commit = await commitOn(clone, expected, await edit(await openCommitFiles(clone, expected)), message, at);
+    if (commit === expected) return expected;
+    const transport = this.#transport;
+    const remoteHead = (): Promise<string> => this.remoteHead();
+    const fetch = (): Promise<string> => fetchBranch(clone, transport, branch);
+    await pushCommit({ clone, transport, branch, expected, commit, remoteHead, fetch });
     await noteHead(clone, branch, commit);
     return commit;
   }
 
-  function files(commit: string): Promise<RepoFiles> {
-    let opened: { readonly clone: Clone; readonly files: RepoFiles } | undefined;
-    const on = <T>(act: (opened: RepoFiles) => Promise<T>): Promise<T> =>
-      reading(async clone => {
-        if (opened?.clone !== clone) opened = { clone, files: await openCommitFiles(clone, commit) };
-        return await act(opened.files);
-      });
-    return on(() =>
-      Promise.resolve({
-        revision: commit,
-        read: path => on(one => one.read(path)),
-        list: path => on(one => one.list(path)),
-      }),
-    );
+  watch(): Promise<() => Promise<void>> {
+    return Promise.resolve(() => Promise.resolve());
   }
 
-  return {
-    address: shown,
-    branch,
-    remoteHead,
-    fetch: () => queue.add(() => keeper.bring()),
-    files,
-    has: commit => reading(clone => clone.history.has(commit)),
-    isAncestor: (ancestor, commit) => reading(clone => clone.history.isAncestor(ancestor, commit)),
-    rootCommit: commit => reading(clone => rememberedRoot(folder, shown, clone.history, commit, settings.log)),
-    commitFacts: commit =>
-      reading(async clone => {
-        const { tree: _, ...facts } = await clone.history.commit(commit);
-        return facts;
-      }),
-    commit: (edit, message, trailers) => {
-      const text = renderMessage(message, trailers);
-      const shouldRetry = ({ error }: { error: Error }): boolean => hasCode(error, 'git-race');
-      return queue.add(() => pRetry(() => attempt(edit, text), { ...raceRetries, shouldRetry }));
-    },
-    watch: () => Promise.resolve(() => Promise.resolve()),
-    close: async () => {
-      await queue.onIdle();
-      await transport.close();
-    },
-  };
+  async close(): Promise<void> {
+    await Promise.race([this.#queue.onIdle(), sleep(closeLimitMs, undefined, { ref: false })]);
+    await this.#transport.close();
+  }
 }

@@ -33,5 +33,12 @@ export interface GitSettings {
 /** Author and committer of what Portoser writes. */
 export const portoser = 'portoser <portoser@localhost>';
 
-/** Lost races within one commit; each waits a little longer (times in ms). */
-export const raceRetries = { retries: 5, minTimeout: 25, maxTimeout: 1_000, randomize: true } as const;
+/** The credentials for pushing: what is given for writing, the rest as for reading. */
+export function writeCredentials({ write, ...read }: GitSettings['credentials']): GitCredentials {
+  const given = Object.fromEntries(
+    Object.entries(write ?? {}).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  // A key for writing takes the place of the one for reading, in whatever way they are given.
+  const { sshKey: _, sshKeyPath: __, ...others } = read;
+  return { ...('sshKey' in given || 'sshKeyPath' in given ? others : read), ...given };
+}

@@ -2,7 +2,7 @@
 import type { GitHttpRequest, GitHttpResponse } from 'isomorphic-git';
 import PQueue from 'p-queue';
 import type { GitAddress } from './git-address.js';
-import type { GitCredentials } from './git-settings.js';
+import { type GitSettings, writeCredentials } from './git-settings.js';
 import { openService, type ServiceChannel } from './git-ssh-channel.js';
 import { openLink, type SshLink } from './git-ssh-link.js';
 import {
@@ -74,13 +74,9 @@ function bridge(
 }
 
 /** Nothing is connected before it is needed. With other credentials for writing there is a second connection. */
-export function openSshTransport(
-  address: SshAddress,
-  credentials: GitCredentials & { readonly write?: GitCredentials | undefined },
-): GitTransport {
+export function openSshTransport(address: SshAddress, credentials: GitSettings['credentials']): GitTransport {
   const reading = openLink(address, credentials, 'read');
-  const writing =
-    credentials.write === undefined ? reading : openLink(address, { ...credentials, ...credentials.write }, 'write');
+  const writing = credentials.write === undefined ? reading : openLink(address, writeCredentials(credentials), 'write');
   const queue = new PQueue({ concurrency: channelLimit });
 
   async function operateNow<T>(purpose: Purpose, work: Parameters<GitTransport['operate']>[1]): Promise<T> {

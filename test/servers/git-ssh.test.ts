@@ -97,7 +97,7 @@ describe('credentials', () => {
     const credentials = {
       sshKey,
       knownHostsFiles,
-      write: { sshKey: '', sshKeyPath: join(server.dir, 'host_ed25519') },
+      write: { sshKeyPath: join(server.dir, 'host_ed25519') },
     };
     const repo = await open({ credentials, stateDir: await scratch() });
     expect(await repo.fetch()).toBe(await git(clone, 'rev-parse', 'HEAD'));
