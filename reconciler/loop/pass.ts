@@ -1,5 +1,5 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
-import { asAppError } from '../../schema/errors.js';
+import { asAppError, catalogue } from '../../schema/errors.js';
 import type { Next, Outcome, Plan } from '../../schema/plan.js';
 import type { Finding, PassReport } from '../../schema/status.js';
 import type { Verdict } from '../../schema/state.js';
@@ -125,7 +125,9 @@ async function carryOut(
 
 function syncFindings(synced: Synced): readonly Finding[] {
   return [
-    ...(synced.held === undefined ? [] : [{ kind: 'git', message: synced.held } as const]),
+    ...(synced.held === undefined
+      ? []
+      : [{ kind: 'git', message: synced.held, hint: catalogue['git-held'].hint } as const]),
     ...(synced.outage === undefined
       ? []
       : [{ kind: 'git', message: synced.outage.message, hint: synced.outage.hint } as const]),
