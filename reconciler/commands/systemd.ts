@@ -49,7 +49,7 @@ export function requireUnit(scope: UnitScope, unit: string): Command {
 /** Lets the SSH user's units run without a login, and waits (at most 10 s) until their manager can be spoken to. */
 export function keepLingering(user: string): Command {
   return sh`p_user_bus
-if [ ! -e /var/lib/systemd/linger/${user} ]; then loginctl --no-ask-password enable-linger 2>/dev/null || p_root loginctl enable-linger ${user} || return; fi
+if [ ! -e /var/lib/systemd/linger/${user} ]; then loginctl --no-ask-password enable-linger 2>/dev/null || p_root loginctl enable-linger ${user} || { echo "portoser: no-linger" >&2; return 1; }; fi
 p_tries=0
 until systemctl --user show --property=Version >/dev/null 2>&1; do
   p_tries=$((p_tries + 1)); if [ $p_tries -gt 100 ]; then echo "portoser: no-user-manager" >&2; return 1; fi

@@ -46,7 +46,7 @@ export function supervisedDrift(seen: RunnerSeen & { state: 'present' }): readon
 }
 
 export function explainLocal(step: Step, output: string): ErrorReport | undefined {
-  const said = /^portoser: (uv-missing|uv-failed|program-missing|file-missing) ?(.*)$/m.exec(output);
+  const said = /^portoser: (uv-missing|uv-failed|program-missing) ?(.*)$/m.exec(output);
   switch (said?.[1]) {
     case 'uv-missing':
       return report('uv-missing', 'the app needs uv, and the machine has none');
@@ -58,8 +58,6 @@ export function explainLocal(step: Step, output: string): ErrorReport | undefine
         `the program ${said[2]} is not there`,
         'Install it on the machine, or correct `command`.',
       );
-    case 'file-missing':
-      return report('file-missing', `the file ${said[2]} is not there`);
     default:
       return explainKept(step, output);
   }

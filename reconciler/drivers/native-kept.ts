@@ -69,9 +69,15 @@ export function keptDrift(seen: RunnerSeen & { state: 'present' }, ours: boolean
   ];
 }
 
-/** What the output of a failed step of a service manager means. */
+/** Words of ours, and of systemctl, loginctl and sudo, that tell more than that a step failed. */
 export function explainKept(step: Step, output: string): ErrorReport | undefined {
   const last = output.trim().split('\n').at(-1) ?? '';
+  const file = /^portoser: file-missing (.*)$/m.exec(output);
+  if (file !== null) return report('file-missing', `the file ${file[1]} is not there`);
+  if (/^portoser: no-linger/m.test(output)) {
+    const hint = 'Run `loginctl enable-linger` for this user there once, as root, or use `scope: system`.';
+    return report('sudo-refused', "the user's units would end with the connection, and lingering needs root", hint);
+  }
   if (
     /^portoser: (root is needed|sudo asks)|Interactive authentication required|Access denied|not permitted/m.test(
       output,
@@ -81,7 +87,7 @@ export function explainKept(step: Step, output: string): ErrorReport | undefined
   }
   const missing =
     /^portoser: unit-missing (.*)$/m.exec(output) ??
-    /Unit (?:file )?(\S+?)(?:\.)? (?:not found|could not be found|does not exist)/.exec(output);
+    /Unit (?:file )?(\S+?)\.? (?:not found|could not be found|does not exist)/.exec(output);
   if (missing !== null) return report('unit-missing', `there is no unit ${missing[1]}`);
   if (/^portoser: no-user-manager|Failed to connect to (?:user scope )?bus/m.test(output)) {
     return report('service-manager-missing', `${step.what}: the user's service manager does not answer`);

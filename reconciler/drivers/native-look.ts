@@ -21,7 +21,7 @@ const plainName = (target: Target): string => unitOf(target).replace(/\.service$
 
 /** Which manager there is, the machine itself finds out: the first probe of all knows nothing of it. */
 export function lookAtKept(targets: readonly Target[]): Command {
-  if (targets.length === 0) return sh``;
+  if (targets.length === 0) return sh`:\n`;
   const each = targets.map(target => sh`p_kept ${target.index} ${target.identity.scope} ${plainName(target)}\n`);
   return sh`if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
 echo manager systemd

@@ -32,6 +32,10 @@ function reloadStep(kept: Kept): Step {
   return { phase: 'reload', what: 'load unit files anew', command: head, merge, timeLimitMs: briefMs };
 }
 
+/**
+ * A unit of ours needs neither unmasking (its file, which has been put in place by now, goes before any mask) nor
+ * forgetting (it has no start limit): three commands for all units of a machine.
+ */
 function startSteps(ask: StartAsk): readonly Step[] {
   const { unit, scope } = ask;
   const joined = (
@@ -56,11 +60,10 @@ function startSteps(ask: StartAsk): readonly Step[] {
   };
   return [
     ...(scope === 'user' ? [linger] : []),
-    ...(ask.ours ? [] : [there]),
-    joined('reload', 'unmask the unit', 'unmask', unmaskHead(scope), briefMs),
+    ...(ask.ours ? [] : [there, joined('reload', 'unmask the unit', 'unmask', unmaskHead(scope), briefMs)]),
     joined('reload', 'enable the unit', 'enable', enableHead(scope), briefMs),
     reloadStep(ask),
-    joined('start', 'forget earlier failures', 'forget', forgetFailureHead(scope), briefMs),
+    ...(ask.ours ? [] : [joined('start', 'forget earlier failures', 'forget', forgetFailureHead(scope), briefMs)]),
     ask.restart
       ? joined('start', 'start the unit anew', 'restart', restartHead(scope), startMs + ask.stopTimeoutMs)
       : joined('start', 'start the unit', 'start', startHead(scope), startMs),
