@@ -5,7 +5,7 @@ import { openLocalRepo } from './git-local.js';
 import type { GitSettings } from './git-settings.js';
 import type { GitTransport } from './git-transport.js';
 
-export type { GitCredentials, GitSettings } from './git-settings.js';
+export type { GitSettings } from './git-settings.js';
 
 /**
  * Throws `settings-invalid` (address), `git-missing` (no repository or branch), `git-unsupported`, `git-auth`,

@@ -181,6 +181,18 @@ describe('changing a branch', () => {
     expect(await git(bare, 'fsck', '--strict', '--no-dangling')).toBe('');
   });
 
+  test.runIf(process.getuid?.() === 0)("run as root, what it writes belongs to the repository's owner", async () => {
+    const { bare } = await makeRepo(await scratch());
+    const everything = async (): Promise<string[]> => [
+      bare,
+      ...(await fs.readdir(bare, { recursive: true })).map(name => join(bare, name)),
+    ];
+    for (const path of await everything()) await fs.chown(path, 65_534, 65_534);
+    await (await open(bare)).commit(edit, 'x', {});
+    const owners = await Promise.all((await everything()).map(async path => (await fs.stat(path)).uid));
+    expect(new Set(owners)).toEqual(new Set([65_534]));
+  });
+
   test('a branch of a work tree that is not checked out is changed as in a bare one', async () => {
     const { clone } = await makeRepo(await scratch());
     await git(clone, 'branch', 'fleet');
