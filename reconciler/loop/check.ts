@@ -1,4 +1,5 @@
 // Checks every placement once, all machines in parallel: for `plan`, `status` and `run --once`, which say "not answering", never "unhealthy".
+import { setMaxListeners } from 'node:events';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { Verdict } from '../../schema/state.js';
 import { combine } from '../core/health.js';
@@ -24,6 +25,8 @@ export async function checkOnce(
   const { timeLimitMs = 15_000, sightings = {}, signal } = options;
   const limit = new AbortController();
   const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
+  // One exec per machine listens.
+  setMaxListeners(0, stop);
   const late: Verdict = { state: 'unknown', found: `not answered within ${timeLimitMs / 1000} s` };
   const over = ports.clock.sleep(timeLimitMs, stop).then(
     () => late,

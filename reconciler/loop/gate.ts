@@ -192,9 +192,8 @@ export async function gate(
 
 async function allDecided(gates: readonly Gate[]): Promise<void> {
   await Promise.all(
-    gates.map(({ decided: { signal } }) => {
-      if (signal.aborted) return undefined;
-      return new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
+    gates.map(async ({ decided: { signal } }) => {
+      if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
     }),
   );
 }

@@ -1,4 +1,5 @@
 // Checks health continuously, for `run`: every placement at its own pace, what a machine's exec can serve together in one.
+import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { Answer } from '../checks/check.js';
@@ -61,6 +62,8 @@ export function startMonitor(ports: CheckPorts, lists: CheckLists, options: Moni
   const paused = new Set<PlacementKey>();
   const leaving = new Set<Promise<void>>();
   const stopping = new AbortController();
+  // Every exec under way listens: one per machine and round.
+  setMaxListeners(0, stopping.signal);
 
   function apply(one: MachineWatch, watch: Watch, step: HealthStep, planned: boolean): void {
     watch.record = step.record;

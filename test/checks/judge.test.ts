@@ -79,25 +79,25 @@ describe('process by its runner', () => {
   });
 
   test('its life changes with start time, process and restarts, and with nothing else', () => {
-    const { judge } = asked({ type: 'process' }, 'runner');
-    const life = judge(present('running')).life;
+    const ask = asked({ type: 'process' }, 'runner');
+    const life = ask.judge(present('running')).life;
     expect(life).toBeDefined();
-    expect(judge(present('running', { pids: [42, 43], detail: 'busy' })).life).toBe(life);
+    expect(ask.judge(present('running', { pids: [42, 43], detail: 'busy' })).life).toBe(life);
     const others: Partial<RunnerView & { state: 'present' }>[] = [
       { pids: [43] },
       { startedAt: 1001 },
       { settings: { restarts: '1' } },
     ];
-    for (const other of others) expect(judge(present('running', other)).life).not.toBe(life);
+    for (const other of others) expect(ask.judge(present('running', other)).life).not.toBe(life);
   });
 });
 
 test('how long it has been up is told where both times are known, and never as more than it is', () => {
-  const { judge } = asked({ type: 'process' }, 'runner');
-  expect(judge(present('running', { startedAt: 1000 }), 1010)).toMatchObject({ upForMs: 9000 });
-  expect(judge(present('running', { startedAt: 1000 }), 1000)).toMatchObject({ upForMs: 0 });
-  expect(judge(present('running', { startedAt: 1000 }), 500)).toMatchObject({ upForMs: 0 });
-  expect(judge(present('running', { startedAt: 1000 }))).not.toHaveProperty('upForMs');
+  const ask = asked({ type: 'process' }, 'runner');
+  expect(ask.judge(present('running', { startedAt: 1000 }), 1010)).toMatchObject({ upForMs: 9000 });
+  expect(ask.judge(present('running', { startedAt: 1000 }), 1000)).toMatchObject({ upForMs: 0 });
+  expect(ask.judge(present('running', { startedAt: 1000 }), 500)).toMatchObject({ upForMs: 0 });
+  expect(ask.judge(present('running', { startedAt: 1000 }))).not.toHaveProperty('upForMs');
 });
 
 describe('docker', () => {

@@ -191,6 +191,25 @@ test('an update keeps what is known, forgets what is gone, and asks a changed ch
   expect(asksOf(world, 'm2')).toHaveLength(1);
 });
 
+test('as many machines as there may be are checked at once without a warning', async () => {
+  const warnings: string[] = [];
+  const note = (warning: Error) => void warnings.push(warning.name);
+  globalThis.process.on('warning', note);
+  const world = createCheckedWorld();
+  const names = Array.from({ length: 20 }, (_, index) => `m${index}`);
+  for (const name of names) world.slow.set(name, 5000);
+  const machines = names.map(name => ({ machine: aMachine(name), cluster: 'home' }));
+  begin(world).update(
+    names.map(name => checked(`job@${name}`, [process])),
+    machines,
+  );
+  await world.clock.advance(2000);
+  expect(asksOf(world, 'exec')).toHaveLength(20);
+  await world.clock.advance(10_000);
+  globalThis.process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
+
 test('an end leaves no wait behind and tells nothing afterwards', async () => {
   const world = createCheckedWorld();
   world.slow.set('m1', 3000);
