@@ -44,7 +44,7 @@ function askDependencies(run: ApplyRun): Dependencies {
     if (seen?.state !== 'reachable') return `unknown: ${key} cannot be looked at`;
     const results = await gate(
       [placement],
-      { machine, facts: seen.facts },
+      { machine, cluster: run.desired.cluster, facts: seen.facts },
       run.lists,
       { ...run.ports },
       { signal: run.signal },

@@ -111,7 +111,7 @@ export async function checkSettled(
   if (placements.length === 0) return new Map();
   const machines = considered.desired.machines.flatMap(machine => {
     const view = considered.live.machines[machine.name];
-    return view?.state === 'reachable' ? [{ machine, facts: view.facts }] : [];
+    return view?.state === 'reachable' ? [{ machine, cluster: considered.desired.cluster, facts: view.facts }] : [];
   });
   return await checkOnce(placements, machines, lists, { ...ports }, { sightings: considered.live.sightings });
 }

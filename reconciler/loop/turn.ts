@@ -51,7 +51,7 @@ function watchHealth(turn: Turn, considered: Considered): void {
   const aside = new Set(considered.plan.leftAlone.filter(one => one.state === 'blocked' || one.state === 'held').map(one => one.key));
   const machines = considered.desired.machines.map(machine => {
     const view = considered.live.machines[machine.name];
-    return { machine, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
+    return { machine, cluster: considered.desired.cluster, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
   });
   turn.monitor.update(considered.desired.placements.filter(one => !aside.has(one.key)), machines);
 }
