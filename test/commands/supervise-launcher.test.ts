@@ -4,11 +4,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { shells } from './supervise-shells.js';
 import { launcherText, type LauncherWish } from '../../reconciler/commands/supervise-launcher.js';
-
-const shells = [['sh'], ['bash', '--posix'], ['busybox', 'sh']].filter(
-  words => spawnSync(words[0] ?? '', ['--help']).error === undefined,
-);
 
 let folder = '';
 beforeEach(() => {
@@ -21,12 +18,12 @@ interface Ended {
   readonly out: string;
 }
 
-function launch(shell: readonly string[], wish: Partial<LauncherWish>, mode?: 'setup' | 'mend'): Ended {
+function launch(shell: (typeof shells)[number], wish: Partial<LauncherWish>, mode?: 'setup' | 'mend'): Ended {
   const file = join(folder, 'run');
   writeFileSync(file, launcherText({ folder, command: ['env', '-0'], env: {}, envFiles: [], ...wish }));
-  const words = [...shell.slice(1), file, ...(mode === undefined ? [] : [mode])];
+  const words = [...shell.words, file, ...(mode === undefined ? [] : [mode])];
   const path = `${join(folder, 'tools')}:${process.env['PATH'] ?? ''}`;
-  const ended = spawnSync(shell[0] ?? 'sh', words, { encoding: 'utf8', env: { PATH: path, HOME: folder } });
+  const ended = spawnSync(shell.program, words, { encoding: 'utf8', env: { PATH: path, HOME: folder } });
   return { code: ended.status, out: `${ended.stdout}${ended.stderr}` };
 }
 
@@ -39,8 +36,7 @@ function program(name: string, text: string): void {
 /** A uv that says how it was called, and with what environment. */
 const tellingUv = 'echo "uv $*" "offline=$UV_OFFLINE"';
 
-describe.each(shells)('%s %s', (...words) => {
-  const shell = words.filter(word => typeof word === 'string');
+describe.each(shells)('$name', shell => {
   const variables = (wish: Partial<LauncherWish>): Record<string, string> =>
     Object.fromEntries(
       launch(shell, wish)

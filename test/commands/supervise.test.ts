@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lines, render, sh, type Command } from '../../reconciler/commands/command.js';
+import { shells } from './supervise-shells.js';
 import { prelude } from '../../reconciler/commands/prelude.js';
 import {
   logLimitBytes,
@@ -16,13 +17,10 @@ import {
   tailLog,
 } from '../../reconciler/commands/supervise.js';
 
-const shells = [['sh'], ['bash', '--posix'], ['busybox', 'sh']].filter(
-  words => spawnSync(words[0] ?? '', ['--help']).error === undefined,
-);
 const linux = process.platform === 'linux';
 
 let folder = '';
-let shell: readonly string[] = ['sh'];
+let shell: (typeof shells)[number] = { name: 'sh', program: 'sh', words: [] };
 const strangers: ChildProcess[] = [];
 
 beforeEach(() => {
@@ -30,7 +28,6 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  shell = ['sh'];
   await run(superviseStop('web', 2000));
   for (const stranger of strangers.splice(0)) {
     const ended = once(stranger, 'exit');
@@ -43,7 +40,7 @@ afterEach(async () => {
 async function run(command: Command): Promise<{ code: number | null; out: string }> {
   const settings = { nonce: 'n', sudo: 'never' } as const;
   const script = render(lines([prelude(settings), sh`p_state=${folder}\np_do() {\n${command}\n}\np_do`]));
-  const child = spawn(shell[0] ?? 'sh', [...shell.slice(1), '-s'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(shell.program, [...shell.words, '-s'], { stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -85,9 +82,9 @@ async function until(what: string, probe: () => boolean | Promise<boolean>): Pro
 const logged = (text: string) =>
   until(`the log says ${text}`, () => existsSync(log()) && readFileSync(log(), 'utf8').includes(text));
 
-describe.each(shells)('%s %s', (...words) => {
+describe.each(shells)('$name', one => {
   beforeEach(() => {
-    shell = words.filter(word => typeof word === 'string');
+    shell = one;
   });
 
   test('starts in a session of its own, is seen, and stops', async () => {
