@@ -72,6 +72,8 @@ export interface Controller {
   readonly pid: number;
   /** Standard output and standard error so far. */
   output(): string;
+  /** Whether it has ended, by itself too. */
+  ended(): boolean;
   /** TERM, then its end; the exit code. */
   stop(): Promise<number | null>;
   /** KILL: nothing gets to say goodbye. */
@@ -137,6 +139,7 @@ function startController(words: readonly string[], env: NodeJS.ProcessEnv): Cont
   return {
     pid: child.pid ?? 0,
     output: () => text,
+    ended: () => child.exitCode !== null || child.signalCode !== null,
     stop: () => ended(child, end, 'SIGTERM'),
     async kill() {
       await ended(child, end, 'SIGKILL');
@@ -160,19 +163,21 @@ function changeText(change: Change): string {
   return [change.key, change.kind, change.reason, ...(fields.length === 0 ? [] : [fields.join(',')])].join(' ');
 }
 
-/** Waits until the commit is applied by a running controller, by its own notes. */
+/** Waits until the commit is applied by a running controller, by its own notes. Throws with its output when it ends or never does. */
 export async function untilApplied(
   story: Story,
   controller: Controller,
   commit: string,
   timeoutMs = 120_000,
 ): Promise<void> {
-  await eventually(
-    `commit ${commit.slice(0, 12)} is applied; the controller says:\n${controller.output()}`,
-    async () => {
-      const { appliedCommit, controller: notes } = await story.status();
-      return appliedCommit === commit && notes?.lastPass?.commit === commit && notes.lastPass.result === 'settled';
-    },
-    timeoutMs,
-  );
+  const applied = async (): Promise<boolean> => {
+    if (controller.ended()) throw new Error('the controller has ended');
+    const { appliedCommit, controller: notes } = await story.status();
+    return appliedCommit === commit && notes?.lastPass?.commit === commit && notes.lastPass.result === 'settled';
+  };
+  try {
+    await eventually(`commit ${commit.slice(0, 12)} is applied`, applied, timeoutMs);
+  } catch (cause) {
+    throw new Error(`not applied: ${commit}; the controller said:\n${controller.output()}`, { cause });
+  }
 }
