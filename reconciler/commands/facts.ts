@@ -6,7 +6,7 @@ export function askFacts(): Command {
   return sh`p_say facts
 echo "uname $(uname -snrm)"
 echo "clock $(date +%s)"
-echo "user $p_uid \${LOGNAME:-\${USER:-$(id -un)}} \${HOME:-/}"
+echo "user $p_uid $(id -un) \${HOME:-/}"
 if [ -d /run/systemd/system ]; then echo "manager systemd"
 elif [ "$(uname -s)" = Darwin ]; then echo "manager launchd"
 elif [ -r /etc/rc.subr ]; then echo "manager rc"

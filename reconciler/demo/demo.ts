@@ -60,23 +60,26 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   const { machines, registry } = await startMachines(folder);
   let up = false;
+  const say = (lines: readonly string[]) => lines.forEach(line => ask.out(line));
   try {
     const bare = join(folder, 'demo.git');
     await makeRepository(bare, await exampleFolder(), new Map([['machines.yml', registry]]));
     const work = await cloneFor(folder, bare);
-    greeting({ folder, machines }).forEach(ask.out);
+    say(greeting({ folder, machines }));
     const opened = await openDemoPorts(bare, folder);
     const onPass = (report: PassReport) => {
-      passLines(report).forEach(ask.out);
+      say(passLines(report));
       if (up || report.next.next !== 'settled') return;
       up = true;
-      whatToTry({
-        seconds: (performance.now() - startedAt) / 1000,
-        folder,
-        bare,
-        ...(work === undefined ? {} : { work }),
-        report,
-      }).forEach(ask.out);
+      say(
+        whatToTry({
+          seconds: (performance.now() - startedAt) / 1000,
+          folder,
+          bare,
+          ...(work === undefined ? {} : { work }),
+          report,
+        }),
+      );
       if (ask.once === true) stop.abort();
     };
     const emit = (progress: Progress) => ask.out(progressLine(progress));

@@ -1,4 +1,6 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
+import type { Outcome } from '../../schema/plan.js';
+import type { Placement } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
@@ -6,6 +8,7 @@ import { type Monitor, startMonitor } from './monitor.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
 import { readApprovals } from './approvals.js';
+import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
 import { sessionOf } from './session.js';
 
@@ -39,28 +42,56 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
     pid: Number(ports.state.processName.split(':')[0]),
     since: turn.since,
     git: turn.git?.status() ?? { result: 'no repository' },
-    ...(report === undefined ? {} : { lastPass: { id: report.id, endedAt: report.endedAt, result: resultOf(report), ...(report.commit === undefined ? {} : { commit: report.commit }) } }),
+    ...(report === undefined
+      ? {}
+      : {
+          lastPass: {
+            id: report.id,
+            endedAt: report.endedAt,
+            result: resultOf(report),
+            ...(report.commit === undefined ? {} : { commit: report.commit }),
+          },
+        }),
     ...(nextPassAt === undefined ? {} : { nextPassAt }),
   };
   await ports.state.write('controller', status);
 }
 
-/** What is as git says is checked continuously; what waits, is blocked or cannot be seen is not. */
-function watchHealth(turn: Turn, considered: Considered): void {
+/** It stands finished on its machine; where nobody can look, it is taken to. */
+function stands(placement: Placement, considered: Considered): boolean {
+  const view = considered.live.machines[placement.spec.machine];
+  return view?.state !== 'reachable' || stampOf(view, placement.spec.service)?.fingerprint !== undefined;
+}
+
+/** What was brought up is checked continuously; what never was, is blocked or held is not. */
+function watchHealth(turn: Turn, considered: Considered, outcomes: readonly Outcome[]): void {
   turn.considered = considered;
-  const aside = new Set(considered.plan.leftAlone.filter(one => one.state === 'blocked' || one.state === 'held').map(one => one.key));
+  const aside = new Set(
+    considered.plan.leftAlone.filter(one => one.state === 'blocked' || one.state === 'held').map(one => one.key),
+  );
+  const applied = new Set(outcomes.flatMap(outcome => (outcome.result === 'applied' ? [outcome.key] : [])));
   const machines = considered.desired.machines.map(machine => {
     const view = considered.live.machines[machine.name];
-    return { machine, cluster: considered.desired.cluster, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
+    return {
+      machine,
+      cluster: considered.desired.cluster,
+      ...(view?.state === 'reachable' ? { facts: view.facts } : {}),
+    };
   });
-  turn.monitor.update(considered.desired.placements.filter(one => !aside.has(one.key)), machines);
+  const watched = considered.desired.placements.filter(
+    one => !aside.has(one.key) && (applied.has(one.key) || stands(one, considered)),
+  );
+  turn.monitor.update(watched, machines);
 }
 
 /** The registry may name a cron expression beside the interval. */
 function followSchedule(turn: Turn, schedule: string | undefined): void {
   if (turn.cron?.expression === schedule) return;
   turn.cron?.stop();
-  turn.cron = schedule === undefined ? undefined : { expression: schedule, stop: turn.context.ports.schedule.every(schedule, () => turn.bell.ring('schedule')) };
+  turn.cron =
+    schedule === undefined
+      ? undefined
+      : { expression: schedule, stop: turn.context.ports.schedule.every(schedule, () => turn.bell.ring('schedule')) };
 }
 
 /** After a fault that may pass by itself soon, then ever later; never later than the interval asks. */
@@ -81,10 +112,12 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
     from: 'commit',
     toTheEnd: false,
     watch: turn.monitor,
-    onConsidered: considered => watchHealth(turn, considered),
+    onConsidered: considered => watchHealth(turn, considered, []),
     superseded: () => headAtStart !== undefined && turn.git?.head() !== headAtStart,
   });
-  for (const running of sessionOf(context.ports).busy.values()) void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
+  for (const running of sessionOf(context.ports).busy.values())
+    void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
+  if (turn.considered !== undefined && report.outcomes.length > 0) watchHealth(turn, turn.considered, report.outcomes);
   followSchedule(turn, turn.considered?.desired.policy.schedule);
   turn.options.onPass?.(report);
   return report;
