@@ -143,10 +143,10 @@ function judgeDrift(one: Case, stamp: Stamp): Difference | undefined {
   const { placement, sighting } = one;
   const on = placement.spec.machine;
   const files = fileDrift(one, stamp);
-  if (files.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(files)}`, files);
+  const settings = sighting.state === 'absent' ? [] : one.driver.drift(placement, sighting, stamp);
+  const fields = [...files, ...settings];
+  if (fields.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(fields)}`, fields);
   if (sighting.state === 'absent') return differs(one, 'missing', `what ran there was removed on ${on}`);
-  const settings = one.driver.drift(placement, sighting, stamp);
-  if (settings.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(settings)}`, settings);
   if (sighting.run === 'stopped' || sighting.run === 'failed') {
     return differs(
       one,
