@@ -15,6 +15,8 @@ export interface SshdWish {
   readonly config?: readonly string[];
   /** Public keys to let in besides the one made for the test. */
   readonly authorizedKeys?: readonly string[];
+  /** Where it listens besides 127.0.0.1. */
+  readonly addresses?: readonly string[];
 }
 
 export interface Sshd {
@@ -48,7 +50,7 @@ export async function startSshd(wish: SshdWish = {}): Promise<Sshd> {
     join(dir, 'authorized_keys'),
     [publicKey(join(dir, 'id')), ...(wish.authorizedKeys ?? []), ''].join('\n'),
   );
-  writeFileSync(join(dir, 'sshd_config'), configText(dir, port, types, wish.config ?? []));
+  writeFileSync(join(dir, 'sshd_config'), configText(dir, port, types, wish));
   if (process.getuid?.() === 0) prepareSeparation();
   let child: Child | undefined;
   const sshd: Sshd = {
@@ -91,11 +93,12 @@ function publicKey(file: string): string {
   return readFileSync(`${file}.pub`, 'utf8').split(' ').slice(0, 2).join(' ');
 }
 
-function configText(dir: string, port: number, types: readonly KeyType[], extra: readonly string[]): string {
+function configText(dir: string, port: number, types: readonly KeyType[], wish: SshdWish): string {
+  const { config: extra = [], addresses = [] } = wish;
   return [
     ...extra.filter(line => !line.startsWith('Match ')),
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    ...['127.0.0.1', ...addresses].map(address => `ListenAddress ${address}`),
     ...types.map(type => `HostKey ${hostKeyFile(dir, type)}`),
     `AuthorizedKeysFile ${join(dir, 'authorized_keys')}`,
     `PidFile ${join(dir, 'pid')}`,
