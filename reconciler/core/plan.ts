@@ -19,14 +19,15 @@ function goneKind(difference: Difference, stamp: Stamp, prune: 'stop' | 'remove'
 }
 
 function kindOf(difference: Difference): ChangeKind {
-  const { reason, stamp, fields } = difference;
+  const { reason, stamp } = difference;
   switch (reason) {
     case 'missing':
       return stamp === undefined ? 'create' : stamp.fingerprint === undefined ? 'update' : 'repair';
     case 'changed':
       return difference.replaces ? 'replace' : 'update';
+    // The driver itself sees which of its files are put right, and starts anew what runs from them.
     case 'drifted':
-      return fields.some(({ field }) => /^(file|mode|label|image|container)/.test(field)) ? 'update' : 'repair';
+      return 'repair';
     case 'stopped':
       return stamp?.prunedAt === undefined ? 'repair' : 'update';
     case 'unhealthy':
