@@ -1,17 +1,148 @@
 // Looks at ports of a machine from its own loopback: HTTP and TCP over a dialled stream; by curl and nc there where forwarding is refused.
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import { AppError, asAppError } from '../../schema/errors.js';
+import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { HttpAnswer, HttpAsk, RemoteShell, Tunnel } from '../ports.js';
 import { httpThere, tcpThere } from './tunnel-there.js';
 
 /** A check reads no more of a body than this. */
 export const bodyLimit = 65_536;
+/** A machine that answers nothing within that is not there, whatever its services do. */
+const lifeLimitMs = 2000;
 
-const slow = (ask: { readonly host: string; readonly port: number }, ms: number) =>
-  new AppError('command-timeout', `${ask.host}:${ask.port} did not answer within ${ms / 1000} s`);
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Throws `command-failed` (refused, reset, no HTTP, certificate), `command-timeout` (the machine is there, the service does not
+ * answer), and `ssh-…` when we could not look: those say nothing of the service.
+ */
+export function openTunnel(shell: RemoteShell): Tunnel {
+  return {
+    http: (machine, ask, timeLimitMs) =>
+      forwardedOr(
+        () => httpOver(shell, machine, ask, timeLimitMs),
+        () => httpThere(shell, machine, ask, timeLimitMs),
+      ),
+    connect: (machine, host, port, timeLimitMs) =>
+      forwardedOr(
+        async () => void (await dial(shell, machine, { host, port }, timeLimitMs)).destroy(),
+        () => tcpThere(shell, machine, host, port, timeLimitMs),
+      ),
+  };
+}
+
+async function forwardedOr<T>(forwarded: () => Promise<T>, there: () => Promise<T>): Promise<T> {
+  try {
+    return await forwarded();
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === 'ssh-forward-refused') return there();
+    throw thrown;
+  }
+}
+
+async function dial(shell: RemoteShell, machine: Machine, to: Place, timeLimitMs: number): Promise<Duplex> {
+  try {
+    const stream = await shell.dial(machine, to.host, to.port, timeLimitMs);
+    // How a stream ends is told by what was read from it.
+    stream.on('error', () => undefined);
+    return stream;
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === 'command-timeout') await provesLife(shell, machine);
+    throw thrown;
+  }
+}
+
+/** A port that nobody can listen on is refused at once by a machine that is there. Throws `ssh-lost` for one that is not. */
+async function provesLife(shell: RemoteShell, machine: Machine): Promise<void> {
+  try {
+    (await shell.dial(machine, '127.0.0.1', 0, lifeLimitMs)).destroy();
+  } catch (thrown) {
+    if (!(thrown instanceof AppError) || thrown.code === 'command-failed') return;
+    if (thrown.code !== 'command-timeout') throw thrown;
+    throw new AppError('ssh-lost', `${machine.name} no longer answers over its connection`, { cause: thrown });
+  }
+}
+
+async function httpOver(shell: RemoteShell, machine: Machine, ask: HttpAsk, timeLimitMs: number): Promise<HttpAnswer> {
+  const endsAt = performance.now() + timeLimitMs;
+  const stream = await dial(shell, machine, ask, timeLimitMs);
+  const limit = AbortSignal.timeout(Math.max(1, Math.ceil(endsAt - performance.now())));
+  try {
+    return await Promise.race([exchange(stream, ask), rejectAt(limit)]);
+  } catch (thrown) {
+    if (!limit.aborted) throw noAnswer(machine, ask, thrown);
+    await provesLife(shell, machine);
+    throw new AppError(
+      'command-timeout',
+      `${placeOf(ask)} on ${machine.name} did not answer within ${timeLimitMs / 1000} s`,
+      {
+        details: { machine: machine.name, to: placeOf(ask) },
+      },
+    );
+  } finally {
+    stream.destroy();
+  }
+}
+
+const placeOf = (to: Place): string => `${isIP(to.host) === 6 ? `[${to.host}]` : to.host}:${to.port}`;
+
+function rejectAt(limit: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    limit.addEventListener('abort', () => reject(limit.reason as Error), { once: true });
+  });
+}
+
+function noAnswer(machine: Machine, ask: HttpAsk, cause: unknown): AppError {
+  const { message, code } = cause as NodeJS.ErrnoException;
+  return new AppError('command-failed', `${placeOf(ask)} on ${machine.name} gave no ${ask.scheme} answer: ${message}`, {
+    cause,
+    details: { machine: machine.name, to: placeOf(ask), reason: code ?? null },
+  });
+}
+
+/** One request on one stream. A redirect is not followed: its status is the answer. */
+async function exchange(stream: Duplex, ask: HttpAsk): Promise<HttpAnswer> {
+  const connection = ask.scheme === 'https' ? await secured(stream, ask) : stream;
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = httpRequest({
+      createConnection: () => connection,
+      path: ask.path,
+      headers: {
+        host: ask.hostHeader ?? placeOf(ask),
+        'user-agent': 'portoser',
+        accept: '*/*',
+        connection: 'close',
+      },
+    });
+    request.on('error', reject);
+    request.once('response', resolve);
+    request.end();
+  });
+  return { status: response.statusCode ?? 0, body: await readBody(response) };
+}
+
+/** The name that the certificate must be for: the Host header's, else the host's; an address is no server name (RFC 6066 3). */
+async function secured(stream: Duplex, ask: HttpAsk): Promise<Duplex> {
+  const name = ask.hostHeader?.replace(/:\d+$/, '') ?? ask.host;
+  const socket = tlsConnect({
+    socket: stream,
+    host: name,
+    rejectUnauthorized: ask.tlsVerify,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve);
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('closed during the TLS handshake')));
+  });
+  return socket;
+}
 
 async function readBody(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -22,99 +153,4 @@ async function readBody(response: IncomingMessage): Promise<string> {
     if (bytes >= bodyLimit) break;
   }
   return Buffer.concat(chunks).subarray(0, bodyLimit).toString('utf8');
-}
-
-/** A name for TLS: the Host header's, else the host's; an address has none. */
-function serverName(ask: HttpAsk): { readonly servername?: string } {
-  const name = ask.hostHeader?.replace(/:\d+$/, '') ?? ask.host;
-  return /^[\d.]+$|:/.test(name) ? {} : { servername: name };
-}
-
-async function secured(stream: Duplex, ask: HttpAsk): Promise<Duplex> {
-  const socket = tlsConnect({ socket: stream, rejectUnauthorized: ask.tlsVerify, ...serverName(ask) });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('secureConnect', resolve);
-    socket.once('error', reject);
-  });
-  return socket;
-}
-
-/** One request on one stream; a redirect is not followed: its status is the answer. */
-function exchange(stream: Duplex, ask: HttpAsk, signal: AbortSignal): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({
-      createConnection: () => stream,
-      method: 'GET',
-      path: ask.path,
-      headers: {
-        host: ask.hostHeader ?? `${ask.host}:${ask.port}`,
-        'user-agent': 'portoser',
-        accept: '*/*',
-        connection: 'close',
-      },
-      signal,
-    });
-    request.once('error', reject);
-    request.once('response', response => {
-      readBody(response).then(body => resolve({ status: response.statusCode ?? 0, body }), reject);
-    });
-    request.end();
-  });
-}
-
-function refusedForwarding(thrown: unknown): boolean {
-  return thrown instanceof AppError && thrown.code === 'ssh-forward-refused';
-}
-
-/** What went wrong on the stream, in the catalogue's words; a time limit that fired is told as such. */
-function translated(
-  thrown: unknown,
-  ask: { readonly host: string; readonly port: number },
-  limit: AbortSignal,
-  ms: number,
-): AppError {
-  if (limit.aborted) return slow(ask, ms);
-  if (thrown instanceof AppError) return thrown;
-  return new AppError('command-failed', `${ask.host}:${ask.port}: ${asAppError(thrown).message}`, { cause: thrown });
-}
-
-async function httpOver(shell: RemoteShell, machine: Machine, ask: HttpAsk, timeLimitMs: number): Promise<HttpAnswer> {
-  const limit = AbortSignal.timeout(timeLimitMs);
-  const stream = await shell.dial(machine, ask.host, ask.port, timeLimitMs);
-  const end = () => stream.destroy();
-  limit.addEventListener('abort', end, { once: true });
-  // Once the exchange is over, what the far end still says on the stream is nobody's concern.
-  stream.on('error', () => undefined);
-  try {
-    return await exchange(ask.scheme === 'https' ? await secured(stream, ask) : stream, ask, limit);
-  } catch (thrown) {
-    throw translated(thrown, ask, limit, timeLimitMs);
-  } finally {
-    limit.removeEventListener('abort', end);
-    stream.destroy();
-  }
-}
-
-/** Throws AppErrors: `command-failed` (refused, reset, no HTTP), `command-timeout`, `ssh-…`. */
-export function openTunnel(shell: RemoteShell): Tunnel {
-  return {
-    http: async (machine, ask, timeLimitMs) => {
-      try {
-        return await httpOver(shell, machine, ask, timeLimitMs);
-      } catch (thrown) {
-        if (refusedForwarding(thrown)) return await httpThere(shell, machine, ask, timeLimitMs);
-        throw thrown;
-      }
-    },
-    connect: async (machine, host, port, timeLimitMs) => {
-      try {
-        const stream = await shell.dial(machine, host, port, timeLimitMs);
-        stream.on('error', () => undefined);
-        stream.destroy();
-      } catch (thrown) {
-        if (!refusedForwarding(thrown)) throw thrown;
-        await tcpThere(shell, machine, host, port, timeLimitMs);
-      }
-    },
-  };
 }

@@ -105,14 +105,17 @@ describe('a lost connection', () => {
         .split('\n')
         .filter(Boolean);
     let frozen: string[] = [];
-    const result = await shell.run(machineOf(sshd), sh`echo there; sleep 60`, {
+    let pid = 0;
+    const result = await shell.run(machineOf(sshd), sh`echo $$; sleep 60`, {
       ...limits,
-      onOutput: () => {
+      onOutput: chunk => {
+        pid = Number(Buffer.from(chunk).toString());
         frozen = children();
-        for (const pid of frozen) process.kill(Number(pid), 'SIGSTOP');
+        for (const one of frozen) process.kill(Number(one), 'SIGSTOP');
       },
     });
-    for (const pid of frozen) process.kill(Number(pid), 'SIGKILL');
+    for (const one of frozen) process.kill(Number(one), 'SIGKILL');
+    if (isAlive(pid)) process.kill(-pid, 'SIGKILL');
     expect([result.code, result.lost]).toEqual([null, true]);
   });
 });
