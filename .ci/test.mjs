@@ -19,7 +19,7 @@ async function obstacle(room) {
   if (programs.length > 0) return `need ${programs.join(', ')}`;
   if (room !== 'lab') return undefined;
   const tried = await run('test/lab/lab', ['try'], { quiet: true });
-  return tried.code === 0 ? undefined : (tried.output.trim().split('\n').at(-1) ?? 'no host boots here');
+  return tried.code === 0 ? undefined : tried.output.trim().split('\n').at(-1) || 'no host boots here';
 }
 
 async function runRoom(room) {
