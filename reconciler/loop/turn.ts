@@ -164,8 +164,9 @@ export async function runController(context: PassContext, options: ControllerOpt
   const { ports, lists, signal } = context;
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
-    onTransition: ({ key, machine, to, found, planned }) => {
-      if (planned) return;
+    onTransition: ({ key, machine, from, to, found, planned }) => {
+      // That it came up, its gate has told already.
+      if (planned || (from === 'starting' && to === 'healthy')) return;
       context.emit({ kind: 'health', machine, key, text: `${to}${found === '' ? '' : `: ${found}`}` });
       if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
     },

@@ -1,0 +1,119 @@
+// The demo as a person meets it: everything comes up, an edit, a killed process and a broken file are answered, nothing stays behind.
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runDemo } from '../../reconciler/demo/demo.js';
+import { until } from './until.js';
+
+const names = ['api', 'cache', 'database', 'gateway', 'web', 'worker'];
+const lines: string[] = [];
+const stop = new AbortController();
+let folder = '';
+let ended: Promise<number> = Promise.resolve(1);
+
+/** Process ids of the services by name, from the supervisors' own records. */
+function pids(): Readonly<Record<string, number>> {
+  const records = ['alpha', 'beta', 'gamma'].flatMap(machine => {
+    const supervise = join(folder, 'machines', machine, 'state', 'portoser/clusters/demo/supervise');
+    return existsSync(supervise)
+      ? readdirSync(supervise).map(
+          name => [name, Number(/\d+/.exec(readFileSync(join(supervise, name), 'utf8'))?.[0])] as const,
+        )
+      : [];
+  });
+  return Object.fromEntries(records);
+}
+
+const said = (pattern: RegExp, from = 0) => lines.slice(from).some(line => pattern.test(line));
+
+beforeAll(async () => {
+  ended = runDemo({ signal: stop.signal, out: line => lines.push(line) });
+  await until(
+    'everything is up',
+    () => said(/Everything is up and healthy/),
+    () => lines.join('\n'),
+  );
+  folder = /cd (\S+)\/work/.exec(lines.join('\n'))?.[1] ?? '';
+}, 90_000);
+
+afterAll(async () => {
+  stop.abort();
+  await ended;
+});
+
+describe('the demo', () => {
+  it('brings six services up in the order of their dependencies', () => {
+    const healthy = lines.filter(line => /@\w+ +healthy$/.test(line)).map(line => /(\w+)@/.exec(line)?.[1] ?? '');
+    expect([...healthy].toSorted()).toEqual(names);
+    for (const [before, after] of [
+      ['database', 'api'],
+      ['cache', 'api'],
+      ['database', 'worker'],
+      ['api', 'web'],
+      ['web', 'gateway'],
+    ] as const) {
+      expect(healthy.indexOf(before)).toBeLessThan(healthy.indexOf(after));
+    }
+    expect(Object.keys(pids()).toSorted()).toEqual(names);
+  });
+
+  it('restarts only what an edit in git changed', async () => {
+    const before = pids();
+    const from = lines.length;
+    const work = join(folder, 'work');
+    const registry = join(work, 'registry.yml');
+    writeFileSync(registry, readFileSync(registry, 'utf8').replace('Hello from git', 'Hello again'));
+    execFileSync('git', ['-C', work, 'commit', '-qam', 'Say it again']);
+    execFileSync('git', ['-C', work, 'push', '-q'], { stdio: 'ignore' });
+    await until(
+      'the api is healthy again',
+      () => said(/api@beta +healthy/, from),
+      () => lines.slice(from).join('\n'),
+    );
+    const after = pids();
+    expect(names.filter(name => before[name] !== after[name])).toEqual(['api']);
+    expect(said(/env\.GREETING changed in git/, from)).toBe(true);
+  });
+
+  it('starts a killed process again', async () => {
+    const before = pids();
+    const from = lines.length;
+    process.kill(before.cache ?? 0, 'SIGKILL');
+    await until(
+      'the cache is healthy again',
+      () => said(/cache@beta +healthy/, from),
+      () => lines.slice(from).join('\n'),
+    );
+    expect(pids().cache).not.toBe(before.cache);
+    expect(pids().database).toBe(before.database);
+  });
+
+  it('names and undoes what was broken by hand', async () => {
+    const from = lines.length;
+    const file = join(folder, 'alpha/worker/server.mjs');
+    const good = readFileSync(file, 'utf8');
+    appendFileSync(file, '// broken\n');
+    await until(
+      'the file is as git has it',
+      () => readFileSync(file, 'utf8') === good,
+      () => lines.slice(from).join('\n'),
+    );
+    await until(
+      'the reason is told',
+      () => said(/worker@alpha +update: changed by hand on alpha: file:.*server\.mjs/, from),
+      () => lines.slice(from).join('\n'),
+    );
+  });
+
+  it('leaves nothing behind', async () => {
+    const running = Object.values(pids());
+    stop.abort();
+    expect(await ended).toBe(0);
+    expect(existsSync(folder)).toBe(false);
+    const alive = running.filter(
+      pid => existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server.mjs'),
+    );
+    expect(alive).toEqual([]);
+  });
+});
