@@ -166,7 +166,7 @@ export async function runController(context: PassContext, options: ControllerOpt
   const monitor = startMonitor({ ...ports }, lists, {
     onTransition: ({ key, machine, from, to, found, planned }) => {
       // That it came up, its gate has told already.
-      if (planned || (from === 'starting' && to === 'healthy')) return;
+      if (planned || (to === 'healthy' && from !== 'unhealthy')) return;
       context.emit({ kind: 'health', machine, key, text: `${to}${found === '' ? '' : `: ${found}`}` });
       if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
     },

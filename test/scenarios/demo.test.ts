@@ -68,7 +68,7 @@ describe('the demo', () => {
     execFileSync('git', ['-C', work, 'push', '-q'], { stdio: 'ignore' });
     await until(
       'the api is healthy again',
-      () => said(/api@beta +healthy/, from),
+      () => said(/api@beta +healthy$/, from),
       () => lines.slice(from).join('\n'),
     );
     const after = pids();
@@ -82,7 +82,7 @@ describe('the demo', () => {
     process.kill(before.cache ?? 0, 'SIGKILL');
     await until(
       'the cache is healthy again',
-      () => said(/cache@beta +healthy/, from),
+      () => said(/cache@beta +healthy$/, from),
       () => lines.slice(from).join('\n'),
     );
     expect(pids().cache).not.toBe(before.cache);
@@ -101,7 +101,7 @@ describe('the demo', () => {
     );
     await until(
       'the reason is told',
-      () => said(/worker@alpha +update: changed by hand on alpha: file:.*server\.mjs/, from),
+      () => said(/worker@alpha +\w+: changed by hand on alpha: file:.*server\.mjs/, from),
       () => lines.slice(from).join('\n'),
     );
   });
