@@ -9,8 +9,9 @@ const requireAll = process.env.PORTOSER_REQUIRE_ALL === '1';
 const asked = process.argv.slice(2);
 const rooms = Object.keys(needs).filter(room => asked.length === 0 || asked.includes(room));
 const results = join(root, '.cache/test');
-let stopped; // the signal that asked us to stop; the running room gets it too
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (stopped = signal));
+/** @type {string[]} the signals that asked us to stop; the running room gets them too */
+const stops = [];
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stops.push(signal));
 
 /** Why a room cannot run on this machine, or undefined. */
 async function obstacle(room) {
@@ -79,7 +80,7 @@ async function prepare() {
 async function allRooms() {
   const total = { passed: 0, failed: await prepare(), skipped: 0 };
   for (const room of rooms) {
-    if (stopped) break;
+    if (stops.length > 0) break;
     console.log(`--- ${room}`);
     const why = await obstacle(room);
     const counted = why === undefined ? await runRoom(room) : await leaveOut(room, why);
@@ -91,8 +92,8 @@ async function allRooms() {
 mkdirSync(results, { recursive: true });
 const total = await allRooms();
 if (isDebianRoot) await run('test/lab/lab', ['tidy'], { quiet: true });
-if (stopped) {
-  console.log(`stopped by ${stopped}`);
+if (stops.length > 0) {
+  console.log(`stopped by ${stops[0]}`);
   total.failed += 1;
 }
 if (requireAll && total.skipped > 0) {

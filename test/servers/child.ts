@@ -1,36 +1,35 @@
-// A server program that runs beside the test: its log is kept, it is ended by its own id, and it does not outlive us.
-import { spawn, type ChildProcess } from 'node:child_process';
+// A server program that runs beside the test: its log is kept, and it ends with us, in whatever way we end.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface Child {
   /** What it has written to both outputs so far. */
   log(): string;
-  /** SIGTERM (or another signal), then waits for the end. Does nothing when it has ended. */
-  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** SIGTERM, then waits for the end. Does nothing when it has ended. */
+  stop(): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) signalGroup(child, 'SIGKILL');
-});
-
-/** Its workers too: each server has a process group of its own. */
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, signal);
-}
+/**
+ * Starts the program given by "$@" and sends it SIGTERM when descriptor 3, our pipe, closes: the kernel closes it also
+ * when this process is killed. A process group of its own keeps a terminal's Ctrl-C away from the shell.
+ */
+const guard = `exec 3<&0
+"$@" </dev/null 3<&- & program=$!
+{ read -r _ <&3; kill "$program" 2>/dev/null; } </dev/null >/dev/null 2>&1 & watch=$!
+wait "$program"; code=$?
+kill "$watch" 2>/dev/null
+exit "$code"`;
 
 export function startChild(program: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env): Child {
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
-  running.add(child);
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', program, ...words], { env, detached: true });
   let text = '';
   for (const output of [child.stdout, child.stderr]) output.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  child.once('error', error => (text += `${program}: ${error.message}`));
-  const ended = once(child, 'exit').catch(() => undefined); // a program that is not there: the log says it
-  child.once('exit', () => running.delete(child));
+  child.stdin.on('error', () => undefined); // it ended before we closed the pipe
+  const ended = once(child, 'exit');
   return {
     log: () => text,
-    async stop(signal = 'SIGTERM') {
-      signalGroup(child, signal);
+    async stop() {
+      child.stdin.end();
       await ended;
     },
   };
