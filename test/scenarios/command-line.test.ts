@@ -16,7 +16,13 @@ let repo: string;
 let built: string;
 let main: string;
 
-const env = () => ({ PATH: process.env.PATH, HOME: top, USER: 'ada', XDG_STATE_HOME: join(top, 'xdg'), PORTOSER_STATE_DIR: join(top, 'state') });
+const env = () => ({
+  PATH: process.env.PATH,
+  HOME: top,
+  USER: 'ada',
+  XDG_STATE_HOME: join(top, 'xdg'),
+  PORTOSER_STATE_DIR: join(top, 'state'),
+});
 const start = (words: readonly string[], cwd = repo): ChildProcess =>
   spawn(process.execPath, [main, ...words], { cwd, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -68,7 +74,12 @@ services:${services}
 beforeAll(async () => {
   built = await mkdtemp(join(project, 'node_modules/.portoser-cli-'));
   await cp(join(project, 'package.json'), join(built, 'package.json'));
-  await promisify(execFile)(join(project, 'node_modules/.bin/tsc'), ['-p', join(project, 'tsconfig.build.json'), '--outDir', join(built, 'dist')]);
+  await promisify(execFile)(join(project, 'node_modules/.bin/tsc'), [
+    '-p',
+    join(project, 'tsconfig.build.json'),
+    '--outDir',
+    join(built, 'dist'),
+  ]);
   main = join(built, 'dist/api/cli/main.js');
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-cli-')));
   repo = join(top, 'repo');
@@ -85,7 +96,9 @@ describe('without a repository', () => {
     const help = await portoser('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('Usage: portoser <command>');
-    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
     expect(await portoser('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
     expect(await portoser('plan --version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
   });
@@ -106,7 +119,9 @@ describe('without a repository', () => {
   it('in JSON a failure is an object with its code', async () => {
     const answer = await portoser('plan --json', top);
     expect(answer).toMatchObject({ code: 1, err: '' });
-    expect(JSON.parse(answer.out)).toMatchObject({ error: { code: 'registry-missing', retry: 'human', hint: expect.stringContaining('portoser init') as string } });
+    expect(JSON.parse(answer.out)).toMatchObject({
+      error: { code: 'registry-missing', retry: 'human', hint: expect.stringContaining('portoser init') as string },
+    });
   });
 
   it('config show tells each source and no secret', async () => {
@@ -130,10 +145,16 @@ describe('without a repository', () => {
 describe('init', () => {
   it('writes a registry that is valid, and never over one', async () => {
     const folder = join(top, 'My New Home');
-    expect(await ended(start(['init', folder], top))).toMatchObject({ code: 0, out: expect.stringContaining('git init') as string });
+    expect(await ended(start(['init', folder], top))).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('git init') as string,
+    });
     const text = await readFile(join(folder, 'registry.yml'), 'utf8');
     expect(text).toContain('cluster: my-new-home');
-    expect(await portoser('registry validate', folder)).toMatchObject({ code: 0, out: 'registry.yml is valid: 0 machines, 0 services.\n' });
+    expect(await portoser('registry validate', folder)).toMatchObject({
+      code: 0,
+      out: 'registry.yml is valid: 0 machines, 0 services.\n',
+    });
     const again = await portoser('init', folder);
     expect(again).toMatchObject({ code: 1 });
     expect(again.err).toContain('[registry-edit]');
@@ -144,7 +165,9 @@ describe('init', () => {
     const folder = join(top, 'My New Home');
     const add = 'machine add --name m1 --host 192.168.0.245 --user admin --platform darwin';
     expect(await portoser(add, folder)).toMatchObject({ code: 0 });
-    expect(await portoser('service add --name my-app --type docker --path /opt/my-app --machine m1', folder)).toMatchObject({ code: 0 });
+    expect(
+      await portoser('service add --name my-app --type docker --path /opt/my-app --machine m1', folder),
+    ).toMatchObject({ code: 0 });
     const text = await readFile(join(folder, 'registry.yml'), 'utf8');
     expect(text).toContain('# Machines are reached by SSH');
     expect(text).toContain('my-app:');
@@ -155,13 +178,19 @@ describe('a registry with faults', () => {
   it('is refused with all of them, by place', async () => {
     const folder = join(top, 'faulty');
     await mkdir(folder);
-    await writeFile(join(folder, 'registry.yml'), 'machines:\n  m1: {host: a, user: b, platfrom: linux}\nservices:\n  web: {type: dcoker, machine: m2, path: x}\n');
+    await writeFile(
+      join(folder, 'registry.yml'),
+      'machines:\n  m1: {host: a, user: b, platfrom: linux}\nservices:\n  web: {type: dcoker, machine: m2, path: x}\n',
+    );
     const answer = await portoser('registry validate', folder);
     expect(answer.code).toBe(1);
     expect(answer.out).toMatch(/registry\.yml:2:\d+ error/);
     expect(answer.out).toMatch(/registry\.yml:4:\d+ error/);
     expect(await portoser('plan', folder)).toMatchObject({ code: 1 });
-    expect(await portoser('machine list', folder)).toMatchObject({ code: 1, err: expect.stringContaining('[registry-invalid]') as string });
+    expect(await portoser('machine list', folder)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[registry-invalid]') as string,
+    });
   });
 });
 
@@ -169,11 +198,19 @@ describe('the life of a service on this machine', () => {
   it('is planned, deployed, seen, entered, and stopped again', async () => {
     expect(await portoser('plan')).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to do') as string });
 
-    await writeFile(join(repo, 'registry.yml'), registry(`\n  tick: {type: local, machine: me, path: ${top}/tick, scope: none, command: "sh -c 'while :; do echo tock; sleep 0.2; done'"}`));
+    await writeFile(
+      join(repo, 'registry.yml'),
+      registry(
+        `\n  tick: {type: local, machine: me, path: ${top}/tick, scope: none, command: "sh -c 'while :; do echo tock; sleep 0.2; done'"}`,
+      ),
+    );
     const lying = await portoser('plan');
     expect(lying).toMatchObject({ code: 2, out: expect.stringMatching(/\+ create tick@me \(missing/) as string });
     expect(lying.out).toContain('These files differ from the commit');
-    expect(await portoser('deploy')).toMatchObject({ code: 1, err: expect.stringContaining('[uncommitted]') as string });
+    expect(await portoser('deploy')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[uncommitted]') as string,
+    });
     await git('commit', '-q', '-a', '-m', 'tick');
     expect(await portoser('deploy tick --dry-run')).toMatchObject({ code: 2 });
 
@@ -182,10 +219,15 @@ describe('the life of a service on this machine', () => {
     expect(await portoser('deploy')).toMatchObject({ code: 0 });
     const status = await portoser('status --json');
     expect(status.code).toBe(0);
-    expect(JSON.parse(status.out)).toMatchObject({ placements: [{ key: 'tick@me', sync: 'synced', health: 'healthy', survivesReboot: false }] });
+    expect(JSON.parse(status.out)).toMatchObject({
+      placements: [{ key: 'tick@me', sync: 'synced', health: 'healthy', survivesReboot: false }],
+    });
     expect(await portoser('observe tick')).toMatchObject({ code: 0, out: expect.stringContaining('tock') as string });
 
-    expect(await ended(start(['exec', 'tick', '--', 'sh', '-c', 'pwd; exit 7']))).toMatchObject({ code: 7, out: `${top}/tick\n` });
+    expect(await ended(start(['exec', 'tick', '--', 'sh', '-c', 'pwd; exit 7']))).toMatchObject({
+      code: 7,
+      out: `${top}/tick\n`,
+    });
     expect(await portoser('logs tick -n 2')).toMatchObject({ code: 0, out: 'tock\ntock\n' });
     const follower = start(['logs', '-f', 'tick']);
     await until(follower, 'tock');
@@ -203,7 +245,10 @@ describe('run', () => {
   it('holds the state folder, and stops cleanly', async () => {
     const controller = start(['run']);
     await until(controller, 'is in force');
-    expect(await portoser('run --once')).toMatchObject({ code: 1, err: expect.stringContaining('[state-dir-busy]') as string });
+    expect(await portoser('run --once')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[state-dir-busy]') as string,
+    });
     const status = await portoser('status --json');
     expect(JSON.parse(status.out)).toMatchObject({ controller: { pid: controller.pid } });
 
@@ -213,6 +258,9 @@ describe('run', () => {
   }, 60_000);
 
   it('needs commits to follow', async () => {
-    expect(await portoser('run', join(top, 'My New Home'))).toMatchObject({ code: 1, err: expect.stringContaining('[git-missing]') as string });
+    expect(await portoser('run', join(top, 'My New Home'))).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[git-missing]') as string,
+    });
   });
 });

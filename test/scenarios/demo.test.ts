@@ -73,7 +73,11 @@ describe('the demo', () => {
     );
     const after = pids();
     expect(names.filter(name => before[name] !== after[name])).toEqual(['api']);
-    expect(said(/env\.GREETING changed in git/, from)).toBe(true);
+    await until(
+      'the reason is told',
+      () => said(/env\.GREETING changed in git/, from),
+      () => lines.slice(from).join('\n'),
+    );
   });
 
   it('starts a killed process again', async () => {
