@@ -72,8 +72,15 @@ export interface StatusReport {
 /** What `run` notes in its state folder for others to read. */
 export interface ControllerStatus {
   readonly pid: number;
+  /** `pid:start time`, by which a note of a controller that is gone is told from one of a controller that runs. */
+  readonly process?: string;
   readonly since: number;
   readonly git: { readonly checkedAt?: number; readonly result: string; readonly nextCheckAt?: number };
-  readonly lastPass?: { readonly id: string; readonly endedAt: number; readonly commit?: string; readonly result: string };
+  readonly lastPass?: {
+    readonly id: string;
+    readonly endedAt: number;
+    readonly commit?: string;
+    readonly result: string;
+  };
   readonly nextPassAt?: number;
 }

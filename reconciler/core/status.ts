@@ -46,7 +46,7 @@ function healthOf(
   if (suspended) return { health: 'suspended', ...(verdict === undefined ? {} : { found: verdict.found }) };
   if (sighting === undefined || sighting.state === 'unknown')
     return { health: 'unknown', ...(verdict === undefined ? {} : { found: verdict.found }) };
-  if (sighting.state === 'absent') return { health: 'not-answering', found: 'not there' };
+  if (sighting.state === 'absent') return { health: 'not-answering' };
   if (verdict === undefined) return { health: 'unknown' };
   if (verdict.state === 'fail' && sighting.run === 'starting') return { health: 'starting', found: verdict.found };
   const states = { pass: 'healthy', fail: 'not-answering', unknown: 'unknown' } as const;

@@ -8,7 +8,7 @@ const reading = { merge: true, version: '1.2' } as const;
 export function tidy(text: string): string | undefined {
   const document = parseDocument(text.replaceAll('\r\n', '\n'), { ...reading, keepSourceTokens: true });
   if (document.errors.length > 0) return undefined;
-  const printed = document.toString({ indent: 2, lineWidth: 0, flowCollectionPadding: true, nullStr: '' });
+  const printed = document.toString({ indent: 2, lineWidth: 0, flowCollectionPadding: false, nullStr: '' });
   const tidied = `${printed.trimEnd()}\n`;
   const again = parseDocument(tidied, reading);
   const same = again.errors.length === 0 && isDeepStrictEqual(again.toJS(), document.toJS());

@@ -68,10 +68,14 @@ function refuseNewErrors(before: ParseResult, after: ParseResult): void {
       .filter(Boolean)
       .join('; '),
   );
-  throw new AppError('registry-invalid', `the edit would make the registry invalid:\n${lines.join('\n')}`, {
-    hint: 'Nothing was changed. Correct the values, or edit the file by hand.',
-    details: { code: fresh[0]?.code ?? null, path: fresh[0]?.path ?? null },
-  });
+  throw new AppError(
+    'registry-invalid',
+    `the edit would make the registry invalid:\n${[...new Set(lines)].join('\n')}`,
+    {
+      hint: 'Nothing was changed. Correct the values, or edit the file by hand.',
+      details: { code: fresh[0]?.code ?? null, path: fresh[0]?.path ?? null },
+    },
+  );
 }
 
 /** Lines that differ, between the beginnings and the ends that are the same. */

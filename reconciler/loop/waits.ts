@@ -24,27 +24,36 @@ async function during<T>(
   }
 }
 
+/** The same object with some members replaced; it may be of a class with members of its own. */
+function overlay<T extends object>(base: T, members: Partial<T>): T {
+  return new Proxy(base, {
+    get(_, name) {
+      if (Object.hasOwn(members, name)) return Reflect.get(members, name) as unknown;
+      const value: unknown = Reflect.get(base, name, base);
+      return typeof value === 'function' ? (value.bind(base) as unknown) : value;
+    },
+  });
+}
+
 function tellingShell(shell: RemoteShell, ports: Pick<Ports, 'clock'>, tell: Tell): RemoteShell {
   const until = (limitMs: number): string => `until ${timeOfDay(ports.clock.now() + limitMs)} at the latest`;
-  return {
-    ...shell,
+  return overlay(shell, {
     run: (machine, command, limits) =>
       during(tell, { machine: machine.name }, `its answer, ${until(limits.timeLimitMs)}`, () =>
         shell.run(machine, command, limits),
       ),
     hostKeys: machine => during(tell, { machine: machine.name }, 'its host keys', () => shell.hostKeys(machine)),
-  };
+  });
 }
 
 function tellingGit(git: GitRepo, tell: Tell): GitRepo {
-  return {
-    ...git,
+  return overlay(git, {
     remoteHead: () => during(tell, {}, `an answer of ${git.address}`, () => git.remoteHead()),
     fetch: () => during(tell, {}, `the commits of ${git.address}`, () => git.fetch()),
-  };
+  });
 }
 
-/** The same ports; members of a class instance would be lost, so adapters are plain objects. */
+/** The same ports, with shell and repository telling. */
 export function tellWaits(ports: Ports, tell: Tell): Ports {
   const { git } = ports.source;
   const source = git === undefined ? ports.source : { ...ports.source, git: tellingGit(git, tell) };

@@ -4,7 +4,7 @@ import { type Edited, editRegistry } from '../loop/edit.js';
 import { sync } from '../loop/sync.js';
 import type { Operation } from './operation.js';
 import { updateEntry } from './parts/edits.js';
-import { oneOrList } from './parts/machine-fields.js';
+import { oneOrList, saidOf } from './parts/machine-fields.js';
 import { needMachine, needRegistry } from './parts/names.js';
 import { flag, object, text, texts } from './parts/shape.js';
 
@@ -59,7 +59,7 @@ export const machineTrust: Operation<typeof input, Trust> = {
       accept,
       state === 'changed' && !replace,
     );
-    const entry = { host_key: oneOrList(keys.map(one => bare(one.key))) };
+    const entry = saidOf({ host_key: oneOrList(keys.map(one => bare(one.key))) });
     const change = (editable: Parameters<typeof updateEntry>[0]) => updateEntry(editable, 'machines', name, entry);
     const edited = await editRegistry(ports, {
       kind: 'machine.trust',

@@ -1,9 +1,32 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
+import { AppError } from '../../schema/errors.js';
+import type { PassReport } from '../../schema/status.js';
 import { runController } from '../loop/turn.js';
-import type { Operation } from './operation.js';
+import type { Context, Operation } from './operation.js';
+import { passWords, type Said } from './parts/pass-words.js';
 import { object } from './parts/shape.js';
 
 const input = object({});
+
+/** Machines follow commits: what lies in a folder may be half written. */
+function greet({ ports, emit }: Context): void {
+  const { git, path } = ports.source;
+  if (git === undefined) {
+    throw new AppError('git-missing', `${path} lies outside any repository, and a controller follows commits`, {
+      hint: 'Put it into a git repository, or use `portoser deploy --uncommitted`.',
+    });
+  }
+  emit({ kind: 'change', text: `follows ${git.address} (${git.branch})` });
+}
+
+function tellPasses({ emit }: Context): (report: PassReport) => void {
+  let said: Said | undefined;
+  return report => {
+    const words = passWords(report, said);
+    said = words.said;
+    for (const line of words.lines) emit({ kind: 'change', text: line });
+  };
+}
 
 export const run: Operation<typeof input, { readonly stopped: true }> = {
   name: 'run',
@@ -12,11 +35,15 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
   role: 'admin',
   input,
   run: async context => {
-    const release = await context.ports.state.lock();
+    const { state } = context.ports;
+    const release = await state.lock();
     try {
-      await runController(context, {});
+      greet(context);
+      await runController(context, { onPass: tellPasses(context) });
+      context.emit({ kind: 'change', text: 'stopped' });
       return { stopped: true };
     } finally {
+      await state.write('controller', null);
       await release();
     }
   },

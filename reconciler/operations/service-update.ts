@@ -1,4 +1,5 @@
 // Changes what the registry says of a service, as a commit.
+import type { EditMap } from '../core/edit.js';
 import { type Edited, type Editable, editRegistry } from '../loop/edit.js';
 import type { Operation } from './operation.js';
 import { needSomething, unsetKeys, updateEntry, valueIn } from './parts/edits.js';
@@ -10,7 +11,8 @@ const input = object({ name: text('Name of the service'), ...serviceFields, unse
   'name',
 ]);
 
-const isMap = (value: unknown): value is Entry => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isMap = (value: unknown): value is EditMap =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Single variables and the health check's path are set beside what stands there, not instead of it. */
 function merged(registry: Editable, name: string, entry: Entry): Entry {

@@ -12,10 +12,9 @@ const input = object({});
 
 /** What the controller noted; a note of one that runs no longer is nothing to go by. */
 async function runningController({ state }: Ports): Promise<ControllerStatus | undefined> {
-  const note = await state.read<ControllerStatus & { readonly process?: string }>('controller');
-  if (note === undefined) return undefined;
-  const { process, ...status } = note;
-  return process === undefined || state.runs(process) ? status : undefined;
+  const note = await state.read<ControllerStatus | null>('controller');
+  if (note === undefined || note === null) return undefined;
+  return note.process === undefined || state.runs(note.process) ? note : undefined;
 }
 
 export const status: Operation<typeof input, StatusReport> = {

@@ -96,7 +96,7 @@ describe('mistakes', () => {
   ])('%s', async (line, message, hint) => {
     const failure: unknown = await read(line).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'usage' });
-    expect(String((failure as Error).message)).toContain(message);
+    expect((failure as Error).message).toContain(message);
     expect((failure as { hint: string }).hint).toContain(hint);
   });
 

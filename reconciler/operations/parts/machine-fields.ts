@@ -1,5 +1,6 @@
 // What a person may say of a machine on the command line or by the API, as keys of the registry.
 import type { Static } from 'typebox';
+import type { EditFields, EditValue } from '../../core/edit.js';
 import { choice, flag, integer, object, text, texts } from './shape.js';
 
 export const machineFields = {
@@ -19,12 +20,19 @@ export const machineFields = {
 const all = object(machineFields);
 export type MachineWish = Static<typeof all>;
 
-/** A value of the registry, or undefined to take the key away. */
-export type Entry = Readonly<Record<string, unknown>>;
+/** Keys of an entry; a null takes its key away. */
+export type Entry = EditFields;
 
 /** One member stands alone, several are a list. */
-export const oneOrList = (values: readonly string[] | undefined): unknown =>
+export const oneOrList = (values: readonly string[] | undefined): EditValue | undefined =>
   values?.length === 1 ? values[0] : values;
+
+/** Without the members that were not said. */
+export function saidOf(keys: Readonly<Record<string, EditValue | undefined>>): Record<string, EditValue> {
+  return Object.fromEntries(
+    Object.entries(keys).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}
 
 /** Keys as the registry writes them, in its usual order; what was not said is left out. */
 export function machineEntry(wish: MachineWish): Entry {
@@ -42,5 +50,5 @@ export function machineEntry(wish: MachineWish): Entry {
     tags,
     suspend,
   };
-  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
+  return saidOf(keys);
 }

@@ -1,7 +1,7 @@
 // What a person may say of a service on the command line or by the API, as keys of the registry.
 import type { Static } from 'typebox';
 import { AppError } from '../../../schema/errors.js';
-import type { Entry } from './machine-fields.js';
+import { type Entry, saidOf } from './machine-fields.js';
 import { choice, flag, object, text, texts } from './shape.js';
 
 export const serviceFields = {
@@ -49,55 +49,36 @@ function envOf(pairs: readonly string[] | undefined): Readonly<Record<string, st
 
 /** `machine` and `machines` exclude each other: setting one takes the other away. */
 function placesOf(machines: readonly string[] | undefined): Entry {
-  if (machines === undefined) return {};
-  return machines.length === 1 ? { machine: machines[0], machines: undefined } : { machine: undefined, machines };
+  const [first, ...others] = machines ?? [];
+  if (machines === undefined || first === undefined) return {};
+  return others.length === 0 ? { machine: first, machines: null } : { machine: null, machines };
 }
 
 /** Keys as the registry writes them, in its usual order; what was not said is left out. Throws `usage` for a port or pair that is none. */
 export function serviceEntry(wish: ServiceWish): Entry {
-  const {
-    type,
-    path,
-    source,
-    command,
-    composeFile,
-    serviceName,
-    user,
-    scope,
-    dependsOn,
-    hostname,
-    group,
-    description,
-    tags,
-    stateful,
-    critical,
-    suspend,
-  } = wish;
-  const health = wish.healthEndpoint === undefined ? undefined : { endpoint: wish.healthEndpoint };
-  const before = {
-    type,
-    path,
-    source,
-    command,
-    compose_file: composeFile,
-    service_name: serviceName,
-    user,
-    scope,
-    port: portOf(wish.port),
-    env: envOf(wish.env),
-    depends_on: dependsOn,
-    health,
-    hostname,
-    group,
-    description,
-    tags,
-    stateful,
-    critical,
-    suspend,
+  const { type, machine, path, source, command, user, scope, hostname, group, description, tags } = wish;
+  return {
+    ...saidOf({ type }),
+    ...placesOf(machine),
+    ...saidOf({
+      path,
+      source,
+      command,
+      compose_file: wish.composeFile,
+      service_name: wish.serviceName,
+      user,
+      scope,
+      port: portOf(wish.port),
+      env: envOf(wish.env),
+      depends_on: wish.dependsOn,
+      health: wish.healthEndpoint === undefined ? undefined : { endpoint: wish.healthEndpoint },
+      hostname,
+      group,
+      description,
+      tags,
+      stateful: wish.stateful,
+      critical: wish.critical,
+      suspend: wish.suspend,
+    }),
   };
-  const said = Object.entries(before).filter(([, value]) => value !== undefined);
-  const [first, ...rest] = said;
-  const places = Object.entries(placesOf(wish.machine));
-  // A new entry reads best with its machine behind its type.
-  return Object.fromEntries(first?.[0] === 'type' ? [first, ...places, ...rest] : [...places, ...said]);
 }

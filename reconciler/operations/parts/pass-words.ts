@@ -1,0 +1,40 @@
+// What a controller says of its passes: only what is new since the last one.
+import type { PassReport } from '../../../schema/status.js';
+
+/** What is amiss, one line each. */
+function troubles(report: PassReport): readonly string[] {
+  const place = (one: { readonly key?: string; readonly machine?: string }): string => {
+    const where = one.key ?? one.machine;
+    return where === undefined ? '' : `${where}: `;
+  };
+  return [
+    ...report.diagnostics
+      .filter(one => one.severity === 'error')
+      .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
+    ...report.findings.map(one => `${place(one)}${one.message}`),
+    ...(report.plan?.held === undefined
+      ? []
+      : [`held: ${report.plan.held.why}; approve it with \`portoser approve ${report.plan.id}\``]),
+    ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
+  ];
+}
+
+export interface Said {
+  readonly commit?: string;
+  readonly troubles: readonly string[];
+}
+
+/** The lines to say now, and what to remember for the next pass. */
+export function passWords(
+  report: PassReport,
+  before: Said | undefined,
+): { readonly lines: readonly string[]; readonly said: Said } {
+  const now = troubles(report);
+  const fresh = now.filter(line => !before?.troubles.includes(line));
+  const over =
+    now.length === 0 && (before === undefined || before.troubles.length > 0) && report.next.next === 'settled';
+  const { commit } = report;
+  const moved = commit === undefined || commit === before?.commit ? [] : [`commit ${commit.slice(0, 12)} is in force`];
+  const lines = [...moved, ...fresh, ...(over ? ['everything is as the registry says'] : [])];
+  return { lines, said: { ...(commit === undefined ? {} : { commit }), troubles: now } };
+}
