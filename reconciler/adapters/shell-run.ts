@@ -205,5 +205,5 @@ signal -KILL "-$g"; gone
 `;
 }
 
-/** Time limit of ending a group, connection to be had included. */
-export const endGroupLimitMs = 10_000;
+/** Time limit of ending a group, connecting included. */
+export const endGroupLimitMs = 15_000;

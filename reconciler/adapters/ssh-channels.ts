@@ -32,12 +32,17 @@ const sessionsAtOnce = 5;
 const patientTries = 16;
 const urgentTries = 3;
 
-export function createConnection(machine: Machine, client: Client): Connection {
+/** `answerLimitMs`: sshd opens or refuses a session at once; who says nothing for so long is gone. */
+export function createConnection(machine: Machine, client: Client, answerLimitMs: number): Connection {
   const turns = new PQueue({ concurrency: sessionsAtOnce });
   let open = true;
   const isOpen = (): boolean => open;
   const closed = (): void => {
     open = false;
+  };
+  const giveUp = (): void => {
+    closed();
+    client.destroy();
   };
   client.once('end', closed);
   client.once('close', closed);
@@ -58,8 +63,9 @@ export function createConnection(machine: Machine, client: Client): Connection {
 
   async function use<T>(words: string, urgent: boolean, act: UseShell<T>): Promise<T | typeof lostBefore> {
     for (let tried = 0; isOpen();) {
-      const opened = await openExec(client, words);
+      const opened = await openExec(client, words, answerLimitMs);
       if (!('fault' in opened)) return hold(opened, act);
+      if (opened.fault === notConnected || (opened.fault === noAnswer && !urgent)) giveUp();
       const busy = typeof opened.fault.reason === 'number';
       if (isOpen() && (!busy || tried >= (urgent ? urgentTries : patientTries))) throw noSession(machine, opened.fault);
       // A server that allows fewer sessions gets fewer at once.
@@ -87,14 +93,31 @@ function noSession(machine: Machine, cause: SshFault): AppError {
   });
 }
 
-function openExec(client: Client, words: string): Promise<ScriptProcess | { readonly fault: SshFault }> {
+const noAnswer: SshFault = new Error('it does not answer');
+/** ssh2 throws when its socket is gone already. */
+const notConnected: SshFault = new Error('it is not connected');
+
+function openExec(
+  client: Client,
+  words: string,
+  limitMs: number,
+): Promise<ScriptProcess | { readonly fault: SshFault }> {
   return new Promise(resolve => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      resolve({ fault: noAnswer });
+    }, limitMs);
     try {
-      client.exec(words, (error, channel) => resolve(error === undefined ? asProcess(channel) : { fault: error }));
-    } catch (error) {
-      // ssh2 throws when its socket is gone already.
-      client.destroy();
-      resolve({ fault: error as SshFault });
+      client.exec(words, (error, channel) => {
+        clearTimeout(timer);
+        // Nothing was sent to it: its shell finds an empty standard input.
+        if (late) channel?.close();
+        else resolve(error === undefined ? asProcess(channel) : { fault: error });
+      });
+    } catch {
+      clearTimeout(timer);
+      resolve({ fault: notConnected });
     }
   });
 }

@@ -25,6 +25,8 @@ export interface ConnectSettings {
   /** From there until the login is through. */
   readonly loginLimitMs: number;
   readonly keepaliveMs: number;
+  /** Until a session is opened or refused. */
+  readonly answerLimitMs: number;
 }
 
 /** Opens the byte stream to the machine's sshd: a socket, or a channel of a jump machine. */

@@ -72,7 +72,7 @@ export function createPool(settings: ConnectSettings): Pool {
 
   async function connect(route: Route): Promise<Connection> {
     const client = await connectMachine(route.machine, () => openStream(route), settings);
-    return createConnection(route.machine, client);
+    return createConnection(route.machine, client, settings.answerLimitMs);
   }
 
   /** One for all who ask at the same time. */

@@ -26,6 +26,8 @@ export interface ShellSettings {
   readonly loginLimitMs?: number;
   /** Three of them without an answer end a connection. */
   readonly keepaliveMs?: number;
+  /** A connection that leaves a new session unanswered for so long is given up. Default: 10 s. */
+  readonly answerLimitMs?: number;
 }
 
 /** Connections are made on demand and kept warm, one for each machine, until `setMachines` or `close`. */
@@ -43,14 +45,15 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
     connectLimitMs: settings.connectLimitMs ?? 10_000,
     loginLimitMs,
     keepaliveMs: settings.keepaliveMs ?? 7000,
+    answerLimitMs: settings.answerLimitMs ?? 10_000,
   });
 
   async function run(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult> {
     const script = prepareScript({ machine, user: machine.user, command, limits, reveal: settings.reveal });
     const act: UseShell<CommandResult> = process =>
-      runScript(script, process, pid => endGroup(machine, pid, script.root));
+      runScript(script, process, pid => within(endGroupLimitMs, endGroup(machine, pid, script.root)));
     for (let tries = 0; tries < 3; tries += 1) {
-      const connection = await pool.connection(machine);
+      const connection = await unlessAborted(pool.connection(machine), machine, limits.signal);
       const result = await connection.withShell(shellWords(script.root), act);
       if (result !== lostBefore) return result;
     }
@@ -70,8 +73,7 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
       const ended = await connection.urgently(shellWords(root), act).catch(() => lostBefore);
       if (ended !== lostBefore) return ended === true;
       const second = await pool.another(machine);
-      const endedNow = await second.urgently(shellWords(root), act).finally(() => second.destroy());
-      return endedNow === true;
+      return (await second.urgently(shellWords(root), act).finally(() => second.destroy())) === true;
     } catch (error) {
       // Not ended, as far as we know: the result says that the command may go on there.
       if (error instanceof AppError) return false;
@@ -86,6 +88,25 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
     setMachines: machines => pool.setMachines(machines),
     close: () => pool.close(),
   };
+}
+
+/** A connection that comes too late is kept for the next who asks. */
+function unlessAborted<T>(waiting: Promise<T>, machine: Machine, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return waiting;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new AppError('interrupted', `${machine.name}: interrupted while connecting`));
+    signal.addEventListener('abort', abort, { once: true });
+    waiting.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    if (signal.aborted) abort();
+  });
+}
+
+/** Answers false when it takes too long: what was asked may still happen there. */
+function within(ms: number, ending: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    ending.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function shellWords(root: boolean): string {

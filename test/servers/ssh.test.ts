@@ -120,6 +120,43 @@ describe('a lost connection', () => {
   });
 });
 
+describe('a connection that went silent', () => {
+  const freeze = (sshd: Sshd): string[] => {
+    const pids = execFileSync('sh', ['-c', 'pgrep -P "$(cat "$1")"', 'sh', `${sshd.dir}/pid`])
+      .toString()
+      .trim()
+      .split('\n');
+    for (const pid of pids) process.kill(Number(pid), 'SIGSTOP');
+    return pids;
+  };
+  const end = (pids: readonly string[]): void => pids.forEach(pid => process.kill(Number(pid), 'SIGKILL'));
+
+  it('is given up for a new one, before anything was sent', async () => {
+    const sshd = await startServer();
+    const shell = openClient({ answerLimitMs: 500 });
+    await shell.run(machineOf(sshd), sh`true`, limits);
+    const frozen = freeze(sshd);
+    expect((await shell.run(machineOf(sshd), sh`echo anew`, limits)).stdout).toBe('anew\n');
+    end(frozen);
+  });
+
+  it('does not keep a command from being ended', async () => {
+    const sshd = await startServer();
+    let frozen: string[] = [];
+    let pid = 0;
+    const result = await openClient({ answerLimitMs: 500 }).run(machineOf(sshd), sh`echo $$; sleep 60`, {
+      timeLimitMs: 1000,
+      onOutput: chunk => {
+        pid = Number(Buffer.from(chunk).toString());
+        frozen = freeze(sshd);
+      },
+    });
+    expect([result.timedOut, result.lost]).toEqual([true, false]);
+    end(frozen);
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  });
+});
+
 describe('output', () => {
   it('of a gigabyte is cut to its end in bounded memory', async () => {
     const sshd = await startServer();
