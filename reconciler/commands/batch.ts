@@ -1,7 +1,7 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
 import { type Command, lines, sh, text, type Word } from './command.js';
 import { fileWords, type PutFile, stage } from './files.js';
-import { takeLock, type LockHolder } from './lock.js';
+import { checkFence, type LockHolder, releaseLock, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
 
@@ -229,13 +229,12 @@ export function finishCommand(finish: Finish): Command {
     sh`p_say portoser 1`,
     findState(finish.cluster),
     sh`p_id=${finish.id}`,
-    sh`p_fence=${finish.fence}; p_a=; if [ -r "$p_state/fence" ]; then read -r p_a <"$p_state/fence"; fi
-if [ "$p_a" != "$p_fence" ]; then p_say fenced "$p_a"; exit ${batchCodes.fenced}; fi`,
+    checkFence(finish.fence),
     fileWords(),
     ...stamps,
     sh`p_land || exit 73`,
     ...finish.forget.map(service => sh`rm -f ${{ words: [syntaxPath(service)] }}`),
-    ...(finish.release ? [sh`rm -f "$p_state/lock"`] : []),
+    ...(finish.release ? [releaseLock()] : []),
     sh`p_say end`,
   ]);
 }
