@@ -95,6 +95,7 @@ describe('the demo', () => {
 
   it('names and undoes what was broken by hand', async () => {
     const from = lines.length;
+    const before = pids();
     const file = join(folder, 'alpha/worker/server.mjs');
     const good = readFileSync(file, 'utf8');
     appendFileSync(file, '// broken\n');
@@ -108,6 +109,7 @@ describe('the demo', () => {
       () => said(/worker@alpha +\w+: changed by hand on alpha: file:.*server\.mjs/, from),
       () => lines.slice(from).join('\n'),
     );
+    expect(names.filter(name => before[name] !== pids()[name])).toEqual(['worker']);
   });
 
   it('leaves nothing behind', async () => {
