@@ -46,17 +46,18 @@ export interface Command<O extends Options> {
   readonly notes?: string;
   /** Says what it does while it does it; else progress is told as for all others. */
   readonly voice?: (progress: Progress, call: Call<O>) => void;
-  /** It goes on for long and writes a log. */
-  readonly controller?: true;
+  /** Whether it goes on for long and writes a log. */
+  readonly logs?: (values: Values<O>) => boolean;
   /** What it answers when it was interrupted; default 130. */
   readonly interrupted?: (call: Call<O>) => ExitCode;
   run(call: Call<O>): Promise<ExitCode>;
 }
 
 /** A command whose options are not known by type: what the table holds. */
-export interface AnyCommand extends Omit<Command<Options>, 'run' | 'voice' | 'interrupted'> {
+export interface AnyCommand extends Omit<Command<Options>, 'run' | 'voice' | 'interrupted' | 'logs'> {
   run(call: Call<never>): Promise<ExitCode>;
   interrupted?: (call: Call<never>) => ExitCode;
+  logs?: (values: never) => boolean;
   voice?: (progress: Progress, call: Call<never>) => void;
 }
 

@@ -1,4 +1,5 @@
 // Runs one line: finds the command, opens the engine for it, answers its exit code, and closes in order.
+import { userInfo } from 'node:os';
 import type { InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { AnyCommand, Call, ExitCode } from './command.js';
@@ -86,7 +87,7 @@ async function perform(
     env: process.env,
     cwd: process.cwd(),
     uid: process.geteuid?.(),
-    logs: command.controller === true,
+    logs: command.logs?.(understood.values as never) ?? false,
   });
   const interrupts = watchForInterrupts(process);
   const colours = terminal.colours && !understood.noColor;
@@ -122,6 +123,7 @@ async function perform(
   }
 }
 
-function userName(process: NodeJS.Process): string {
-  return process.env.SUDO_USER ?? process.env.USER ?? process.env.LOGNAME ?? `uid ${process.getuid?.() ?? '?'}`;
+/** Who sits there, for history and approvals: the person behind sudo. */
+function userName({ env }: NodeJS.Process): string {
+  return env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? userInfo().username;
 }

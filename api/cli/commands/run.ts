@@ -24,7 +24,7 @@ function say(progress: Progress, call: Call<typeof options>): void {
 export const run = command({
   usage: '',
   options,
-  controller: true,
+  logs: values => values.once !== true,
   interrupted: call => (call.values.once ? 130 : 0),
   notes: `Keeps the machines as the newest commit says, until it is stopped (Ctrl-C or TERM; a second one ends it at once).
 Its log goes to standard error: PORTOSER_LOG=debug|info|warn|error|silent, PORTOSER_LOG_FORMAT=json.`,

@@ -8,11 +8,11 @@ function escape(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }
 
-/** A name is masked as a whole word; very short ones and everybody's are left, for they would mask half the text. */
-function maskName(text: string, name: string, mask: string): string {
-  if (name.length < 2 || ['root', 'local', 'localhost'].includes(name)) return text;
-  return text.replaceAll(new RegExp(`(?<![\\w-])${escape(name)}(?![\\w-])`, 'g'), mask);
-}
+const maskName = (text: string, name: string, mask: string): string =>
+  text.replaceAll(new RegExp(`(?<![\\w-])${escape(name)}(?![\\w-])`, 'g'), mask);
+
+/** Very short names, and everybody's, are left: they would mask half the text and tell nothing. */
+const isTelling = (name: string): boolean => name.length > 1 && !['root', 'local', 'localhost'].includes(name);
 
 export interface Private {
   readonly hosts: readonly string[];
@@ -21,7 +21,7 @@ export interface Private {
 
 export function maskText(text: string, { hosts, users }: Private): string {
   const longestFirst = (names: readonly string[]): readonly string[] =>
-    [...new Set(names)].toSorted((a, b) => b.length - a.length);
+    [...new Set(names)].filter(isTelling).toSorted((a, b) => b.length - a.length);
   const named = longestFirst(hosts).reduce((masked, host, index) => maskName(masked, host, `host-${index + 1}`), text);
   const people = longestFirst(users).reduce(
     (masked, user, index) => maskName(masked, user, `user-${index + 1}`),

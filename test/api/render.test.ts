@@ -1,0 +1,219 @@
+// Results as text: plans, passes, tables, and what is masked for a bug report.
+import { describe, expect, it } from 'vitest';
+import { planExitCode, type PlanReport } from '../../api/cli/commands/plan.js';
+import { failureText } from '../../api/cli/failure.js';
+import { createPaint } from '../../api/cli/paint.js';
+import { createPrefixer, prefixed } from '../../api/cli/prefix.js';
+import { passExitCode, passText } from '../../api/cli/render/pass.js';
+import { planText } from '../../api/cli/render/plan.js';
+import { maskText, maskValue } from '../../api/cli/render/share.js';
+import { age } from '../../api/cli/render/status.js';
+import { table } from '../../api/cli/render/table.js';
+import { AppError } from '../../schema/errors.js';
+import type { Change, Plan } from '../../schema/plan.js';
+import type { PassReport } from '../../schema/status.js';
+
+const plain = createPaint(false);
+const change = (key: Change['key'], more: Partial<Change> = {}): Change => {
+  const [service = '', machine = ''] = key.split('@');
+  return {
+    key,
+    service,
+    machine,
+    kind: 'create',
+    reason: 'missing',
+    because: 'it is not there',
+    fields: [],
+    basis: '',
+    after: [],
+    ...more,
+  };
+};
+const plan: Plan = {
+  id: '0a1b',
+  commit: 'c',
+  waves: [
+    [change('db@m1')],
+    [
+      change('web@m2', {
+        kind: 'update',
+        reason: 'changed',
+        because: 'env.A changed in git',
+        fields: [
+          { field: 'env.A', from: '1', to: '2' },
+          { field: 'env.B', to: 'x\ny' },
+        ],
+      }),
+    ],
+  ],
+  leftAlone: [
+    {
+      key: 'api@m1',
+      state: 'blocked',
+      why: 'port 80 is taken',
+      error: { code: 'port-taken', message: '', hint: 'Stop it.', retry: 'human' },
+    },
+  ],
+  machines: [{ machine: 'm3', state: 'unknown', why: 'no route' }],
+};
+const nothing: Plan = { ...plan, waves: [], leftAlone: [], machines: [] };
+
+describe('a plan', () => {
+  it('tells each change with its why and fields, then what is left alone', () => {
+    expect(planText(plan, plain)).toBe(`Wave 1
+  + create db@m1 (missing: it is not there)
+Wave 2
+  ~ update web@m2 (changed: env.A changed in git)
+      env.A: 1 → 2
+      env.B: (none) → x⏎y
+Left alone:
+  · api@m1 blocked: port 80 is taken
+      Stop it. [port-taken]
+Machines:
+  · m3 unknown: no route
+2 changes on 2 machines.`);
+  });
+
+  it('names the command that approves it', () => {
+    expect(planText({ ...plan, held: { why: 'too much' } }, plain)).toContain(
+      'Held: too much\n  Look at it, then run `portoser approve 0a1b`.',
+    );
+  });
+
+  const report = (made: Plan | undefined, more: Partial<PlanReport> = {}): PlanReport => ({
+    commit: 'c',
+    differs: false,
+    diagnostics: [],
+    changes: made?.waves.flat().length ?? 0,
+    health: {},
+    ...(made === undefined ? {} : { plan: made }),
+    ...more,
+  });
+
+  it.each([
+    ['nothing', report(nothing), 0],
+    ['changes', report(plan), 2],
+    ['held', report({ ...nothing, held: { why: 'x' } }), 2],
+    [
+      'a quarantined change',
+      report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'held', why: 'failed before' }] }),
+      2,
+    ],
+    ['a rewritten branch', report(nothing, { held: 'rewritten' }), 2],
+    ['only a blocked one', report({ ...nothing, leftAlone: plan.leftAlone }), 1],
+    ['only an unreachable machine', report({ ...nothing, machines: plan.machines }), 1],
+    ['a suspended one', report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'suspended', why: 'x' }] }), 0],
+    ['no registry', report(undefined), 1],
+  ])('exits by what there is: %s', (_, made, code) => {
+    expect(planExitCode(made)).toBe(code);
+  });
+});
+
+describe('a pass', () => {
+  const base: PassReport = {
+    id: 'p',
+    trigger: 't',
+    startedAt: 0,
+    endedAt: 1,
+    diagnostics: [],
+    outcomes: [],
+    findings: [],
+    plan: nothing,
+    next: { next: 'settled' },
+  };
+  const error = { code: 'gate-failed', message: 'HTTP 502', hint: 'Correct it.', retry: 'human' } as const;
+
+  it.each([
+    ['settled', base, 0],
+    ['applied', { ...base, outcomes: [{ key: 'a@b', result: 'applied', kind: 'create', durationMs: 1 }] }, 0],
+    ['failed', { ...base, outcomes: [{ key: 'a@b', result: 'failed', error }] }, 1],
+    ['broke', { ...base, error }, 1],
+    ['unreachable', { ...base, findings: [{ kind: 'unreachable', machine: 'm', message: 'x' }] }, 1],
+    ['held', { ...base, plan: { ...nothing, held: { why: 'x' } }, next: { next: 'stalled', why: 'x' } }, 2],
+    [
+      'a rewritten branch',
+      { ...base, findings: [{ kind: 'git', message: 'rewritten' }], next: { next: 'stalled', why: 'x' } },
+      2,
+    ],
+  ] as readonly (readonly [string, PassReport, number])[])('exits by how it ended: %s', (_, report, code) => {
+    expect(passExitCode(report)).toBe(code);
+  });
+
+  it('tells a failure with the end of the log and what to do', () => {
+    const text = passText(
+      { ...base, outcomes: [{ key: 'a@b', result: 'failed', error, outputTail: 'one\ntwo\n' }] },
+      plain,
+    );
+    expect(text).toBe(
+      '  ✗ a@b failed: HTTP 502\n      | one\n      | two\n      Correct it. [gate-failed]\nNot everything is as the registry says.',
+    );
+  });
+});
+
+describe('small forms', () => {
+  it('an error says what, where, why and what to do', () => {
+    const error = new AppError('ssh-unreachable', 'm1 (10.0.0.1:22): connection refused', {
+      details: { machine: 'm1' },
+    });
+    expect(failureText(error, plain)).toBe(
+      'portoser: The machine cannot be reached\n  m1 (10.0.0.1:22): connection refused\n  machine: m1\n  Check that it is on, that its address and port are right, and that sshd listens. [ssh-unreachable]',
+    );
+  });
+
+  it('columns are as wide as what is seen of them', () => {
+    const { good } = createPaint(true);
+    expect(
+      table(
+        [
+          [good('a'), 'x'],
+          ['bbb', ''],
+        ],
+        ['N', 'V'],
+      ),
+    ).toBe(`N    V\n${good('a')}    x\nbbb`);
+  });
+
+  it.each([
+    [5, '5 s'],
+    [61, '1 m'],
+    [7_300, '2 h'],
+    [200_000, '2 d'],
+    [-3, '0 s'],
+  ])('%d seconds are %s', (seconds, text) => {
+    expect(age(seconds)).toBe(text);
+  });
+
+  it('lines of several sources carry their names, also in pieces', () => {
+    expect(prefixed('a', 'x\ny\n')).toBe('a | x\na | y\n');
+    const lines = createPrefixer();
+    expect([lines.add('a', 'on'), lines.add('b', 'B\n'), lines.add('a', 'e\ntwo\nth')]).toEqual([
+      '',
+      'b | B\n',
+      'a | one\na | two\n',
+    ]);
+  });
+});
+
+describe('what is shared', () => {
+  const secrets = { hosts: ['web-host', 'web-host.lan', '10.1.2.3'], users: ['ada', 'root'] };
+
+  it.each([
+    ['connect to web-host.lan as ada', 'connect to host-1 as user-1'],
+    ['adapter of /home/ada/x', 'adapter of /home/user-1/x'],
+    ['10.1.2.3:80 and 192.168.7.9', 'host-3:80 and ADDRESS'],
+    ['127.0.0.1:80 and ::1', '127.0.0.1:80 and ::1'],
+    ['fe80::1c2:3 at 12:30:01', 'ADDRESS at 12:30:01'],
+    ['2001:db8:0:0:0:0:0:1 as root', 'ADDRESS as root'],
+  ])('%s', (before, after) => {
+    expect(maskText(before, secrets)).toBe(after);
+  });
+
+  it('also in JSON', () => {
+    expect(maskValue({ a: ['ada'], b: 1, c: { ada: '10.9.9.9' }, d: null }, secrets)).toEqual({
+      a: ['user-1'],
+      b: 1,
+      c: { ada: 'ADDRESS' },
+      d: null,
+    });
+  });
+});

@@ -1,0 +1,92 @@
+// The one door: what needs no world opens none, progress reaches those who listen, waits are told.
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../reconciler/engine.js';
+import type { Progress } from '../../reconciler/operations/operation.js';
+import { tellWaits } from '../../reconciler/loop/waits.js';
+import type { GitRepo, Ports, RemoteShell } from '../../reconciler/ports.js';
+import { resolveSettings } from '../../reconciler/settings.js';
+import { aMachine } from '../fakes/specs.js';
+
+const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
+const actor = { name: 'ada', by: 'cli' } as const;
+
+describe('the engine', () => {
+  it('opens no world for what asks nothing of it', async () => {
+    const engine = createEngine({
+      settings,
+      open: () => Promise.reject(new Error('opened')),
+      close: async () => undefined,
+    });
+    const shown = await engine.perform('config.show', {}, actor, new AbortController().signal);
+    expect(shown.find(one => one.name === 'listen')).toMatchObject({ value: '127.0.0.1:8750', from: 'default' });
+    await expect(engine.perform('machine.list', {}, actor, new AbortController().signal)).rejects.toThrow('opened');
+  });
+
+  it('performs nothing for somebody who has gone', async () => {
+    const engine = createEngine({
+      settings,
+      open: () => Promise.reject(new Error('opened')),
+      close: async () => undefined,
+    });
+    await expect(engine.perform('config.show', {}, actor, AbortSignal.abort(new Error('gone')))).rejects.toThrow(
+      'gone',
+    );
+  });
+
+  it('describes an operation', async () => {
+    const engine = createEngine({
+      settings,
+      open: () => Promise.reject(new Error('opened')),
+      close: async () => undefined,
+    });
+    expect(await engine.describe('plan')).toMatchObject({ name: 'plan', effect: 'reads', role: 'viewer' });
+    expect(await engine.describe('deploy')).toMatchObject({ effect: 'changes', role: 'operator' });
+  });
+});
+
+/** A class with state of its own, as adapters may be. */
+class Repository {
+  readonly #head = 'abc';
+  readonly address = '/srv/repo';
+  remoteHead(): Promise<string> {
+    return Promise.resolve(this.#head);
+  }
+  has(commit: string): Promise<boolean> {
+    return Promise.resolve(commit === this.#head);
+  }
+}
+
+describe('ports that tell what is waited for', () => {
+  const told: Progress[] = [];
+  const shell = {
+    run: async () => Promise.reject(new Error('cut')),
+    setMachines: () => undefined,
+  } as unknown as RemoteShell;
+  const base = {
+    source: { git: new Repository() as unknown as GitRepo, path: 'r.yml' },
+    shell,
+    clock: { now: () => 0 },
+  } as unknown as Ports;
+  const ports = tellWaits(base, progress => told.push(progress));
+
+  it('name the machine and the end, and take it back, also when it failed', async () => {
+    told.length = 0;
+    await expect(ports.shell.run(aMachine('m1'), { words: [] }, { timeLimitMs: 30_000 })).rejects.toThrow('cut');
+    expect(told).toEqual([
+      {
+        kind: 'waiting',
+        machine: 'm1',
+        text: expect.stringMatching(/^its answer, until \d\d:\d\d:30 at the latest$/) as string,
+      },
+      { kind: 'waiting', machine: 'm1', text: '' },
+    ]);
+  });
+
+  it('leave everything else as it is', async () => {
+    told.length = 0;
+    expect(await ports.source.git?.has('abc')).toBe(true);
+    expect(await ports.source.git?.remoteHead()).toBe('abc');
+    expect(ports.source.git?.address).toBe('/srv/repo');
+    expect(told.map(one => one.text)).toEqual(['an answer of /srv/repo', '']);
+  });
+});
