@@ -40,6 +40,7 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
   const { ports } = turn.context;
   const status: ControllerStatus = {
     pid: Number(ports.state.processName.split(':')[0]),
+    process: ports.state.processName,
     since: turn.since,
     git: turn.git?.status() ?? { result: 'no repository' },
     ...(report === undefined
