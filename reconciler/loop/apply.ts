@@ -11,6 +11,7 @@ import { makeBatch } from './batch.js';
 import { gate } from './gate.js';
 import { pause } from './pause.js';
 import { sessionOf } from './session.js';
+import { timeOfDay } from './waits.js';
 
 export interface ApplyRun {
   readonly ports: Ports;
@@ -93,6 +94,10 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   const told = (key: PlacementKey, text: string) => {
     room.watch?.pause(key);
     room.emit({ kind: 'change', machine: machine.name, key, text });
+    const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
+    if (deadlineMs === undefined) return;
+    const until = timeOfDay(room.ports.clock.now() + deadlineMs);
+    room.emit({ kind: 'waiting', machine: machine.name, key, text: `that it is healthy, until about ${until}` });
   };
   const done = await room.workers.add(() => makeBatch({ ...room, machine, told }, ready));
   return [...held, ...done];

@@ -5,7 +5,7 @@ import type { GitRepo, Ports, RemoteShell } from '../ports.js';
 type Tell = (progress: Progress) => void;
 
 /** The time of day of the controller's own place, as its people read it. */
-function timeOfDay(at: number): string {
+export function timeOfDay(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
