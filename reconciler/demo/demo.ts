@@ -82,7 +82,10 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
       );
       if (ask.once === true) stop.abort();
     };
-    const emit = (progress: Progress) => ask.out(progressLine(progress));
+    // What is waited for is only worth telling when it takes long, which nothing does here.
+    const emit = (progress: Progress) => {
+      if (progress.kind !== 'waiting') ask.out(progressLine(progress));
+    };
     try {
       await runController({ ports: opened.ports, lists: { drivers, checks }, emit, signal }, { onPass });
     } finally {
