@@ -119,6 +119,24 @@ function mergedStep(group: readonly Numbered[], head: Command, name: Word): Comm
   return sh`p_head_${name}() {\n${head} "$@"\n}\nset --\n${lines(collect)}if [ $# -gt 0 ]; then p_step merged.${name} p_head_${name} "$@" || {\n${lines(apart)}}; fi`;
 }
 
+/** Joined steps come after all that any of their changes has to do before them: a unit is unmasked before it is enabled with others. */
+function inOrder(groups: readonly (readonly Numbered[])[]): readonly (readonly Numbered[])[] {
+  const left = [...groups];
+  const waits = (group: readonly Numbered[]): boolean =>
+    group.some(({ change, step }) =>
+      left.some(other => other !== group && other.some(one => one.change === change && one.step < step)),
+    );
+  return groups.flatMap(() =>
+    left.splice(
+      Math.max(
+        0,
+        left.findIndex(group => !waits(group)),
+      ),
+      1,
+    ),
+  );
+}
+
 function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
   const numbered = batch.changes.flatMap((change, index) =>
     change.steps.map((one, step): Numbered => ({ change: index, step, one })).filter(({ one }) => one.phase === phase),
@@ -128,7 +146,7 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
     const key = one.one.merge?.key ?? `${one.change}.${one.step}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
-  return [...groups.values()].map((group, index) => {
+  return inOrder([...groups.values()]).map((group, index) => {
     const first = group[0];
     if (first?.one.merge === undefined) return lines(group.map(singleStep));
     return mergedStep(group, first.one.merge.head, raw(`${phase}_${index}`));
