@@ -1,4 +1,5 @@
 // Keeps one warm connection for each machine: made on demand, once for all who ask, gone when it breaks, with back-off.
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
@@ -39,6 +40,7 @@ export function createPool(settings: ConnectSettings): Pool {
   const connections = new Map<string, Promise<Connection>>();
   const failures = new Map<string, Failure>();
   let machines = new Map<string, Machine>();
+  const sockets = new Set<Socket>();
   let closed = false;
 
   function routeTo(machine: Machine, jump: readonly string[] = machine.jump, depth = 0): Route {
@@ -60,8 +62,13 @@ export function createPool(settings: ConnectSettings): Pool {
     return routeTo(hop, before.length > 0 ? before : hop.jump, depth + 1);
   }
 
+  function keepSocket(socket: Socket): void {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  }
+
   async function openStream(route: Route): Promise<Duplex> {
-    if (route.via === undefined) return openSocket(route.machine, settings.connectLimitMs);
+    if (route.via === undefined) return openSocket(route.machine, settings.connectLimitMs, keepSocket);
     const { via, machine } = route;
     try {
       return await (await shared(via)).forward(machine.host, machine.port, settings.connectLimitMs);
@@ -71,13 +78,17 @@ export function createPool(settings: ConnectSettings): Pool {
   }
 
   async function connect(route: Route): Promise<Connection> {
-    const client = await connectMachine(route.machine, () => openStream(route), settings);
-    return createConnection(route.machine, client, settings.answerLimitMs);
+    try {
+      const client = await connectMachine(route.machine, () => openStream(route), settings);
+      return createConnection(route.machine, client, settings.answerLimitMs);
+    } catch (error) {
+      throw closed ? beingClosed(route.machine) : error;
+    }
   }
 
   /** One for all who ask at the same time. */
   async function shared(route: Route): Promise<Connection> {
-    if (closed) throw new AppError('interrupted', `${route.machine.name}: the SSH connections are being closed`);
+    if (closed) throw beingClosed(route.machine);
     const kept = connections.get(route.key);
     if (kept !== undefined) {
       const connection = await kept;
@@ -136,13 +147,17 @@ export function createPool(settings: ConnectSettings): Pool {
     another: async machine => connect(routeTo(machine)),
     stream: async machine => openStream(routeTo(machine)),
     setMachines,
+    // Every connection, also one that is being made or goes through others, stands on one of these sockets.
     close: async () => {
       closed = true;
-      const settled = await Promise.allSettled(connections.values());
-      connections.clear();
-      for (const one of settled) if (one.status === 'fulfilled') one.value.destroy();
+      for (const socket of sockets) socket.destroy();
+      await Promise.allSettled(connections.values());
     },
   };
+}
+
+function beingClosed(machine: Machine): AppError {
+  return new AppError('interrupted', `${machine.name}: the SSH connections are being closed`);
 }
 
 /** What only the hop's owner can cure keeps its own code; the rest is a way that failed. */

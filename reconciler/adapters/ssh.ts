@@ -7,7 +7,7 @@ import type { Command, Reveal } from '../commands/command.js';
 import type { CommandResult, RemoteShell, RunLimits } from '../ports.js';
 import { endGroupCommand, endGroupLimitMs, prepareScript, runScript } from './shell-run.js';
 import { lostBefore, type UseShell } from './ssh-channels.js';
-import { showHostKeys } from './ssh-connect.js';
+import { showHostKeys } from './ssh-host-keys.js';
 import { createKeyring } from './ssh-keys.js';
 import { createPool } from './ssh-pool.js';
 
