@@ -13,7 +13,7 @@ const limits = { timeLimitMs: 20_000 };
 
 /** Ends the processes of sshd that serve connections, as a crash of the machine would, and leaves the listener. */
 function killConnections(sshd: Sshd): void {
-  const script = 'for p in $(pgrep -P "$(cat "$1")"); do kill -9 $(pgrep -P $p) $p; done';
+  const script = 'kill -9 $(pgrep -P "$(cat "$1")")';
   execFileSync('sh', ['-c', script, 'sh', `${sshd.dir}/pid`], { stdio: 'ignore' });
 }
 
