@@ -51,11 +51,22 @@ function withTemplate(node: unknown): unknown {
   return { ...notes, anyOf: [...(Array.isArray(shape['anyOf']) ? shape['anyOf'] : [shape]), template] };
 }
 
+/** What `defaults` may give need not stand in the entry, which may lie in another file than they. */
+function entries(section: unknown): unknown {
+  const { additionalProperties, ...map } = section as Node;
+  const { required, ...entry } = plain(additionalProperties) as Node;
+  const kept = Array.isArray(required) ? required.filter(key => key === 'host') : [];
+  return {
+    ...(plain(map) as Node),
+    additionalProperties: { ...entry, ...(kept.length > 0 ? { required: kept } : {}) },
+  };
+}
+
 /** From our annotated schema to one for editors (draft 2020-12). */
 export function editorSchema(schema: object): object {
   const body = JSON.parse(JSON.stringify(schema)) as Node;
   const properties = mapValues(body['properties'], withTemplate) as Record<string, unknown>;
-  for (const key of ['machines', 'services']) properties[key] = plain((body['properties'] as Node)[key]);
+  for (const key of ['machines', 'services']) properties[key] = entries((body['properties'] as Node)[key]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'registry.yml',

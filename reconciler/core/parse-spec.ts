@@ -5,7 +5,7 @@ import { durationMs } from './durations.js';
 import { listed, optional } from './optional.js';
 import { readCommand } from './parse-command.js';
 import { checkEntry, fillEntry, isTextMap, type Layered, type TextMap } from './parse-entry.js';
-import { readHealth } from './parse-health.js';
+import { readHealth, type HealthContext } from './parse-health.js';
 import { readSuspend, silenced } from './parse-machines.js';
 import { readPolicy } from './parse-policy.js';
 import { readPorts, type ClaimedPorts } from './parse-ports.js';
@@ -70,40 +70,25 @@ function readPath(written: string, { layered, report }: Reading): string | undef
 }
 
 function placed(type: ServiceType, path: string, reading: Reading, context: SpecContext): PlacedSpec {
-  const { draft, text, layered, report } = reading;
+  const { draft, text, layered } = reading;
   const claims = readPorts(reading);
   const policy: PolicyText = { ...context.registryPolicy, ...text.policy };
-  const { service, machine } = draft;
-  const command = type === 'docker' ? undefined : readCommand(text.command, path, layered, ['command'], report);
+  const service = draft.service.name;
+  const machine = draft.machine.machine.name;
   const spec: ServiceSpec = {
-    key: `${service.name}@${machine.machine.name}` satisfies PlacementKey,
-    service: service.name,
-    machine: machine.machine.name,
+    key: `${service}@${machine}` satisfies PlacementKey,
+    service,
+    machine,
     type,
     path,
-    ...optional('source', text.source === undefined ? undefined : normalPath(text.source)),
-    ...optional('docker', type === 'docker' ? readDocker(text, claims) : undefined),
-    ...optional('command', command),
-    stopTimeoutMs: durationMs(text.stop_timeout ?? 10) ?? 10_000,
-    logFile: readLogFile(text.log_file, path),
-    unitName: (text.service_name ?? service.name).replace(/\.service$/, ''),
-    ...optional('user', text.user),
-    scope: text.scope ?? 'system',
+    ...readRunning(type, path, reading, claims),
     ...optional('port', draft.port ?? (typeof text.port === 'number' ? text.port : undefined)),
     ports: [...new Set(claims.map(({ port }) => port))].toSorted((a, b) => a - b),
     env: readEnv(reading),
     envFiles: listed(text.env_file).map(normalPath),
     resources: readResources(reading),
     dependsOn: [...new Set(listed(text.depends_on))],
-    health: readHealth(text.health ?? {}, {
-      type,
-      folder: path,
-      port: typeof text.port === 'number' ? text.port : undefined,
-      ports: claims.map(({ port }) => port),
-      portFaulty: ['port', 'ports', 'port_mapping'].some(key => reading.faulty.has(key)) || text.port === 'auto',
-      entry: layered,
-      report,
-    }),
+    health: readHealth(text.health ?? {}, healthContext(type, path, reading, claims)),
     ...optional('hostname', draft.hostname),
     stateful: text.stateful ?? false,
     critical: text.critical ?? false,
@@ -116,6 +101,40 @@ function placed(type: ServiceType, path: string, reading: Reading, context: Spec
     at: layered.locate(layered.base, 'key'),
   };
   return { spec, claims, layered };
+}
+
+type Running = Pick<
+  ServiceSpec,
+  'source' | 'docker' | 'command' | 'stopTimeoutMs' | 'logFile' | 'unitName' | 'user' | 'scope'
+>;
+
+/** What is run, from which files, as whom. */
+function readRunning(type: ServiceType, path: string, reading: Reading, claims: ClaimedPorts): Running {
+  const { draft, text, layered, report } = reading;
+  const command = type === 'docker' ? undefined : readCommand(text.command, path, layered, ['command'], report);
+  return {
+    ...optional('source', text.source === undefined ? undefined : normalPath(text.source)),
+    ...optional('docker', type === 'docker' ? readDocker(text, claims) : undefined),
+    ...optional('command', command),
+    stopTimeoutMs: durationMs(text.stop_timeout ?? 10) ?? 10_000,
+    logFile: readLogFile(text.log_file, path),
+    unitName: (text.service_name ?? draft.service.name).replace(/\.service$/, ''),
+    ...optional('user', text.user),
+    scope: text.scope ?? 'system',
+  };
+}
+
+function healthContext(type: ServiceType, folder: string, reading: Reading, claims: ClaimedPorts): HealthContext {
+  const { text, layered, report, faulty } = reading;
+  return {
+    type,
+    folder,
+    port: typeof text.port === 'number' ? text.port : undefined,
+    ports: claims.map(({ port }) => port),
+    portFaulty: ['port', 'ports', 'port_mapping'].some(key => faulty.has(key)) || text.port === 'auto',
+    entry: layered,
+    report,
+  };
 }
 
 function readLogFile(written: string | undefined, path: string): string {
