@@ -36,6 +36,7 @@ export function createVoice(terminal: Terminal, paint: Paint, more: { readonly q
       if (progress.kind === 'waiting') return wait(progress);
       over(place(progress));
       if (progress.kind === 'output') terminal.raw(progress.text);
+      else if (progress.kind === 'note') terminal.err(paint.warn(`note: ${progressLine(progress)}`));
       else if (progress.kind === 'change' && !more.quiet) terminal.err(progressLine(progress));
       else if (progress.kind === 'step' && !more.quiet && terminal.isTerminal)
         terminal.err(paint.faint(progressLine(progress)));

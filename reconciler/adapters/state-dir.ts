@@ -86,12 +86,18 @@ function documentPath(folder: string, name: string): string {
 }
 
 /**
+ * A person approves in a clone of one's own what a controller plans at the remote: two addresses, one approval. A plan's
+ * id is a hash over its commit, so that it stands for itself.
+ */
+const everybodys: readonly string[] = ['approvals'];
+
+/**
  * Nothing is made before the first write. Documents lie in `<name>.json`, 0600, below `scope` where one is given: the notes
  * on two repositories are two sets of notes. Lock and id are the whole folder's. All methods throw `state-dir-unusable`
  * (no rights, disk full, a document that is no JSON).
  */
 export function openStateDir(folder: string, scope = ''): StateDir {
-  const documents = join(folder, scope);
+  const folderOf = (name: string): string => (everybodys.includes(name) ? folder : join(folder, scope));
 
   async function controllerId(): Promise<string> {
     const path = join(folder, 'controller-id');
@@ -104,11 +110,12 @@ export function openStateDir(folder: string, scope = ''): StateDir {
   }
 
   async function read<T>(name: string): Promise<T | undefined> {
-    const text = await readIfThere(documentPath(documents, name));
+    const text = await readIfThere(documentPath(folderOf(name), name));
     return text === undefined ? undefined : (JSON.parse(text) as T);
   }
 
   async function write(name: string, value: unknown): Promise<void> {
+    const documents = folderOf(name);
     const path = documentPath(documents, name);
     await make(folder);
     const temporary = await writeTemporary(documents, `${JSON.stringify(value, null, 2)}\n`);
@@ -131,7 +138,7 @@ export function openStateDir(folder: string, scope = ''): StateDir {
     processName: processName(process.pid) ?? `${process.pid}:`,
     runs: processRuns,
     controllerId: () => orUnusable(folder, controllerId),
-    read: name => orUnusable(documentPath(documents, name), () => read(name)),
+    read: name => orUnusable(documentPath(folderOf(name), name), () => read(name)),
     write: (name, value) => orUnusable(folder, () => write(name, value)),
     lock: () => orUnusable(folder, lock),
   };

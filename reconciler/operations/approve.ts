@@ -6,7 +6,15 @@ import { object, text } from './parts/shape.js';
 
 const input = object({ plan: text('Id of the plan') }, ['plan']);
 
-export const approve: Operation<typeof input, { readonly plan: string; readonly by: string; readonly at: number }> = {
+export interface Approved {
+  readonly plan: string;
+  readonly by: string;
+  readonly at: number;
+  /** A controller that uses another state folder does not see it. */
+  readonly stateFolder: string;
+}
+
+export const approve: Operation<typeof input, Approved> = {
   name: 'approve',
   summary: 'Approve a plan that is held',
   effect: 'changes',
@@ -18,6 +26,6 @@ export const approve: Operation<typeof input, { readonly plan: string; readonly 
     }
     const approval = { by: actor.name, at: ports.clock.now() };
     await noteApprovals(ports.state, [plan], approval);
-    return { plan, ...approval };
+    return { plan, ...approval, stateFolder: ports.state.path };
   },
 };

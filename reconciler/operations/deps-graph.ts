@@ -1,8 +1,8 @@
 // Who needs whom.
 import { type ServiceNode, serviceGraph } from '../core/dependencies.js';
-import { sync } from '../loop/sync.js';
 import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object } from './parts/shape.js';
 
 const input = object({});
@@ -13,5 +13,5 @@ export const depsGraph: Operation<typeof input, readonly ServiceNode[]> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }) => serviceGraph(needRegistry(await sync(ports, { from: 'files' }))),
+  run: async context => serviceGraph(needRegistry(await lying(context))),
 };

@@ -1,8 +1,8 @@
 // What hangs on a service: all dependants, and where data is at risk.
 import { type Dependant, dependantsOf, serviceGraph } from '../core/dependencies.js';
-import { sync } from '../loop/sync.js';
 import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text } from './parts/shape.js';
 
 export interface Impact {
@@ -23,8 +23,8 @@ export const depsImpact: Operation<typeof input, Impact> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }, { service }) => {
-    const registry = needRegistry(await sync(ports, { from: 'files' }));
+  run: async (context, { service }) => {
+    const registry = needRegistry(await lying(context));
     const machines = needPlacements(registry, service).map(one => one.machine);
     const dependants = dependantsOf(serviceGraph(registry), service);
     const touched = new Set([service, ...dependants.map(one => one.service)]);

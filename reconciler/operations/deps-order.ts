@@ -1,8 +1,8 @@
 // In what order services start; they stop in the reverse one.
 import { serviceGraph, startOrder } from '../core/dependencies.js';
-import { sync } from '../loop/sync.js';
 import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object } from './parts/shape.js';
 
 const input = object({});
@@ -13,5 +13,5 @@ export const depsOrder: Operation<typeof input, { readonly waves: readonly (read
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }) => ({ waves: startOrder(serviceGraph(needRegistry(await sync(ports, { from: 'files' })))) }),
+  run: async context => ({ waves: startOrder(serviceGraph(needRegistry(await lying(context)))) }),
 };

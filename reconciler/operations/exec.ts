@@ -4,10 +4,11 @@ import type { Registry } from '../../schema/registry-types.js';
 import { desire } from '../loop/desired.js';
 import { exec as runExec } from '../loop/exec.js';
 import { look } from '../loop/look.js';
-import { sync, type Synced } from '../loop/sync.js';
+import type { Synced } from '../loop/sync.js';
 import { type Seen, seenPlacement } from '../loop/tail.js';
 import { needMachine, needPlacements, needRegistry } from './parts/names.js';
 import type { Context, Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text, texts } from './parts/shape.js';
 
 const input = object(
@@ -57,7 +58,7 @@ export const exec: Operation<typeof input, Executed> = {
   input,
   run: async (context, { target, machine, command }) => {
     const { ports, emit, signal } = context;
-    const synced = await sync(ports, { from: 'files' });
+    const synced = await lying(context);
     const registry = needRegistry(synced);
     const isMachine =
       registry.machines.some(one => one.name === target) && !registry.placements.some(one => one.service === target);

@@ -6,7 +6,15 @@ import { object, text } from './parts/shape.js';
 
 const input = object({ commit: text('The head of the branch, at least 7 characters of it') }, ['commit']);
 
-export const gitAccept: Operation<typeof input, { readonly commit: string; readonly before?: string }> = {
+export interface GitAccepted {
+  readonly commit: string;
+  /** The commit that was applied last from here. */
+  readonly before?: string;
+  /** Nothing was held for this address: the head contains what was applied, or nothing ever was. */
+  readonly needless: boolean;
+}
+
+export const gitAccept: Operation<typeof input, GitAccepted> = {
   name: 'git.accept',
   summary: 'Follow a branch that was rewritten',
   effect: 'changes',
@@ -26,7 +34,9 @@ export const gitAccept: Operation<typeof input, { readonly commit: string; reado
       );
     }
     const { appliedCommit } = await readApplied(ports.state);
+    const known = appliedCommit !== undefined && (await git.has(appliedCommit));
+    const needless = appliedCommit === undefined || (known && (await git.isAncestor(appliedCommit, head)));
     await writeApplied(ports.state, { acceptedCommit: head });
-    return { commit: head, ...(appliedCommit === undefined ? {} : { before: appliedCommit }) };
+    return { commit: head, needless, ...(appliedCommit === undefined ? {} : { before: appliedCommit }) };
   },
 };

@@ -1,10 +1,10 @@
 // The logs of a service, of all its machines; while following, lines are told as progress.
 import { desire } from '../loop/desired.js';
 import { look } from '../loop/look.js';
-import { sync } from '../loop/sync.js';
 import { seenPlacement, tail } from '../loop/tail.js';
 import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { count, flag, object, text } from './parts/shape.js';
 
 const input = object(
@@ -31,7 +31,7 @@ export const logs: Operation<typeof input, readonly LogText[]> = {
   input,
   run: async (context, { service, machine, follow = false, lines = 100, since }) => {
     const { ports, lists } = context;
-    const synced = await sync(ports, { from: 'files' });
+    const synced = await lying(context);
     const specs = needPlacements(needRegistry(synced), service, machine);
     const desired = await desire(ports, lists, synced);
     const live = await look(ports, lists, desired, { only: new Set(specs.map(one => one.machine)) });

@@ -1,8 +1,8 @@
 // The machines of the registry, with what is placed on them.
 import type { Machine } from '../../schema/registry-types.js';
-import { sync } from '../loop/sync.js';
 import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text } from './parts/shape.js';
 
 export type ListedMachine = Machine & { readonly services: readonly string[] };
@@ -15,8 +15,8 @@ export const machineList: Operation<typeof input, readonly ListedMachine[]> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }, { tag }) => {
-    const registry = needRegistry(await sync(ports, { from: 'files' }));
+  run: async (context, { tag }) => {
+    const registry = needRegistry(await lying(context));
     return registry.machines
       .filter(machine => tag === undefined || machine.tags.includes(tag))
       .map(machine => ({

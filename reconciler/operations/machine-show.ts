@@ -1,8 +1,8 @@
 // One machine as the registry settles it, with what is placed on it.
 import type { Machine, ServiceSpec } from '../../schema/registry-types.js';
-import { sync } from '../loop/sync.js';
 import { needMachine, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text } from './parts/shape.js';
 
 export interface ShownMachine {
@@ -18,8 +18,8 @@ export const machineShow: Operation<typeof input, ShownMachine> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }, { name }) => {
-    const registry = needRegistry(await sync(ports, { from: 'files' }));
+  run: async (context, { name }) => {
+    const registry = needRegistry(await lying(context));
     return {
       machine: needMachine(registry, name),
       placements: registry.placements.filter(one => one.machine === name),

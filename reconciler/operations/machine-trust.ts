@@ -1,8 +1,8 @@
 // Shows the host keys of a machine, and pins them in git once a person has compared the fingerprints.
 import { AppError } from '../../schema/errors.js';
 import { type Edited, editRegistry } from '../loop/edit.js';
-import { sync } from '../loop/sync.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { updateEntry } from './parts/edits.js';
 import { oneOrList, saidOf } from './parts/machine-fields.js';
 import { needMachine, needRegistry } from './parts/names.js';
@@ -41,8 +41,9 @@ export const machineTrust: Operation<typeof input, Trust> = {
   effect: 'changes',
   role: 'admin',
   input,
-  run: async ({ ports }, { name, replace = false, accept }) => {
-    const registry = needRegistry(await sync(ports, { from: 'files' }));
+  run: async (context, { name, replace = false, accept }) => {
+    const { ports } = context;
+    const registry = needRegistry(await lying(context));
     const machine = needMachine(registry, name);
     if (machine.host === 'local') throw new AppError('usage', `${name} is this machine itself: there is no host key`);
     ports.shell.setMachines(registry.machines);

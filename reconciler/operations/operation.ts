@@ -27,7 +27,7 @@ export interface Context {
 }
 
 export interface Progress {
-  readonly kind: 'waiting' | 'step' | 'change' | 'output' | 'health';
+  readonly kind: 'waiting' | 'step' | 'change' | 'output' | 'health' | 'note';
   readonly machine?: string;
   readonly key?: string;
   readonly text: string;

@@ -2,9 +2,9 @@
 import type { Diagnostic, DiagnosticCode } from '../../schema/diagnostics.js';
 import type { LeftAlone, MachineNote } from '../../schema/plan.js';
 import { preview } from '../loop/preview.js';
-import { sync } from '../loop/sync.js';
 import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { flag, object } from './parts/shape.js';
 
 export interface Conflicts {
@@ -31,15 +31,14 @@ export const registryCheckConflicts: Operation<typeof input, Conflicts> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports, lists }, { live = false }) => {
-    const synced = live
-      ? await preview(ports, lists, { from: 'files' })
-      : { synced: await sync(ports, { from: 'files' }) };
-    const conflicts = synced.synced.diagnostics.filter(one => codes.includes(one.code));
+  run: async (context, { live = false }) => {
+    const { ports, lists } = context;
+    const synced = await lying(context);
+    const conflicts = synced.diagnostics.filter(one => codes.includes(one.code));
     if (!live) return { conflicts };
     // Without conflicts of its own, an invalid registry says why it cannot be compared.
-    if (conflicts.length === 0) needRegistry(synced.synced);
-    const plan = 'plan' in synced ? synced.plan : undefined;
+    if (conflicts.length === 0) needRegistry(synced);
+    const plan = synced.registry === undefined ? undefined : (await preview(ports, lists, { from: 'files' })).plan;
     return {
       conflicts,
       live: plan?.leftAlone.filter(one => one.error?.code === 'port-taken' || one.error?.code === 'stranger') ?? [],

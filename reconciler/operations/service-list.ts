@@ -1,8 +1,8 @@
 // The placements of the registry, service by service.
 import type { ServiceSpec } from '../../schema/registry-types.js';
-import { sync } from '../loop/sync.js';
 import { needRegistry, unknownName } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text } from './parts/shape.js';
 
 const input = object({ group: text('Only services of this group'), tag: text('Only services with this tag') });
@@ -13,8 +13,8 @@ export const serviceList: Operation<typeof input, readonly ServiceSpec[]> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }, { group, tag }) => {
-    const registry = needRegistry(await sync(ports, { from: 'files' }));
+  run: async (context, { group, tag }) => {
+    const registry = needRegistry(await lying(context));
     if (group !== undefined && registry.groups[group] === undefined)
       throw unknownName('group', group, Object.keys(registry.groups));
     return registry.placements.filter(

@@ -1,8 +1,8 @@
 // One service as the registry settles it: defaults merged, templates filled, ports chosen.
 import type { ServiceSpec } from '../../schema/registry-types.js';
-import { sync } from '../loop/sync.js';
 import { needPlacements, needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
+import { lying } from './parts/lying.js';
 import { object, text } from './parts/shape.js';
 
 const input = object({ name: text('Name of the service, or service@machine') }, ['name']);
@@ -13,5 +13,5 @@ export const serviceShow: Operation<typeof input, readonly ServiceSpec[]> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports }, { name }) => needPlacements(needRegistry(await sync(ports, { from: 'files' })), name),
+  run: async (context, { name }) => needPlacements(needRegistry(await lying(context)), name),
 };

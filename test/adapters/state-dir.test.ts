@@ -59,6 +59,8 @@ describe('documents', () => {
     expect(await other.read('git')).toBeUndefined();
     expect(await one.read('git')).toBe(1);
     expect(await one.controllerId()).toBe(await other.controllerId());
+    await one.write('approvals', { a: 1 });
+    expect(await other.read('approvals')).toEqual({ a: 1 });
     const release = await one.lock();
     await expect(other.lock()).rejects.toMatchObject({ code: 'state-dir-busy' });
     await release();

@@ -8,10 +8,7 @@ export const approve = command({
   options: {},
   run: async call => {
     const approval = await call.perform('approve', { plan: oneWord(call, 'plan') });
-    return respond(
-      call,
-      approval,
-      () => `Plan ${approval.plan} is approved: the next pass applies it when it is still the same.`,
-    );
+    const text = `Plan ${approval.plan} is approved: the next pass applies it when it is still the same.`;
+    return respond(call, approval, () => `${text}\nNoted in ${approval.stateFolder}.`);
   },
 });

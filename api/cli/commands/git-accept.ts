@@ -8,6 +8,9 @@ export const gitAccept = command({
   options: {},
   run: async call => {
     const accepted = await call.perform('git.accept', { commit: oneWord(call, 'commit') });
-    return respond(call, accepted, () => `Commit ${accepted.commit.slice(0, 12)} is followed from now on.`);
+    const doubt = accepted.needless
+      ? '\nNothing was held here: say --repo with the address that the controller uses, if that is another one.'
+      : '';
+    return respond(call, accepted, () => `Commit ${accepted.commit.slice(0, 12)} is followed from now on.${doubt}`);
   },
 });
