@@ -29,7 +29,7 @@ interface Failure {
 
 const compiled = new Map<PartName, ValidateFunction>();
 
-/** Compiled when first asked for: each part costs up to 40 ms. */
+/** Compiled when first asked for; the optimizer would cost more than it saves on texts of this size. */
 function validator(part: PartName): ValidateFunction {
   const known = compiled.get(part);
   if (known !== undefined) return known;
@@ -40,6 +40,7 @@ function validator(part: PartName): ValidateFunction {
     validateSchema: false,
     ownProperties: true,
     logger: false,
+    code: { optimize: false },
   });
   const made = ajv.compile(partSchemas[part]);
   compiled.set(part, made);

@@ -6,7 +6,7 @@ import type { Entry, RegistryFiles } from './parse-files.js';
 import { lookupIn } from './parse-lookup.js';
 import { silenced, type Machines, type RegistryScope } from './parse-machines.js';
 import type { Report } from './parse-report.js';
-import { fill } from './templates.js';
+import { fill, hasTemplate } from './templates.js';
 
 export interface ServiceDraft {
   readonly name: string;
@@ -80,6 +80,7 @@ export function checkDefaults(files: RegistryFiles, report: Report): void {
 function draft(name: string, layered: Layered, machines: Machines, scope: RegistryScope, report: Report): ServiceDraft {
   const { value, faulty } = checkEntry('service', layered, layered.value, true, report);
   checkApplicable(layered, value, report);
+  checkAsked(layered, value, machines, report);
   const vars = isTextMap(value['vars']) ? value['vars'] : {};
   const chosen =
     faulty.has('machine') || faulty.has('machines')
@@ -117,6 +118,23 @@ function checkApplicable(layered: Layered, value: TextMap, report: Report): void
       expected: 'words, as a list or as one string with shell quoting',
     });
   }
+}
+
+/** What a key needs beside it. */
+function checkAsked(layered: Layered, value: TextMap, machines: Machines, report: Report): void {
+  if (value['expose'] === 'public' && !Object.hasOwn(layered.value, 'hostname')) {
+    const hint = 'write the full host name that the world uses';
+    report.at(layered.locate, layered.base, 'missing-field', '`hostname` is missing: `expose: public` needs it', {
+      where: 'key',
+      hint,
+    });
+  }
+  const on = isTextMap(value['build']) ? value['build']['on'] : undefined;
+  if (typeof on !== 'string' || hasTemplate(on) || machines.names.includes(on)) return;
+  const hint = didYouMean(on, machines.names);
+  report.at(layered.locate, [...layered.base, 'build', 'on'], 'unknown-machine', `there is no machine \`${on}\``, {
+    hint,
+  });
 }
 
 interface Choice {

@@ -378,6 +378,16 @@ const references: readonly BrokenRegistry[] = [
     expected: ['not-applicable 9:12'],
   },
   {
+    what: 'a public service without a host name',
+    text: service('    expose: public\n'),
+    expected: ['missing-field 4:3', 'not-supported-yet 8:5'],
+  },
+  {
+    what: 'an unknown machine to build on',
+    text: service('    build: {on: m2}\n'),
+    expected: ['not-supported-yet 8:5', 'unknown-machine 8:17'],
+  },
+  {
     what: 'a range without a free port',
     text: service('    port: auto\n    ports: [7]\n').replace('linux}', 'linux, auto_ports: 7-7}'),
     expected: ['no-free-port 8:11'],

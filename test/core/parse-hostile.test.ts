@@ -132,7 +132,7 @@ describe('anything', () => {
     expect(
       counterexample(
         fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => answers(text)),
-        500,
+        200,
       ),
     ).toBeUndefined();
   });
@@ -147,7 +147,7 @@ describe('anything', () => {
     expect(
       counterexample(
         fc.property(piece, ({ text, at, length, put }) => answers(text.slice(0, at) + put + text.slice(at + length))),
-        1500,
+        400,
       ),
     ).toBeUndefined();
   });
@@ -188,7 +188,7 @@ describe('anything', () => {
     expect(
       counterexample(
         fc.property(fc.dictionary(key, value), own => answers(text(own, {}))),
-        1000,
+        300,
       ),
     ).toBeUndefined();
     const topKey = fc.constantFrom(
@@ -213,7 +213,7 @@ describe('anything', () => {
     expect(
       counterexample(
         fc.property(fc.dictionary(topKey, value), top => answers(text({}, top))),
-        500,
+        200,
       ),
     ).toBeUndefined();
   });
