@@ -11,17 +11,24 @@ export function report(code: ErrorCode, message: string): ErrorReport {
 /** What a registry outside any repository is known by on machines: its name alone. */
 export const identityOf = (desired: DesiredState): string => (desired.rootCommit === '' ? '-' : desired.rootCommit);
 
-/** Before the first change a machine has no id of ours: then boot id, host name and where its state would lie tell it from others. */
-function selfOf(seen: MachineSeen): string {
-  return seen.id ?? `${seen.facts.bootId} ${seen.facts.hostname} ${seen.stateFolder.path}`;
+/**
+ * Two views of one machine: by our id, or before the first change (or where each user has a state folder of its own) by
+ * boot and host name. One user with two state folders is two embedded machines.
+ */
+function isSame(one: MachineSeen, other: MachineSeen): boolean {
+  if (one.id !== undefined && other.id !== undefined) return one.id === other.id;
+  const [a, b] = [one.facts, other.facts];
+  if (a.bootId === '' || a.bootId !== b.bootId || a.hostname !== b.hostname) return false;
+  return a.user !== b.user || one.stateFolder.path === other.stateFolder.path;
 }
 
-function twins(live: LiveState): ReadonlyMap<string, readonly string[]> {
-  const names = new Map<string, string[]>();
-  for (const [name, view] of Object.entries(live.machines)) {
-    if (view.state === 'reachable') names.set(selfOf(view), [...(names.get(selfOf(view)) ?? []), name]);
-  }
-  return names;
+/** For each machine of the registry that answers, all of them that are the same one, itself included. */
+function twins(desired: DesiredState, live: LiveState): readonly (readonly [string, readonly string[]])[] {
+  const seen = desired.machines.flatMap(({ name }) => {
+    const view = live.machines[name];
+    return view?.state === 'reachable' ? [{ name, view }] : [];
+  });
+  return seen.map(({ name, view }) => [name, seen.filter(other => isSame(view, other.view)).map(other => other.name)]);
 }
 
 const blocked = (machine: string, error: ErrorReport): MachineNote => ({
@@ -89,15 +96,9 @@ export function judgeMachines(
     const note = noteOf(machine, desired, live, busy);
     if (note) notes.set(machine.name, note);
   }
-  for (const names of twins(live).values()) {
-    const listed = names.filter(name => desired.machines.some(machine => machine.name === name));
-    if (listed.length < 2) continue;
-    for (const name of listed) {
-      notes.set(
-        name,
-        blocked(name, report('machine-duplicate', `${listed.join(' and ')} are one and the same machine`)),
-      );
-    }
+  for (const [name, names] of twins(desired, live)) {
+    if (names.length < 2) continue;
+    notes.set(name, blocked(name, report('machine-duplicate', `${names.join(' and ')} are one and the same machine`)));
   }
   return notes;
 }
