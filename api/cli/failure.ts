@@ -8,10 +8,12 @@ export function failureText(thrown: unknown, paint: Paint): string {
     `${paint.bad('portoser:')} ${catalogue[error.code].title}`,
     `  ${error.message.split('\n').join('\n  ')}`,
     ...detailLines(error),
-    `  ${paint.strong(error.hint)} ${paint.faint(`[${error.code}]`)}`,
+    `  ${paint.strong(sentence(error.hint))} ${paint.faint(`[${error.code}]`)}`,
   ];
   return [...lines, ...traceLines(error)].join('\n');
 }
+
+const sentence = (hint: string): string => `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
 
 function detailLines(error: AppError): string[] {
   return Object.entries(error.details)

@@ -1,5 +1,6 @@
 // Runs one line: finds the command, opens the engine for it, answers its exit code, and closes in order.
 import { userInfo } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { AnyCommand, Call, ExitCode } from './command.js';
@@ -103,6 +104,8 @@ async function perform(
     subscribe: engine.subscribe,
     perform: async <N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>> => {
       const { effect } = await engine.describe(name);
+      if (effect === 'changes')
+        interrupts.signal.addEventListener('abort', () => terminal.err(stopping), { once: true });
       const work = engine.perform(name, input, { name: userName(process), by: 'cli' }, interrupts.signal);
       return await (effect === 'reads' ? Promise.race([work, interrupts.interrupted]) : work);
     },
@@ -118,10 +121,15 @@ async function perform(
   } finally {
     stop();
     voice.end();
-    await engine.close();
+    await Promise.race([engine.close(), sleep(closeLimitMs, undefined, { ref: false })]);
     interrupts.end();
   }
 }
+
+const stopping = 'stopping: what machines are in the middle of is finished first; a second signal ends at once';
+
+/** A connection that does not close keeps nobody waiting. */
+const closeLimitMs = 3_000;
 
 /** Who sits there, for history and approvals: the person behind sudo. */
 function userName({ env }: NodeJS.Process): string {

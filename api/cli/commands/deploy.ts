@@ -50,9 +50,9 @@ async function apply(call: DeployCall, approved: string | undefined): Promise<Ex
 
 async function deployNow(call: DeployCall): Promise<ExitCode> {
   const report = await ask(call, { ...chosen(call), from: call.values.uncommitted ? 'files' : 'commit' });
-  const idle = report.changes === 0;
-  if (!call.json) call.terminal.err(planReportText(report, call.terminal.colours));
-  if (idle && report.plan?.held === undefined) return respond(call, report, () => '', planExitCode(report));
+  const text = (): string => planReportText(report, call.terminal.colours);
+  if (report.changes === 0 && report.plan?.held === undefined) return respond(call, report, text, planExitCode(report));
+  if (!call.json) call.terminal.err(text());
   const { go, approved } = await consent(call, report);
   if (go) return await apply(call, approved);
   if (call.json) return respond(call, report, () => '', 2);

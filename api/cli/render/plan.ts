@@ -48,10 +48,12 @@ const section = (heading: string, lines: readonly string[]): readonly string[] =
 /** `3 changes on 2 machines`, or that there are none. */
 export function planSummary(plan: Plan): string {
   const changes = plan.waves.flat();
-  if (changes.length === 0)
-    return plan.leftAlone.length > 0
-      ? 'Nothing can be changed now.'
+  if (changes.length === 0) {
+    if (plan.leftAlone.length > 0) return 'Nothing can be changed now.';
+    return plan.machines.some(one => one.state === 'unknown' || one.state === 'blocked')
+      ? 'Nothing to do on what could be seen.'
       : 'Nothing to do: everything is as the registry says.';
+  }
   return `${count(changes.length, 'change')} on ${count(new Set(changes.map(one => one.machine)).size, 'machine')}.`;
 }
 
