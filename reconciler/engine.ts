@@ -7,7 +7,6 @@ import type { Ports } from './ports.js';
 
 export type { InputOf, OperationName, OutputOf } from './operations/index.js';
 export type { Actor, Progress } from './operations/operation.js';
-export { operations } from './operations/index.js';
 
 export interface World {
   readonly ports: Ports;
