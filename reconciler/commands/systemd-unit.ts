@@ -44,10 +44,12 @@ export function execWords(command: readonly string[]): string {
 }
 
 /** Values that systemd takes as they stand, without unquoting: only specifiers must be masked. */
-const plain = (value: string): string => value.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ');
+const plain = (value: string): string =>
+  /[%\r\n]/.test(value) ? value.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ') : value;
 
 /** `EnvironmentFile=` takes glob patterns. */
-const literalGlob = (path: string): string => plain(path.replaceAll(/[*?[\\]/g, String.raw`\$&`));
+const literalGlob = (path: string): string =>
+  plain(/[*?[\\]/.test(path) ? path.replaceAll(/[*?[\\]/g, String.raw`\$&`) : path);
 
 /** Milliseconds as systemd.time(7) reads them. */
 const span = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
@@ -94,7 +96,10 @@ export function unitText(wish: UnitWish): string {
  * stands for itself (systemd.exec(5)).
  */
 export function environmentFileText(env: Readonly<Record<string, string>>): string {
-  const one = ([name, value]: [string, string]): string =>
-    `${name}="${value.replaceAll(/["\\$`]/g, String.raw`\$&`)}"\n`;
-  return `# Written by Portoser from registry.yml; what is edited here is undone.\n${Object.entries(env).map(one).join('')}`;
+  let text = '# Written by Portoser from registry.yml; what is edited here is undone.\n';
+  for (const [name, value] of Object.entries(env)) {
+    // Most values have nothing to escape, and looking is much cheaper than replacing.
+    text += `${name}="${/["\\$`]/.test(value) ? value.replaceAll(/["\\$`]/g, String.raw`\$&`) : value}"\n`;
+  }
+  return text;
 }

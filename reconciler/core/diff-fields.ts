@@ -1,5 +1,5 @@
 // Field by field: what git changed, what was edited on the machine, what our own texts became.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FieldChange } from '../../schema/plan.js';
 import type { DesiredState, LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
 import type { Driver, GeneratedFile } from '../drivers/driver.js';
@@ -18,7 +18,7 @@ export interface Case {
   readonly desired: DesiredState;
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 const short = (hash: string | undefined): string => (hash === undefined || hash === '' ? 'absent' : hash.slice(0, 12));
 
 /** Fields of the fingerprint, old and new. `argv` only repeats `command` in exact form. */

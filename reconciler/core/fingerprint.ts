@@ -1,5 +1,5 @@
 // What running a placement needs, as named fields, and the one hash over them.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { SourceFile } from '../../schema/state.js';
 
@@ -8,7 +8,7 @@ const secretName = /(PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|_DSN|DATABASE_URL)
 
 function envValue(name: string, value: string): string {
   if (!secretName.test(name) && value.length <= 200) return value;
-  return `sha256:${createHash('sha256').update(`${name}\0${value}`).digest('hex').slice(0, 16)}`;
+  return `sha256:${hash('sha256', `${name}\0${value}`).slice(0, 16)}`;
 }
 
 /** Fields common to all drivers, and the driver's own. Descriptions, tags, health and policy are not among them: they restart nothing. */
@@ -33,9 +33,10 @@ export function fieldsOf(
 
 /** SHA-256 over the fields in name order: the same words give the same fingerprint on every controller. */
 export function fingerprintOf(fields: Readonly<Record<string, string>>): string {
-  const text = Object.keys(fields)
-    .sort()
-    .map(name => `${name}\0${fields[name]?.length ?? 0}\0${fields[name] ?? ''}`)
-    .join('\0');
-  return createHash('sha256').update(text).digest('hex');
+  let text = '';
+  for (const name of Object.keys(fields).sort()) {
+    const value = fields[name] ?? '';
+    text += `${text === '' ? '' : '\0'}${name}\0${value.length}\0${value}`;
+  }
+  return hash('sha256', text);
 }

@@ -1,5 +1,5 @@
 // The stamps of a placement's life: claimed, finished, failed at its gate, stopped by prune.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
 import type { GeneratedFile, Identity } from '../drivers/driver.js';
 
@@ -11,7 +11,7 @@ interface Claim {
   readonly before?: Stamp | undefined;
 }
 
-const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 function filesOf(placement: Placement, generated: readonly GeneratedFile[]): readonly StampFile[] {
   return [
@@ -24,7 +24,7 @@ function filesOf(placement: Placement, generated: readonly GeneratedFile[]): rea
     ...generated.map((file): StampFile => ({
       path: file.path,
       mode: file.mode,
-      sha256: hash(file.text),
+      sha256: sha256(file.text),
       kind: 'generated',
     })),
   ];

@@ -1,5 +1,5 @@
 // Files and words that native and local services have in common: environment, env files, programs, what a process runs from.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ErrorReport } from '../../schema/errors.js';
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { Placement } from '../../schema/state.js';
@@ -45,7 +45,7 @@ export function launcherFile(placement: Placement, command: readonly string[], p
   return { path: launcherPath(spec.path), mode: 0o700, root: false, text };
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 /** SHA-256 of every file that it runs from, by absolute path. */
 export function wantedFiles(

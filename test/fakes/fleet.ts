@@ -79,9 +79,14 @@ export class FakeFleet {
     return fresh;
   }
 
-  private sighting(machine: FakeMachine, service: string): Sighting {
-    const files = Object.fromEntries(machine.files);
+  private files(machine: FakeMachine): Pick<Sighting & { state: 'absent' }, 'files' | 'own'> {
     const own = Object.fromEntries([...machine.own].map(([path, text]) => [path, { sha256: sha256(text), text }]));
+    return { files: Object.fromEntries(machine.files), own };
+  }
+
+  /** `there`: a machine's files, which all its sightings share, as those of a probe do. */
+  private sighting(machine: FakeMachine, service: string, there = this.files(machine)): Sighting {
+    const { files, own } = there;
     const runner = machine.runners.get(service);
     if (runner === undefined) return { state: 'absent', files, own };
     return {
@@ -113,7 +118,8 @@ export class FakeFleet {
         ...desired.placements.filter(one => one.spec.machine === name).map(one => one.spec.service),
         ...machine.stamps.keys(),
       ]);
-      for (const service of services) sightings[`${service}@${name}`] = this.sighting(machine, service);
+      const there = this.files(machine);
+      for (const service of services) sightings[`${service}@${name}`] = this.sighting(machine, service, there);
     }
     return { takenAt: 0, machines, sightings };
   }
