@@ -16,7 +16,10 @@ function readText(path: string): string | undefined {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new AppError('settings-invalid', `${path} cannot be read`, { cause });
+    throw new AppError('settings-invalid', `${path} cannot be read: ${code ?? 'unknown reason'}`, {
+      cause,
+      hint: 'Let this user read it, or take it away.',
+    });
   }
 }
 
@@ -32,8 +35,7 @@ function parseConfig(yaml: typeof Yaml, text: string, path: string): ConfigEntri
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text, { lineCounter: lines });
   const broken = document.errors[0];
-  if (broken)
-    throw refuse(`${path}:${lines.linePos(broken.pos[0]).line}`, broken.message.split('\n')[0] ?? 'is no YAML');
+  if (broken) throw refuse(`${path}:${lines.linePos(broken.pos[0]).line}`, firstSentence(broken.message));
   if (document.contents === null || (yaml.isScalar(document.contents) && document.contents.value === null)) return {};
   if (!yaml.isMap(document.contents)) throw refuse(path, 'must be a map of settings');
   const entries = document.contents.items.map(pair => {
@@ -49,6 +51,10 @@ function parseConfig(yaml: typeof Yaml, text: string, path: string): ConfigEntri
   return Object.fromEntries(entries);
 }
 
-function refuse(where: string, message: string, hint?: string): AppError {
-  return new AppError('settings-invalid', `${where}: ${message}`, hint === undefined ? {} : { hint });
+/** The parser adds the place, which we tell before, and the source. */
+const firstSentence = (message: string): string => (message.split('\n')[0] ?? message).replace(/ at line \d+.*/, '');
+
+/** `config show` cannot help here: it reads the same file. */
+function refuse(where: string, message: string, hint = 'Correct that file.'): AppError {
+  return new AppError('settings-invalid', `${where}: ${message}`, { hint });
 }

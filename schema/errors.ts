@@ -68,6 +68,7 @@ export const catalogue = {
   'stale-plan': entry('The machine changed since the plan was made', 'backoff', 409, 'The next pass looks again.'),
   'not-converged': entry('The command succeeded, but the machine does not show it', 'backoff', 500, 'Look at the tool that was called: it reported success and did nothing.'),
   'gate-failed': entry('The service did not become healthy in time', 'human', 424, 'Its log tail stands above; correct it in git, or raise health.deadline.'),
+  'file-refused': entry('A file may not be used', 'human', 500, 'Let this user read it (and write it, for an edit), or free space there.'),
   'file-missing': entry('A file that the registry names is not there', 'human', 404, 'Add it to the repository, or correct its name.'),
   'held': entry('Held until a person approves', 'human', 409, 'Look at the plan, then run `portoser approve <plan>`.'),
 } as const satisfies Record<string, CatalogueEntry>;

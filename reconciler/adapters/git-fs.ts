@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { AppError } from '../../schema/errors.js';
 
 /** The code of a system error (`ENOENT`, …), or undefined for anything else. */
 export function systemCode(thrown: unknown): string | undefined {
@@ -42,6 +43,22 @@ export async function writeAtomic(path: string, contents: string | Uint8Array, m
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Throws `file-refused` where this user may not write. */
+export async function writeAllowed(path: string, contents: string | Uint8Array): Promise<void> {
+  try {
+    await writeAtomic(path, contents);
+  } catch (error) {
+    throw refusedFile(path, error);
+  }
+}
+
+/** `file-refused` for what this user has no right to or no room for; anything else as it was thrown. */
+export function refusedFile(path: string, thrown: unknown): unknown {
+  const code = systemCode(thrown) ?? '';
+  if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code)) return thrown;
+  return new AppError('file-refused', `${path}: ${thrown instanceof Error ? thrown.message : code}`, { cause: thrown });
 }
 
 /** Makes a rename last; where folders cannot be synced (some network file systems) nothing is lost but that. */

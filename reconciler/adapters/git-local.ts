@@ -30,7 +30,7 @@ async function chooseBranch(layout: GitLayout, settings: GitSettings, shown: str
   const others = await branchNames(layout.commonDir);
   const hint =
     others.length === 0
-      ? 'Commit something there first.'
+      ? 'Commit the registry there first: `git add registry.yml && git commit -m "Add a registry"`.'
       : `Name one that is there with --branch: ${others.slice(0, 10).join(', ')}.`;
   throw new AppError('git-missing', `there is no branch ${branch} in ${shown}`, { details: { branch }, hint });
 }

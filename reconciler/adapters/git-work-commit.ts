@@ -7,7 +7,7 @@ import { AppError } from '../../schema/errors.js';
 import type { Log } from '../ports.js';
 import { runGit, type GitOutput } from './git-cli.js';
 import { editTree, writablePath, writeCommit, type Changes } from './git-edit.js';
-import { gitFs, readTextIfThere, writeAtomic } from './git-fs.js';
+import { gitFs, readTextIfThere, writeAllowed } from './git-fs.js';
 import { openHistory } from './git-history.js';
 import type { GitLayout } from './git-layout.js';
 import { openObjects } from './git-objects.js';
@@ -29,7 +29,7 @@ async function writeWithin(root: string, path: string, contents: string | Uint8A
   const before = await lstatWithin(root, names);
   if (before !== undefined && !before.isFile())
     throw new AppError('registry-edit', `${path} cannot be written: it is no plain file`);
-  await writeAtomic(full, contents);
+  await writeAllowed(full, contents);
   if (before !== undefined) await fs.chmod(full, Number(before.mode) & 0o7777);
 }
 

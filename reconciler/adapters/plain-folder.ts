@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { WorkTree } from '../ports.js';
-import { writeAtomic } from './git-fs.js';
+import { writeAllowed } from './git-fs.js';
 import { openWorkTree } from './work-tree.js';
 
 /** `commit` answers `work-tree`. Deleting a file is refused: there is no history to bring it back from. */
@@ -15,7 +15,7 @@ export async function openPlainFolder(folder: string): Promise<WorkTree> {
       for (const [path, text] of await edit(tree)) {
         if (text === null)
           throw new AppError('registry-edit', `${path} is not deleted: it lies outside any repository`);
-        await writeAtomic(join(folder, path), text);
+        await writeAllowed(join(folder, path), text);
       }
       return 'work-tree';
     },

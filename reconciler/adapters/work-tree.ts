@@ -6,7 +6,7 @@ import { AppError } from '../../schema/errors.js';
 import type { RepoEntry, RepoFiles } from '../ports.js';
 import { runGit } from './git-cli.js';
 import { openCommitFiles, splitPath } from './git-files.js';
-import { isAbsent } from './git-fs.js';
+import { isAbsent, refusedFile } from './git-fs.js';
 import { openHistory } from './git-history.js';
 import { findWorkTree, type GitLayout } from './git-layout.js';
 import { objectId, openObjects } from './git-objects.js';
@@ -76,8 +76,17 @@ async function entryOf(root: string, path: string): Promise<RepoEntry | undefine
     path,
     kind: 'file',
     executable: (Number(at.mode) & 0o100) !== 0,
-    oid: objectId('blob', await fs.readFile(full)),
+    oid: objectId('blob', await readAllowed(full)),
   };
+}
+
+/** Throws `file-refused` where this user may not read. */
+async function readAllowed(path: string): Promise<Buffer> {
+  try {
+    return await fs.readFile(path);
+  } catch (error) {
+    throw refusedFile(path, error);
+  }
 }
 
 /** `folder` may lie anywhere within the work tree, or outside any repository. Throws `git-missing` when it is not there. */
@@ -90,7 +99,7 @@ export async function openWorkTree(folder: string): Promise<WorkTree> {
     const names = splitPath(path);
     if (names === undefined || names.includes('.git')) return undefined;
     const at = await lstatWithin(root, names);
-    return at?.isFile() === true ? await fs.readFile(join(root, ...names)) : undefined;
+    return at?.isFile() === true ? await readAllowed(join(root, ...names)) : undefined;
   }
 
   async function list(within: string): Promise<readonly RepoEntry[] | undefined> {

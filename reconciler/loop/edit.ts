@@ -64,7 +64,11 @@ function refuseNewErrors(before: ParseResult, after: ParseResult): void {
   const fresh = after.diagnostics.filter(one => one.severity === 'error' && !known.has(identity(one)));
   if (fresh.length === 0) return;
   const lines = fresh.map(one =>
-    [one.message, one.expected === undefined ? '' : `expected ${one.expected}`, one.hint ?? '']
+    [
+      one.message,
+      one.expected === undefined || one.message.includes(one.expected) ? '' : `expected ${one.expected}`,
+      one.hint ?? '',
+    ]
       .filter(Boolean)
       .join('; '),
   );
@@ -105,6 +109,7 @@ async function editOnce(
   attempt: Attempt,
 ): Promise<ReadonlyMap<string, string>> {
   const main = ports.source.path;
+  await refuseUncommitted(ports, files);
   const { texts, paths } = await registryTexts(files, main);
   const before = parse({ main, files: texts, paths });
   if (ports.source.workTree === undefined) refuseWhereForbidden(before);
@@ -113,6 +118,15 @@ async function editOnce(
   const changed = [...edited].filter(([path, text]) => texts.get(path) !== text);
   attempt.files = changed.map(([path, text]) => changedLines(path, texts.get(path) ?? '', text));
   return new Map(changed);
+}
+
+/** A registry that only lies there has no commit that an edit could stand on. */
+async function refuseUncommitted({ source: { path, workTree } }: Ports, files: RepoFiles): Promise<void> {
+  if (workTree === undefined || (await files.read(path)) !== undefined) return;
+  if ((await (await workTree.files()).read(path)) === undefined) return;
+  throw new AppError('uncommitted', `${path} was never committed`, {
+    hint: `Run \`git add ${path} && git commit -m "Add a registry"\` first.`,
+  });
 }
 
 /** `policy.write` rules over what Portoser pushes by itself; a person's own work tree is the person's. */

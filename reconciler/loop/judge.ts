@@ -35,16 +35,13 @@ export async function gateAll(
   return new Map(
     [...results].flatMap(([key, result]) => {
       if (result.result === 'passed') return [];
-      const found = result.result === 'failed' ? `${result.why}: ${result.found}` : result.why;
-      return [
-        [
-          key,
-          {
-            error: report('gate-failed', `${key} did not become healthy: ${found}`),
-            judged: result.result === 'failed',
-          },
-        ] as const,
-      ];
+      const judged = result.result === 'failed';
+      const found = judged ? `${result.why}: ${result.found}` : result.why;
+      const error =
+        run.signal.aborted && !judged
+          ? report('interrupted', `${key} was started, but nobody waited until it was healthy`)
+          : report('gate-failed', `${key} did not become healthy: ${found}`);
+      return [[key, { error, judged }] as const];
     }),
   );
 }

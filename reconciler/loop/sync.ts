@@ -39,8 +39,10 @@ async function readTexts(
 ): Promise<{ readonly texts: ReadonlyMap<string, string>; readonly paths: readonly string[] }> {
   const main = await files.read(path);
   if (main === undefined) {
-    const where = files.revision === 'work-tree' ? 'in the work tree' : `at commit ${files.revision.slice(0, 12)}`;
-    throw new AppError('registry-missing', `there is no ${path} ${where}`);
+    if (files.revision === 'work-tree') throw new AppError('registry-missing', `there is no ${path} in the work tree`);
+    throw new AppError('registry-missing', `there is no ${path} at commit ${files.revision.slice(0, 12)}`, {
+      hint: 'Commit one there (`portoser init` writes it), or name its path with --path or REGISTRY_FILE.',
+    });
   }
   const text = decoder.decode(main);
   const paths = ((await files.list('')) ?? []).flatMap(entry => (entry.kind === 'file' ? [entry.path] : []));
