@@ -1,4 +1,6 @@
 // The JSON Schema that editors are given: without our own annotations, and with a template allowed wherever one is filled.
+import { plainSections } from './plain-sections.js';
+
 type Node = Readonly<Record<string, unknown>>;
 
 const template = { $ref: '#/$defs/template' };
@@ -66,6 +68,7 @@ function entries(section: unknown): unknown {
 export function editorSchema(schema: object): object {
   const body = JSON.parse(JSON.stringify(schema)) as Node;
   const properties = mapValues(body['properties'], withTemplate) as Record<string, unknown>;
+  for (const key of plainSections) properties[key] = plain((body['properties'] as Node)[key]);
   for (const key of ['machines', 'services']) properties[key] = entries((body['properties'] as Node)[key]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',

@@ -2,6 +2,7 @@
 import { didYouMean } from '../../schema/closest.js';
 import type { Diagnostic, Position } from '../../schema/diagnostics.js';
 import { checkPart, type Locate, type Path } from '../../schema/validate.js';
+import { plainSections } from '../../schema/plain-sections.js';
 import { partSchemas } from '../../schema/registry-parts.js';
 import type { PartName } from '../../schema/registry.js';
 import { matchIncludes } from './includes.js';
@@ -82,7 +83,9 @@ function checkFile(text: YamlText, included: boolean): readonly Diagnostic[] {
   const found = [...checkPart('file', text.value, { base: [], locate: text.locate, templates: false })];
   for (const [key, value] of Object.entries(asMap(text.value))) {
     if (isSection(key))
-      found.push(...checkPart(key, value, { base: [key], locate: text.locate, templates: key !== 'include' }));
+      found.push(
+        ...checkPart(key, value, { base: [key], locate: text.locate, templates: !plainSections.includes(key) }),
+      );
   }
   if (included && Object.hasOwn(asMap(text.value), 'include')) found.push(nestedInclude(text));
   return found;

@@ -1,15 +1,24 @@
 // Groups: the union of what `groups` lists and what services name themselves.
 import { didYouMean } from '../../schema/closest.js';
 import type { RegistryFiles } from './parse-files.js';
+import type { RegistryScope } from './parse-machines.js';
+import { filledSection } from './parse-sections.js';
 import type { Report } from './parse-report.js';
 import type { ServiceDraft } from './parse-services.js';
 
 export type Groups = Readonly<Record<string, readonly string[]>>;
 
-export function parseGroups(files: RegistryFiles, services: readonly ServiceDraft[], report: Report): Groups {
+export function parseGroups(
+  files: RegistryFiles,
+  services: readonly ServiceDraft[],
+  scope: RegistryScope,
+  report: Report,
+): Groups {
   const names = [...files.named.services.keys()];
   const members = new Map<string, Set<string>>();
-  for (const [group, { value, locate }] of files.named.groups) {
+  for (const [group, entry] of files.named.groups) {
+    const { locate } = entry;
+    const value = filledSection(['groups', group], entry, scope, report);
     const listed = Array.isArray(value) ? value.filter(one => typeof one === 'string') : [];
     for (const [index, name] of listed.entries()) {
       if (names.includes(name)) continue;

@@ -6,7 +6,8 @@ import { lookupIn } from './parse-lookup.js';
 import type { Machines, RegistryScope } from './parse-machines.js';
 import { checkSchedule } from './parse-policy.js';
 import type { Report } from './parse-report.js';
-import { variableValue } from './templates.js';
+import { fill, variableValue, type Lookup } from './templates.js';
+import { checkPart, type Path } from '../../schema/validate.js';
 import { didYouMean } from '../../schema/closest.js';
 
 export function registryScope(files: RegistryFiles, report: Report): RegistryScope {
@@ -23,8 +24,27 @@ function plainText(entry: Entry | undefined, byDefault: string): string {
   return typeof entry?.value === 'string' ? entry.value : byDefault;
 }
 
-export function readDomain(files: RegistryFiles): string {
-  return plainText(files.sections.get('domain'), 'internal');
+function registryLookup(scope: RegistryScope): Lookup {
+  return lookupIn({ vars: [scope.vars], builtins: new Map([['cluster', { value: scope.cluster }]]) });
+}
+
+export function readDomain(files: RegistryFiles, scope: RegistryScope, report: Report): string {
+  const section = files.sections.get('domain');
+  const domain = section === undefined ? 'internal' : filledSection(['domain'], section, scope, report);
+  if (section === undefined || typeof domain !== 'string') return 'internal';
+  for (const one of checkPart('domain', domain, { base: ['domain'], locate: section.locate, templates: false }))
+    report.add(one);
+  return domain;
+}
+
+/** The value of an entry with the registry's own names filled in; undefined when one cannot be (reported). */
+export function filledSection(path: Path, entry: Entry, scope: RegistryScope, report: Report): unknown {
+  let sound = true;
+  const filled = fill(entry.value, registryLookup(scope), (below, { code, message, hint }) => {
+    sound = false;
+    report.at(entry.locate, [...path, ...below], code, message, { hint });
+  });
+  return sound ? filled : undefined;
 }
 
 export function readRegistryPolicy(files: RegistryFiles, scope: RegistryScope, report: Report): PolicyText {
@@ -38,7 +58,7 @@ export function readRegistryPolicy(files: RegistryFiles, scope: RegistryScope, r
 
 function filled(part: 'policy', layered: Layered, value: TextMap, scope: RegistryScope, report: Report): TextMap {
   const sound = checkEntry(part, layered, value, true, report);
-  const lookup = lookupIn({ vars: [scope.vars], builtins: new Map([['cluster', { value: scope.cluster }]]) });
+  const lookup = registryLookup(scope);
   return checkEntry(part, layered, fillEntry(layered, sound.value, lookup, report).value, false, report).value;
 }
 

@@ -43,8 +43,8 @@ function parseRegistry(files: RegistryFiles, input: ParseInput, report: Report):
   checkDefaults(files, report);
   const machines = parseMachines(files, scope, report);
   const services = draftServices(files, machines, scope, report);
-  const groups = parseGroups(files, services, report);
-  const settling: Settling = { scope, domain: readDomain(files), ownPorts: input.ownPorts ?? [] };
+  const groups = parseGroups(files, services, scope, report);
+  const settling: Settling = { scope, domain: readDomain(files, scope, report), ownPorts: input.ownPorts ?? [] };
   const placements = place(services, machines, { settling, policy, groups }, report).map(one =>
     withRepository(one, input, report),
   );

@@ -396,6 +396,13 @@ const references: readonly BrokenRegistry[] = [
 
 /** Templates and commands. */
 const templates: readonly BrokenRegistry[] = [
+  { what: 'a cluster by template', text: 'vars: {C: lab}\ncluster: "{{ C }}"\n', expected: ['invalid-name 2:10'] },
+  { what: 'a domain that becomes none', text: 'vars: {D: a b}\ndomain: "{{ D }}"\n', expected: ['invalid-value 2:9'] },
+  {
+    what: 'a group of nobody',
+    text: 'vars: {S: api}\ngroups: {all: ["{{ S }}"]}\n',
+    expected: ['unknown-service 2:16'],
+  },
   { what: 'an unknown variable', text: service('    env: {A: "{{ NOPE }}"}\n'), expected: ['unknown-variable 8:14'] },
   {
     what: 'a template that is none',

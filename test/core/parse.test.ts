@@ -335,7 +335,7 @@ services:
   });
 
   it('know the internal name of an exposed service', () => {
-    const text = `domain: home.lan\n${top}services:\n  db: {type: docker, machine: m1, path: /opt/db, expose: internal}\n  web: {type: docker, machine: m1, path: /opt/web, env: {D: "{{ services.db.hostname }}"}}\n`;
+    const text = `domain: "{{ D }}.lan"\nvars: {D: home}\n${top}services:\n  db: {type: docker, machine: m1, path: /opt/db, expose: internal}\n  web: {type: docker, machine: m1, path: /opt/web, env: {D: "{{ services.db.hostname }}"}}\n`;
     expect(registryOf(text).placements[1]?.env).toEqual({ D: 'db.home.lan' });
   });
 });
