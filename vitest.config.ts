@@ -9,7 +9,10 @@ const alone = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_0
 export default defineConfig({
   test: {
     projects: [
-      room('unit', ['test/*.test.ts', 'test/{schema,core,commands,drivers,checks,loop,operations,adapters,api,contracts,examples,property}/**/*.test.ts']),
+      room('unit', [
+        'test/*.test.ts',
+        'test/{schema,core,commands,drivers,checks,loop,operations,adapters,api,contracts,examples,property}/**/*.test.ts',
+      ]),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('servers', ['test/servers/**/*.test.ts'], alone),
       room('lab', ['test/lab/**/*.test.ts'], alone),

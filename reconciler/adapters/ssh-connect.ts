@@ -61,7 +61,7 @@ export async function connectMachine(
   let refusedKey: AppError | undefined;
   const config: ConnectConfig = {
     username: machine.user,
-    authHandler: identities.methods(machine.user) as NonNullable<ConnectConfig['authHandler']> & object[],
+    authHandler: identities.methods(machine.user),
     algorithms: offer(rule.types),
     hostVerifier: (key: Buffer) => {
       const verdict = rule.judge(key);
@@ -92,6 +92,6 @@ export async function connectMachine(
       client.on('error', () => client.destroy());
       resolve(client);
     });
-    client.connect({ ...config, sock: sock as NonNullable<ConnectConfig['sock']> });
+    client.connect({ ...config, sock: sock });
   });
 }

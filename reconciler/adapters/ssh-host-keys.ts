@@ -80,10 +80,10 @@ async function showHostKey(
       const type = negotiated.serverHostKey.startsWith('rsa-') ? 'ssh-rsa' : negotiated.serverHostKey;
       end(() => resolve({ key: `${type} ${key.toString('base64')}`, fingerprint: fingerprint(key) }));
     });
-    client.on('error', fault => end(() => reject(connectError(machine, fault as SshFault, false, []))));
+    client.on('error', fault => end(() => reject(connectError(machine, fault, false, []))));
     client.once('close', () => reject(unreachable(machine, 'it closed the connection')));
     client.connect({
-      sock: sock as NonNullable<ConnectConfig['sock']>,
+      sock: sock,
       username: machine.user,
       authHandler: [],
       algorithms: exactOffer(kind),

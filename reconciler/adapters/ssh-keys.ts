@@ -126,5 +126,5 @@ async function openAgent(socket: string): Promise<BaseAgent> {
   const sign = agent.sign.bind(agent) as SignWithAgent;
   const signWithoutSha1: SignWithAgent = (key, bytes, options, done) =>
     options.hash === 'sha1' ? done(new Error('SHA-1 signatures are refused')) : sign(key, bytes, options, done);
-  return Object.assign(agent, { sign: signWithoutSha1 }) as unknown as BaseAgent;
+  return Object.assign(agent, { sign: signWithoutSha1 });
 }

@@ -109,7 +109,11 @@ export interface Driver {
   remove(stamp: Stamp, ground: Ground): readonly Step[];
 
   /** Words that print its log; `follow` never ends by itself. */
-  logs(stamp: Stamp, ask: { readonly follow: boolean; readonly lines: number; readonly since?: string }, facts: MachineFacts): Command;
+  logs(
+    stamp: Stamp,
+    ask: { readonly follow: boolean; readonly lines: number; readonly since?: string },
+    facts: MachineFacts,
+  ): Command;
 
   /** Error code and message that the output of a failed step of ours means; undefined: nothing better than the output itself. */
   explain(step: Step, output: string): ErrorReport | undefined;

@@ -28,7 +28,8 @@ export async function watchGit(ports: Ports, git: GitRepo, bell: Bell, signal: A
       head = newest;
     } catch (thrown) {
       const error = asAppError(thrown);
-      if (status.result !== error.message) ports.log.warn({ code: error.code, repository: git.address }, 'repository not reached');
+      if (status.result !== error.message)
+        ports.log.warn({ code: error.code, repository: git.address }, 'repository not reached');
       status = { ...status, checkedAt, result: error.message };
     }
   };

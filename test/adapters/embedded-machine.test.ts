@@ -68,7 +68,10 @@ describe('the embedded machine', () => {
   ): Promise<{ embedded: EmbeddedMachine; shell: RemoteShell; machine: Machine }> {
     const embedded = await start(name, more);
     const shell = open();
-    stops.push(embedded.stop, () => shell.close());
+    stops.push(
+      () => embedded.stop(),
+      () => shell.close(),
+    );
     return { embedded, shell, machine: machineOf(embedded) };
   }
 

@@ -11,7 +11,9 @@ async function ask(address) {
 
 createServer(async (request, response) => {
   try {
-    const answers = await Promise.all(upstreams.map(address => ask(request.url === '/health' ? `${address}/health` : address)));
+    const answers = await Promise.all(
+      upstreams.map(address => ask(request.url === '/health' ? `${address}/health` : address)),
+    );
     response.end(request.url === '/health' ? 'ok\n' : `${greeting}: ${answers.join(' ')}\n`);
   } catch (error) {
     response.statusCode = 503;
