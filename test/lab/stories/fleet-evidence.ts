@@ -37,7 +37,7 @@ export type Kept = { readonly unit: string } | { readonly container: string } | 
  */
 export async function startedAt(host: Host, thing: Kept): Promise<number> {
   if ('container' in thing) {
-    return Date.parse(await host.must(`docker inspect -f '{{.State.StartedAt}}' ${thing.container}`));
+    return Date.parse((await host.must(`docker inspect -f '{{.State.StartedAt}}' ${thing.container}`)).trim());
   }
   const pid =
     'unit' in thing

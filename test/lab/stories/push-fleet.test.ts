@@ -1,7 +1,7 @@
 // A git push from another host brings nine services up on three, in order; then nothing moves; then one field moves one service.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { withLab } from '../harness.js';
+import { mustRun, withLab } from '../harness.js';
 import { freshStory, untilApplied, type Controller, type Story } from '../story.js';
 import { evidenceOf, startedAt } from './fleet-evidence.js';
 import { composePorts, dependencies, fleetFiles, fleetRegistry, kept, type Greetings } from './fleet.js';
@@ -40,7 +40,16 @@ async function starts(): Promise<Readonly<Record<string, number>>> {
   return Object.fromEntries(await Promise.all(pairs));
 }
 
-const everything = async (): Promise<unknown> => Promise.all(hosts.map(evidenceOf));
+/** All that a pass could change: on the hosts, in the repository, and in the controller's own folder (its lock and notes of time aside). */
+async function everything(): Promise<unknown> {
+  const own = ['-c', `find "$@" -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`, 'sh'];
+  const [onHosts, started, here] = await Promise.all([
+    Promise.all(hosts.map(evidenceOf)),
+    starts(),
+    mustRun('sh', [...own, story.stateDir, story.repo.bare]),
+  ]);
+  return { onHosts, started, here };
+}
 
 /** `service: what it answers` for whoever has a port. */
 async function answers(): Promise<Readonly<Record<string, string>>> {
@@ -77,7 +86,7 @@ test('one push from another host: all nine run, each after what it depends on wa
     app: 'good day from six 1.17.0\n',
     worker: 'good day from six 1.17.0\n',
   });
-  expect(await lab.host(1).must('docker exec web-main-1 printenv FROM_FILE PORT')).toBe('yes\n8080\n');
+  expect(await lab.host(1).must(`docker exec web-main-1 sh -c 'echo $FROM_FILE $PORT'`)).toBe('yes 8080\n');
 });
 
 test('afterwards the plan is empty, and looking changes nothing', async () => {
@@ -102,7 +111,7 @@ test.each<[keyof Greetings, Greetings, string]>([
 
 test('the change has reached the processes', async () => {
   const [web, app, queue] = await Promise.all([
-    lab.host(1).must('docker exec web-main-1 printenv GREETING'),
+    lab.host(1).must(`docker exec web-main-1 sh -c 'echo $GREETING'`),
     lab.host(3).must('curl -s localhost:9103/'),
     lab.host(3).must(`tr '\\0' '\\n' <"/proc/$(systemctl show -P MainPID queue)/environ" | grep GREETING`),
   ]);
