@@ -40,7 +40,7 @@ function defaultsFor(own: Entry, defaults: Entry | undefined) {
   if (defaults === undefined || !isTextMap(defaults.value) || !isTextMap(own.value)) return undefined;
   const type = own.value['type'] ?? defaults.value['type'];
   const fits = (key: string): boolean =>
-    key !== 'machine' && (typeof type !== 'string' || (keyTypes[key]?.includes(type) ?? true));
+    key !== 'machine' && key !== 'machines' && (typeof type !== 'string' || (keyTypes[key]?.includes(type) ?? true));
   const value = Object.fromEntries(Object.entries(defaults.value).filter(([key]) => fits(key)));
   return { ...defaults, value, base: ['defaults'] };
 }

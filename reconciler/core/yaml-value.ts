@@ -115,7 +115,7 @@ function convertAlias(name: string, node: Node, context: Context, depth: number)
 
 function convertScalar(node: Scalar, context: Context): Result {
   const other = node.type === 'PLAIN' && node.source !== undefined ? lookalike(node.source) : undefined;
-  if (other !== undefined) warnLookalike(node, other, context);
+  if (other !== undefined && other !== String(node.value)) warnLookalike(node, other, context);
   return { value: node.value ?? null, size: 1, depth: 0 };
 }
 

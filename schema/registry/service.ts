@@ -200,9 +200,19 @@ const properties = {
   policy: Type.Optional(servicePolicySchema),
 };
 
+/** Words of Compose files and of older registries. */
+const elsewhere = {
+  ...Object.fromEntries(['image', 'volumes', 'restart', 'networks', 'labels'].map(key => [key, 'the Compose file'])),
+  environment: '`env`',
+  host: '`machine`',
+  healthcheck: '`health`',
+  dependencies: '`depends_on`',
+};
+
 export const serviceSchema = fields(properties, {
   description: 'A service.',
   expected: 'a service: type, machine, path, …',
+  elsewhere,
 });
 
 const { machine: _machine, machines: _machines, ...defaultable } = properties;

@@ -382,6 +382,7 @@ const references: readonly BrokenRegistry[] = [
     text: service('    expose: public\n'),
     expected: ['missing-field 4:3', 'not-supported-yet 8:5'],
   },
+  { what: 'a word of Compose files', text: service('    volumes: [a]\n'), expected: ['not-applicable 8:5'] },
   {
     what: 'an unknown machine to build on',
     text: service('    build: {on: m2}\n'),
