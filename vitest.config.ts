@@ -1,4 +1,5 @@
-// Which tests stand in which room: `unit` needs nothing but Node; the others need what their name says.
+// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives single adapters and properties hard;
+// `scenarios` tells whole stories on embedded machines; `servers` and `lab` need what their names say.
 import { defineConfig } from 'vitest/config';
 
 const room = (name: string, include: string[], more: object = {}) => ({
@@ -11,8 +12,9 @@ export default defineConfig({
     projects: [
       room('unit', [
         'test/*.test.ts',
-        'test/{schema,core,commands,drivers,checks,loop,operations,adapters,api,contracts,examples,property}/**/*.test.ts',
+        'test/{schema,core,commands,drivers,checks,loop,operations,api,examples}/**/*.test.ts',
       ]),
+      room('parts', ['test/{adapters,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('servers', ['test/servers/**/*.test.ts'], alone),
       room('lab', ['test/lab/**/*.test.ts'], alone),

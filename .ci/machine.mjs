@@ -22,11 +22,16 @@ const packages = {
   nsenter: 'util-linux',
   pgrep: 'procps',
   python3: 'python3',
+  plistutil: 'libplist-utils',
+  'systemd-analyze': 'systemd',
+  zsh: 'zsh',
+  fish: 'fish',
 };
 
 /** Room of the tests → the programs without which it cannot run. */
 export const needs = {
-  unit: [],
+  unit: ['git'],
+  parts: ['git', 'ssh'],
   scenarios: ['git'],
   servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl'],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
