@@ -1,6 +1,6 @@
 // What a pass reports, and the state that people ask for: shared by command line, API and dashboard.
 import type { Diagnostic } from './diagnostics.js';
-import type { ErrorReport } from './errors.js';
+import type { ErrorCode, ErrorReport } from './errors.js';
 import type { Outcome, Plan, Next } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 import type { HealthState, MachineFacts, RunState } from './state.js';
@@ -26,6 +26,8 @@ export interface Finding {
   readonly machine?: string;
   readonly kind: 'not-answering' | 'not-converged' | 'unreachable' | 'blocked' | 'git' | 'registry';
   readonly message: string;
+  /** Of the error that it comes from; `hint` is that error's. */
+  readonly code?: ErrorCode;
   readonly hint?: string;
 }
 

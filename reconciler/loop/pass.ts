@@ -1,5 +1,5 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
-import { asAppError, catalogue } from '../../schema/errors.js';
+import { asAppError, catalogue, type ErrorReport } from '../../schema/errors.js';
 import type { Next, Outcome, Plan } from '../../schema/plan.js';
 import type { Finding, PassReport } from '../../schema/status.js';
 import type { Verdict } from '../../schema/state.js';
@@ -127,18 +127,25 @@ function syncFindings(synced: Synced): readonly Finding[] {
   return [
     ...(synced.held === undefined
       ? []
-      : [{ kind: 'git', message: synced.held, hint: catalogue['git-held'].hint } as const]),
+      : [{ kind: 'git', message: synced.held, code: 'git-held', hint: catalogue['git-held'].hint } as const]),
     ...(synced.outage === undefined
       ? []
-      : [{ kind: 'git', message: synced.outage.message, hint: synced.outage.hint } as const]),
+      : [{ kind: 'git', message: synced.outage.message, code: synced.outage.code, hint: synced.outage.hint } as const]),
     ...(synced.refused === undefined
       ? []
-      : [{ kind: 'registry', message: `the registry at ${synced.refused.slice(0, 12)} was refused` } as const]),
+      : [
+          {
+            kind: 'registry',
+            message: `the registry at ${synced.refused.slice(0, 12)} was refused`,
+            code: 'registry-invalid',
+            hint: catalogue['registry-invalid'].hint,
+          } as const,
+        ]),
   ];
 }
 
 function planFindings(plan: Plan): readonly Finding[] {
-  const hint = (error?: { readonly hint: string }) => (error === undefined ? {} : { hint: error.hint });
+  const advice = (error?: ErrorReport) => (error === undefined ? {} : { code: error.code, hint: error.hint });
   const machines = plan.machines
     .filter(
       note =>
@@ -148,7 +155,7 @@ function planFindings(plan: Plan): readonly Finding[] {
       kind: note.state === 'blocked' ? 'blocked' : 'unreachable',
       machine: note.machine,
       message: note.why,
-      ...hint(note.error),
+      ...advice(note.error),
     }));
   const noted = new Set(machines.map(one => one.machine));
   const placements = plan.leftAlone
@@ -156,7 +163,7 @@ function planFindings(plan: Plan): readonly Finding[] {
       one =>
         (one.state === 'blocked' || one.state === 'unknown') && !noted.has(one.key.slice(one.key.indexOf('@') + 1)),
     )
-    .map((one): Finding => ({ kind: 'blocked', key: one.key, message: one.why, ...hint(one.error) }));
+    .map((one): Finding => ({ kind: 'blocked', key: one.key, message: one.why, ...advice(one.error) }));
   return [...machines, ...placements];
 }
 

@@ -51,7 +51,8 @@ function failedText(outcome: Outcome & { result: 'failed' }, paint: Paint): stri
 
 export function findingText(finding: Finding, paint: Paint): string {
   const where = finding.key ?? finding.machine;
-  const hint = finding.hint === undefined ? '' : `\n      ${finding.hint}`;
+  const code = finding.code === undefined ? '' : ` ${paint.faint(`[${finding.code}]`)}`;
+  const hint = finding.hint === undefined ? '' : `\n      ${finding.hint}${code}`;
   return `  ${paint.warn('!')} ${where === undefined ? '' : `${where}: `}${finding.message}${hint}`;
 }
 
