@@ -1,9 +1,10 @@
 // What is ours on the machines and no longer in the registry: removed services, moved ones, machines that left.
 import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState, LiveState, Stamp } from '../../schema/state.js';
+import type { DesiredState, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
 
 import { lookupOf } from './lookup.js';
+import { identityOf } from './machines.js';
 
 interface OrphanAsk {
   readonly leaving: readonly string[];
@@ -46,6 +47,11 @@ function judgeOrphan(
   return { key, reason: 'orphaned', because: 'it is no longer in the registry', fields: [], stamp };
 }
 
+/** Another repository claimed the cluster's name there since. */
+function isAnothers(view: MachineSeen, desired: DesiredState): boolean {
+  return view.identity !== undefined && view.identity !== identityOf(desired);
+}
+
 /** Machines that left the registry are worked on at their old address, until nothing of ours runs there. */
 export function diffOrphans(
   desired: DesiredState,
@@ -57,14 +63,18 @@ export function diffOrphans(
   const known = new Set([...desired.machines.map(machine => machine.name), ...ask.leaving]);
   const findings = [...known].flatMap(machine => {
     const view = live.machines[machine];
-    if (view?.state !== 'reachable' || notes.has(machine)) return [];
+    if (view?.state !== 'reachable' || notes.has(machine) || isAnothers(view, desired)) return [];
     const orphans = view.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine}`));
     return orphans.flatMap(stamp => judgeOrphan(desired, machine, stamp, view.facts.clock) ?? []);
   });
   const machines = ask.leaving.map((machine): MachineNote => {
     const view = live.machines[machine];
-    if (view?.state === 'reachable')
-      return { machine, state: 'leaving', why: 'it left the registry: what is ours there is stopped' };
+    if (view?.state === 'reachable') {
+      const why = isAnothers(view, desired)
+        ? 'it left the registry, and another repository has it now: nothing is touched there'
+        : 'it left the registry: what is ours there is stopped';
+      return { machine, state: 'leaving', why };
+    }
     const why =
       'it left the registry and cannot be reached; it stays listed until it answers or `portoser machine forget`';
     return { machine, state: 'leaving', why, ...(view === undefined ? {} : { error: view.error }) };

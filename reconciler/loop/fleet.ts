@@ -1,6 +1,7 @@
 // Which machines left the registry: known from the last applied one, looked at under their old address until nothing of ours runs there.
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
+import { identityOf } from '../core/machines.js';
 import type { StateDir } from '../ports.js';
 
 /** Kept in the state folder as `fleet`; lost, machines that left before are not looked at any more, and nothing else changes. */
@@ -42,10 +43,11 @@ export function withoutRenamed(
 }
 
 /** What still has to be looked at next time: who does not answer, and where something of ours still runs. */
-function stillLeaving(leaving: readonly Machine[], live: LiveState): readonly Machine[] {
+function stillLeaving(leaving: readonly Machine[], live: LiveState, desired: DesiredState): readonly Machine[] {
   return leaving.filter(machine => {
     const view = live.machines[machine.name];
-    return view?.state !== 'reachable' || view.stamps.some(stamp => stamp.prunedAt === undefined);
+    if (view?.state !== 'reachable') return true;
+    return view.identity === identityOf(desired) && view.stamps.some(stamp => stamp.prunedAt === undefined);
   });
 }
 
@@ -55,6 +57,6 @@ export async function writeFleet(
   leaving: readonly Machine[],
   after: LiveState,
 ): Promise<void> {
-  const next: Fleet = { machines: desired.machines, leaving: stillLeaving(leaving, after) };
+  const next: Fleet = { machines: desired.machines, leaving: stillLeaving(leaving, after, desired) };
   if (JSON.stringify(await readFleet(state)) !== JSON.stringify(next)) await state.write(document, next);
 }

@@ -102,7 +102,7 @@ export async function judgeStart(
 export function judgeStop(run: BatchRun, one: Prepared, after: LiveState, startedAt: number, ended: Ended): Outcome {
   const sighting = after.sightings[one.change.key];
   const runs = sighting?.state === 'present' && ['running', 'starting', 'crash-looping'].includes(sighting.run);
-  if (runs && one.change.kind !== 'release') {
+  if (runs && one.change.kind !== 'release' && one.change.stamp?.adopted !== true) {
     return failed(
       one.change,
       report('not-converged', `${one.change.key}: every command succeeded, but it is still ${sighting.run}`),

@@ -102,7 +102,9 @@ export function prepareStop(run: BatchRun, change: Change, stamp: Stamp, seen: M
   const ground = emptyGround(seen, run.machine);
   const leaves = change.kind === 'remove' || change.kind === 'replace';
   const steps =
-    change.kind === 'release' ? [] : [...driver.stop(stamp, ground), ...(leaves ? driver.remove(stamp, ground) : [])];
+    change.kind === 'release' || stamp.adopted
+      ? []
+      : [...driver.stop(stamp, ground), ...(leaves ? driver.remove(stamp, ground) : [])];
   const unlink = leaves
     ? stamp.files.filter(file => change.kind === 'remove' || file.kind === 'generated').map(file => file.path)
     : [];
