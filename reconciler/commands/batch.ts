@@ -1,5 +1,6 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
-import { type Command, lines, sh, text, type Word } from './command.js';
+import { answerWords, batchCodes, clearLeft, stepWords, watchdog } from './batch-words.js';
+import { type Command, lines, sh, type Word } from './command.js';
 import { fileWords, type PutFile, stage } from './files.js';
 import { checkFence, type LockHolder, releaseLock, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
@@ -38,9 +39,6 @@ export interface Batch extends PreludeSettings, Owner {
   readonly timeLimitMs: number;
 }
 
-/** Exit codes of our own in a result row, after BSD sysexits(3). */
-export const batchCodes = { stale: 78, fenced: 76, sudo: 77 } as const;
-
 const failedFlag = (index: number) => `f_${index}`;
 
 function stampPath(service: string): Command {
@@ -74,7 +72,7 @@ function syntaxPath(service: string): Word {
 
 function filesStep(change: BatchChange, index: number): Command {
   const body = [
-    ...change.files.map(file => sh`${stage(file)}[ $? = 0 ] || return`),
+    ...change.files.map(file => sh`${stage(file)}p_r=$?; [ "$p_r" = 0 ] || return "$p_r"`),
     ...change.unlink.map(path => sh`p_unlink ${path} || return`),
   ];
   if (body.length === 0) return { words: [] };
@@ -156,8 +154,6 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
 function body(batch: Batch): Command {
   const changes = batch.changes.map((change, index) => [change, index] as const);
   return lines([
-    fileWords(),
-    stepWords(),
     ...changes.map(([change, index]) => claimStep(change, index, batch.sshUser)),
     sh`p_land_all claim`,
     ...changes.map(([change, index]) => folderStep(change, index)),
@@ -171,54 +167,28 @@ function body(batch: Batch): Command {
 }
 
 /**
- * `p_step ID WORDS…` runs one step in a subshell with its output kept (the end of it) and its exit code noted;
- * `p_inline ID CHANGE FUNCTION` runs in this shell, for steps that stage files; `p_land_all` lands them.
- */
-function stepWords(): Command {
-  return sh`p_step() {
-  p_sid=$1; shift
-  if ! p_fence_holds; then echo "$p_sid ${batchCodes.fenced}" >>"$p_dir/result"; return ${batchCodes.fenced}; fi
-  { ( "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null | tail -c 65536 >"$p_dir/$p_sid.out"
-  p_rc=1; read -r p_rc <"$p_dir/rc"; echo "$p_sid $p_rc" >>"$p_dir/result"; return "$p_rc"
-}
-p_inline() {
-  eval "p_a=\\$f_$2"; if [ -n "$p_a" ]; then return; fi
-  p_before=$p_staged; p_fence_holds && "$3" >"$p_dir/$1.out" 2>&1; p_rc=$?
-  if ! p_fence_holds; then p_rc=${batchCodes.fenced}; fi
-  if [ "$p_rc" != 0 ]; then p_staged=$p_before; eval "f_$2=1"; fi
-  echo "$1 $p_rc" >>"$p_dir/result"
-}
-p_land_all() { p_land >"$p_dir/land.$1.out" 2>&1; p_rc=$?; echo "land.$1 $p_rc" >>"$p_dir/result"; if [ "$p_rc" != 0 ]; then exit 1; fi; }
-`;
-}
-
-/**
  * The whole script. The work goes on in a background job that no lost connection ends; a watchdog ends its process
  * group past the time limit. The answer: frames `results` (rows "step code") and `output STEP` for what failed.
  */
 export function batchCommand(batch: Batch): Command {
-  const seconds = Math.ceil(batch.timeLimitMs / 1000);
   return lines([
     prelude(batch),
     sh`p_say portoser 1`,
     findState(batch.cluster),
     ensureState(batch),
-    takeLock(batch.holder, batch.gone),
-    sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id
-for p_a in "$p_state"/steps/*; do if [ -d "$p_a" ] && [ ! -e "$p_a/open" ]; then rm -rf "$p_a"; fi; done
-mkdir -p "$p_dir" && : >"$p_dir/result" || { p_say refused state "$p_state"; exit 73; }
-p_write_line "$p_dir/open" "$$ $(p_boot_id)"
-(
-trap '' HUP
-${body(batch)}
+    takeLock(batch.holder, batch.gone, batch.id),
+    sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id`,
+    fileWords(),
+    clearLeft(),
+    sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || { p_say refused state "$p_state"; exit 73; }`,
+    stepWords(),
+    sh`(
+trap '' HUP; trap 'rm -f "$p_dir/open"' EXIT
+${body(batch)}p_note done 0
 ) >"$p_dir/log" 2>&1 </dev/null &
-p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"
-( trap '' TERM HUP; p_a=0; while [ "$p_a" -lt ${text(String(seconds))} ]; do sleep 1; p_a=$((p_a+1)); if [ ! -e "$p_dir/open" ]; then exit; fi; if [ $((p_a%20)) = 0 ] && p_fence_holds; then p_now=$(date +%s); p_write_line "$p_state/lock" "$(p_lock_line)"; fi; done; echo "time 124" >>"$p_dir/result"; rm -f "$p_dir/open"; kill -TERM 0; sleep 5; kill -KILL 0 ) >/dev/null 2>&1 </dev/null &
-wait "$p_job"; rm -f "$p_dir/open"
-p_say results; cat "$p_dir/result"
-while read -r p_a p_b; do if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo; fi; done <"$p_dir/result"
-if [ -s "$p_dir/log" ]; then p_say log; tail -c 4096 "$p_dir/log"; echo; fi
-p_say end`,
+p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"`,
+    watchdog(Math.ceil(batch.timeLimitMs / 1000)),
+    answerWords(),
   ]);
 }
 
@@ -226,7 +196,8 @@ p_say end`,
 export interface Finish extends PreludeSettings {
   readonly id: string;
   readonly cluster: string;
-  readonly fence: number;
+  /** As the batch said it. */
+  readonly fence: string;
   readonly sshUser: string;
   readonly stamps: readonly { readonly service: string; readonly text: string }[];
   /** Services whose stamp goes away (removed or released). */
@@ -246,7 +217,7 @@ export function finishCommand(finish: Finish): Command {
     prelude(finish),
     sh`p_say portoser 1`,
     findState(finish.cluster),
-    sh`p_id=${finish.id}`,
+    sh`p_id=${finish.id}; p_dir=`,
     checkFence(finish.fence),
     fileWords(),
     ...stamps,

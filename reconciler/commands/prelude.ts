@@ -46,7 +46,7 @@ p_sha256() {
   else for p_f do printf '%s  %s\\n' "$(sha256 -q "$p_f")" "$p_f"; done; fi
 }
 p_boot_id() { if [ -r /proc/sys/kernel/random/boot_id ]; then cat /proc/sys/kernel/random/boot_id; else sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime; fi; }
-p_write_line() { printf '%s\\n' "$2" >"$1.new.$$" && mv -f "$1.new.$$" "$1"; }
+p_write_line() { printf '%s\\n' "$2" >"$1.new.$$" && mv -f "$1.new.$$" "$1" || { rm -f "$1.new.$$"; return 1; }; }
 p_user_bus() { XDG_RUNTIME_DIR=\${XDG_RUNTIME_DIR:-/run/user/$p_uid}; export XDG_RUNTIME_DIR; }
 `;
 }

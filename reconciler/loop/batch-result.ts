@@ -1,6 +1,7 @@
 // Reads what a batch said: which change went through, which step of which change failed, and what that means.
 import type { ErrorReport } from '../../schema/errors.js';
-import { type Batch, batchCodes } from '../commands/batch.js';
+import type { Batch } from '../commands/batch.js';
+import { batchCodes } from '../commands/batch-words.js';
 import type { ProbeSection } from '../commands/probe.js';
 import type { Driver, Step } from '../drivers/driver.js';
 import { report } from '../core/machines.js';
@@ -11,7 +12,8 @@ export interface BatchReading {
   /** Set when nothing was changed, or nothing can be said. */
   readonly refused?: ErrorReport;
   readonly lockedBy?: { readonly controller: string; readonly process: string };
-  readonly fence: number;
+  /** Checked by later scripts of this change; '' when nothing was begun. */
+  readonly fence: string;
   /** By index of the change; a change without entry went through. */
   readonly failures: ReadonlyMap<number, StepFailure>;
 }
@@ -100,7 +102,7 @@ function failureOf(
     output,
   });
   if (head === 'land') return batched.batch.changes.map((_, index) => [index, failure(fixed.land ?? '')] as const);
-  if (head === 'time') return [];
+  if (head === 'time' || head === 'done') return [];
   if (fixed[head] !== undefined) return [[Number(rest), failure(fixed[head])]];
   const own = batched.steps[Number(head)];
   const step = own?.steps[Number(rest)];
@@ -117,14 +119,14 @@ function failureOf(
 /** `sections` undefined: no whole answer came. */
 export function readBatch(sections: readonly ProbeSection[] | undefined, batched: Batched): BatchReading | undefined {
   if (sections === undefined) return undefined;
-  const fence = Number(restOf(sections, 'fence') ?? 0);
+  const fence = restOf(sections, 'fence') ?? '';
   const refused = refusal(sections, batched.machine);
   if (refused !== undefined) return { ...refused, fence, failures: new Map() };
   const results = sections.find(section => section.name === 'results');
   if (results === undefined) return undefined;
   const rows = results.lines.flatMap((line): readonly Row[] => {
-    const [id, code] = line.split(' ');
-    return id === undefined || code === undefined ? [] : [{ id, code: Number(code) }];
+    const match = /^(\S+) (\d+)$/.exec(line);
+    return match === null ? [] : [{ id: match[1] ?? '', code: Number(match[2]) }];
   });
   const outputs = new Map(
     sections.filter(section => section.name === 'output').map(section => [section.rest, section.lines.join('\n')]),
@@ -134,14 +136,20 @@ export function readBatch(sections: readonly ProbeSection[] | undefined, batched
     for (const [index, failure] of failureOf(row, outputs, batched))
       if (!failures.has(index)) failures.set(index, failure);
   }
-  if (rows.some(row => row.id === 'time')) {
-    const error = report(
-      'command-timeout',
-      `the changes on ${batched.machine} took longer than ${Math.round(batched.batch.timeLimitMs / 1000)} s and were ended there`,
-    );
+  const cut = cutShort(rows, batched);
+  if (cut !== undefined)
     batched.batch.changes.forEach((_, index) => {
-      if (!failures.has(index)) failures.set(index, { error, output: '' });
+      if (!failures.has(index)) failures.set(index, { error: cut, output: '' });
     });
-  }
   return { fence, failures };
+}
+
+/** Work that did not come to its own end did not do what it has no row for. */
+function cutShort(rows: readonly Row[], { batch, machine }: Batched): ErrorReport | undefined {
+  if (rows.some(row => row.id === 'time')) {
+    const seconds = Math.round(batch.timeLimitMs / 1000);
+    return report('command-timeout', `the changes on ${machine} took longer than ${seconds} s and were ended there`);
+  }
+  if (rows.some(row => row.id === 'done' || (row.id.startsWith('land.') && row.code !== 0))) return undefined;
+  return report('command-failed', `the changes on ${machine} ended early: killed there, or its state folder is full`);
 }

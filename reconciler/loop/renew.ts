@@ -19,7 +19,7 @@ interface Held {
 /** A third of the time after which others may take the lock over. */
 const everyMs = 20_000;
 
-async function renewOnce(held: Held, fence: number): Promise<void> {
+async function renewOnce(held: Held, fence: string): Promise<void> {
   const command = lines([
     prelude({ nonce: held.ports.newId(), sudo: held.machine.sudo }),
     findState(held.desired.cluster),
@@ -34,7 +34,7 @@ async function renewOnce(held: Held, fence: number): Promise<void> {
   }
 }
 
-export async function renewing<T>(held: Held, fence: number, work: () => Promise<T>): Promise<T> {
+export async function renewing<T>(held: Held, fence: string, work: () => Promise<T>): Promise<T> {
   const done = new AbortController();
   const renewals = (async () => {
     while (await pause(held.ports.clock, everyMs, done.signal)) await renewOnce(held, fence);

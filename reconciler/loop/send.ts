@@ -73,7 +73,7 @@ export interface Ended {
   readonly forget: string[];
 }
 
-export async function finish(run: BatchRun, ended: Ended, fence: number, seen: MachineSeen): Promise<void> {
+export async function finish(run: BatchRun, ended: Ended, fence: string, seen: MachineSeen): Promise<void> {
   const { ports, machine } = run;
   const id = ports.newId();
   const nonce = ports.newId();
