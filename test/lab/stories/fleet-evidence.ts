@@ -1,4 +1,5 @@
 // What stands on a host, as text that is equal only when nothing was touched: files, units, containers, processes.
+import { readFileSync } from 'node:fs';
 import type { Host } from '../harness.js';
 
 /** Folders whose every file counts: paths of services, our state folders, unit files. */
@@ -31,8 +32,11 @@ export async function evidenceOf(host: Host): Promise<{ readonly files: string; 
 /** How to find what a service started: its unit, its container, or the process that listens on its port. */
 export type Kept = { readonly unit: string } | { readonly container: string } | { readonly listensOn: number };
 
+/** When the kernel was started that all hosts of the lab share, in milliseconds since 1970. */
+const bootedAt = Date.now() - Math.round(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000);
+
 /**
- * When it was started, in milliseconds since 1970; all hosts of the lab have one clock. Two equal answers for a thing
+ * When it was started, in milliseconds since 1970, to 10 ms; comparable between hosts. Two equal answers for a thing
  * that runs mean that it was not restarted. Throws when it does not run.
  */
 export async function startedAt(host: Host, thing: Kept): Promise<number> {
@@ -43,9 +47,8 @@ export async function startedAt(host: Host, thing: Kept): Promise<number> {
     'unit' in thing
       ? `systemctl show -P MainPID ${thing.unit}`
       : `ss -Hltnp 'sport = :${thing.listensOn}' | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2`;
-  // proc(5): field 22 is in clock ticks since boot, btime in seconds since 1970
-  const ticks = `p=$(${pid}); sed 's/.*) //' "/proc/$p/stat" | cut -d' ' -f20; grep btime /proc/stat | cut -d' ' -f2`;
-  const [start, boot] = (await host.must(ticks)).split('\n').map(Number);
-  if (!start || !boot) throw new Error(`${JSON.stringify(thing)} does not run on ${host.name}`);
-  return boot * 1000 + start * 10;
+  // proc(5): field 22 is in clock ticks (10 ms) since boot
+  const start = Number(await host.must(`p=$(${pid}); sed 's/.*) //' "/proc/$p/stat" | cut -d' ' -f20`));
+  if (!start) throw new Error(`${JSON.stringify(thing)} does not run on ${host.name}`);
+  return bootedAt + start * 10;
 }
