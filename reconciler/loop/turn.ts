@@ -7,6 +7,7 @@ import { type GitWatch, watchGit } from './git-watch.js';
 import { type Monitor, startMonitor } from './monitor.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
+import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
@@ -124,15 +125,22 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   return report;
 }
 
-/** Rings when the time has come, or when a person approved something meanwhile. */
+/** What a person has said beside git, in this folder: plans approved, a rewritten head accepted. */
+async function said({ state }: PassContext['ports']): Promise<string> {
+  const [approvals, { acceptedCommit }] = await Promise.all([readApprovals(state), readApplied(state)]);
+  return JSON.stringify([approvals, acceptedCommit]);
+}
+
+/** Rings when the time has come, or when a person approved or accepted something meanwhile. */
 async function waitForTime(turn: Turn, delayMs: number, held: boolean, over: AbortSignal): Promise<void> {
-  const { clock, state } = turn.context.ports;
-  const before = JSON.stringify(await readApprovals(state));
+  const { ports } = turn.context;
+  const { clock } = ports;
+  const before = await said(ports);
   const until = clock.monotonic() + delayMs;
   while (clock.monotonic() < until) {
     const left = until - clock.monotonic();
     if (!(await pause(clock, held ? Math.min(approvalsEveryMs, left) : left, over))) return;
-    if (held && JSON.stringify(await readApprovals(state)) !== before) {
+    if (held && (await said(ports)) !== before) {
       turn.bell.ring('approval');
       return;
     }
