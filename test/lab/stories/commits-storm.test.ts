@@ -1,4 +1,4 @@
-// 200 commits in a minute, five of them force-pushes: held with the reason or followed to the newest, and never two changes at once.
+// 200 commits in a minute, five of them force-pushes: held with the reason or followed to the newest, and never two changes at once, also with a rival controller.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -154,9 +154,11 @@ const running = async (): Promise<readonly string[]> =>
     .split('\n');
 
 describe('200 commits in a minute, five of them force-pushes', () => {
-  test('followed: it ends on the newest, and never went back', async () => {
+  test('followed, with a second controller beside: it ends on the newest, and never went back', async () => {
     await begin('follow');
+    const rival = story.run({ stateDir: `${story.stateDir}-of-a-rival` });
     const last = await storm('follow');
+    expect(await rival.stop()).toBe(0);
     await untilApplied(story, controller, last);
     expect(await running()).toEqual(newest);
     for (const name of names) {
@@ -164,6 +166,8 @@ describe('200 commits in a minute, five of them force-pushes', () => {
       expect(seen).toEqual(seen.toSorted((a, b) => a - b));
       expect(seen.length).toBeLessThan(commits);
     }
+    const changes = (await noted()).length / 2;
+    expect(changes, 'changes while commits came, besides the first and the last').toBeGreaterThan(2 * names.length);
     await expectOneAtATime();
     expect(await controller.stop()).toBe(0);
     expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
