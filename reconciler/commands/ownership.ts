@@ -8,7 +8,7 @@ import { type Command, sh } from './command.js';
 export function findState(cluster: string): Command {
   return sh`p_cluster=${cluster}; p_state=; p_home_state="\${HOME:-/}/.local/state/portoser/clusters/$p_cluster"
 if [ -n "$XDG_STATE_HOME" ]; then p_home_state="$XDG_STATE_HOME/portoser/clusters/$p_cluster"; fi
-for p_a in "$p_home_state" "/var/lib/portoser/clusters/$p_cluster" "\${HOME:-/}/.local/state/portoser/clusters/$p_cluster"; do
+for p_a in \${XDG_STATE_HOME:+"$p_home_state"} "/var/lib/portoser/clusters/$p_cluster" "\${HOME:-/}/.local/state/portoser/clusters/$p_cluster"; do
   if [ -d "$p_a" ]; then p_state=$p_a; break; fi
 done
 `;

@@ -1,6 +1,7 @@
 // The probe of one machine: one script that only reads, framed and versioned; and the cutting of its answer into sections.
 import { type Command, lines, sh } from './command.js';
 import { askFacts } from './facts.js';
+import { hiddenWord } from './files.js';
 import { findState, lookAtState } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
 
@@ -17,31 +18,52 @@ export interface ProbeAsk extends PreludeSettings {
 /** Own texts longer than this are cut; a compose file is never so long. */
 const textLimit = 524_288;
 
+/** Names handed to one call: far below what any system takes as an argument list. */
+const atOnce = 256;
+
+/** One name a line: the wanted ones, and those that the stamps name. */
+function names(ask: ProbeAsk): Command {
+  const paths = [...ask.files, ...ask.own.map(own => own.path)];
+  return sh`p_names() {
+${paths.length === 0 ? sh`:` : sh`printf '%s\\n' ${paths}`}
+if [ -n "$p_state" ]; then sed -n -e 's/^file [0-7]* [0-9a-f]* [a-z]* //p' -e 's/^own [0-9a-f-]* //p' "$p_state"/stamps/* 2>/dev/null; fi
+}
+`;
+}
+
 /**
  * Hashes and modes of files. What we may not read is asked of root where sudo is allowed; a file that then has no hash
- * is not there.
+ * is not there. Only plain files are opened: a named pipe would never end.
  */
 function hashes(ask: ProbeAsk): Command {
-  return sh`p_say files
-set -- ${ask.files}
-if [ -n "$p_state" ] && [ -e "$p_state/stamps" ]; then
-  while IFS= read -r p_a; do if [ -n "$p_a" ]; then set -- "$@" "$p_a"; fi; done <<PORTOSER_FILES
-$(cat "$p_state"/stamps/* 2>/dev/null | sed -n -e 's/^file [0-7]* [0-9a-f]* [a-z]* //p' -e 's/^own [0-9a-f-]* //p')
-PORTOSER_FILES
-fi
-set -- "$@" ${ask.own.map(own => own.path)}
-if [ $# -gt 0 ]; then
-  p_sha256 "$@" 2>/dev/null
+  return sh`${hiddenWord()}${names(ask)}p_by=; p_closed=; p_gnu=; if stat -c %a / >/dev/null 2>&1; then p_gnu=yes; fi
+p_hash() {
+  if command -v sha256sum >/dev/null 2>&1; then $p_by sha256sum -- "$@"
+  elif command -v shasum >/dev/null 2>&1; then $p_by shasum -a 256 -- "$@"
+  else for p_f do printf '%s  %s\\n' "$($p_by sha256 -q "$p_f")" "$p_f"; done; fi 2>/dev/null
   p_say modes
-  if stat -c %a / >/dev/null 2>&1; then stat -c '%a %n' -- "$@" 2>/dev/null; else stat -f '%Lp %N' -- "$@" 2>/dev/null; fi
-  if [ "$p_uid" != 0 ] && [ "$p_sudo" != never ]; then
-    p_closed=; for p_a do if [ ! -r "$p_a" ]; then p_closed=yes; fi; done
-    if [ -n "$p_closed" ] && sudo -n true 2>/dev/null; then
-      p_say files
-      if command -v sha256sum >/dev/null 2>&1; then sudo -n sha256sum -- "$@" 2>/dev/null; else sudo -n shasum -a 256 -- "$@" 2>/dev/null; fi
-    fi
+  if [ -n "$p_gnu" ]; then $p_by stat -c '%a %n' -- "$@"; else $p_by stat -f '%Lp %N' -- "$@"; fi 2>/dev/null
+  p_say files
+}
+p_hash_lines() {
+  set --
+  while IFS= read -r p_a; do
+    if [ -n "$p_by" ] || { [ -f "$p_a" ] && [ -r "$p_a" ]; }; then set -- "$@" "$p_a"
+    elif [ -f "$p_a" ] || p_hidden "$p_a"; then p_closed="$p_closed$p_a
+"; fi
+    if [ $# -ge ${atOnce} ]; then p_hash "$@"; set --; fi
+  done
+  if [ $# -gt 0 ]; then p_hash "$@"; fi
+}
+p_say files
+p_names | sort -u | sed '/^$/d' | {
+  p_hash_lines
+  if [ -n "$p_closed" ] && [ "$p_uid" != 0 ] && [ "$p_sudo" != never ] && sudo -n true 2>/dev/null; then
+    p_by='sudo -n'; p_closed_lines=\${p_closed%?}; p_hash_lines <<PORTOSER_FILES
+$p_closed_lines
+PORTOSER_FILES
   fi
-fi
+}
 `;
 }
 

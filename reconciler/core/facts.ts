@@ -145,6 +145,12 @@ function fromProc(line: string): Listener | undefined {
   return match ? { port: Number.parseInt(match[2] ?? '', 16), address: match[1] ?? '' } : undefined;
 }
 
+/** A row of BSD's `netstat -an -p tcp`: the port follows the last dot of the local address. */
+function fromNetstat(line: string): Listener | undefined {
+  const match = /^tcp\S*\s+\d+\s+\d+\s+(\S+)\.(\d+)\s+\S+\s+LISTEN\b/.exec(line);
+  return match ? { port: Number(match[2]), address: match[1] ?? '' } : undefined;
+}
+
 /** `lsof -F pcn`: a process is lines p, c and then its files f, n. */
 function fromLsof(lines: readonly string[]): readonly Listener[] {
   const found: Listener[] = [];
@@ -161,8 +167,8 @@ function fromLsof(lines: readonly string[]): readonly Listener[] {
   return found;
 }
 
-/** What listens on TCP, from `ss -Hltnp`, `lsof -F pcn` or /proc/net/tcp, whichever the machine had. */
+/** What listens on TCP, from `ss -Hltnp`, `lsof -F pcn`, /proc/net/tcp or `netstat -an`, whichever the machine had. */
 export function readListeners(lines: readonly string[]): readonly Listener[] {
   if (lines[0]?.startsWith('p') && /^p\d+$/.test(lines[0])) return fromLsof(lines);
-  return lines.flatMap(line => fromSs(line) ?? fromProc(line) ?? []);
+  return lines.flatMap(line => fromSs(line) ?? fromProc(line) ?? fromNetstat(line) ?? []);
 }

@@ -166,7 +166,7 @@ async function probeOnce(look: Look, wanted: readonly Wanted[]): Promise<Probed>
   const texts = new Map(
     sections
       .filter(section => section.name === 'text')
-      .map(section => [textOf[Number(section.rest)]?.path ?? '', section.lines.slice(0, -1).join('\n')]),
+      .map(section => [textOf[Number(section.rest)]?.path ?? '', section.lines.join('\n')]),
   );
   return { seen, wanted, runners, files: readHashes(linesOf(sections, 'files'), linesOf(sections, 'modes')), texts };
 }
