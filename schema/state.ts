@@ -77,6 +77,8 @@ export interface Stamp {
   readonly stopTimeoutMs: number;
   /** Seconds since 1970 by the machine's clock when prune stopped it. */
   readonly prunedAt?: number;
+  /** SHA-256 of its text where another version wrote it, and this one would write it otherwise. */
+  readonly basis?: string;
 }
 
 export interface FileSystemUse {
@@ -143,6 +145,8 @@ export interface MachineSeen {
   readonly lock?: LockSeen;
   /** Steps that began and have not ended, by id. */
   readonly openSteps: readonly string[];
+  /** Fingerprints by service whose every step was made, whether or not anybody was there to judge them. */
+  readonly made?: Readonly<Record<string, string>>;
 }
 
 export interface MachineUnknown {
@@ -166,7 +170,11 @@ export type RunState = 'running' | 'starting' | 'stopped' | 'failed' | 'crash-lo
  */
 export type Sighting =
   | { readonly state: 'unknown'; readonly error: ErrorReport }
-  | { readonly state: 'absent'; readonly files: Readonly<Record<string, FileSeen>>; readonly own: Readonly<Record<string, OwnFileSeen>> }
+  | {
+      readonly state: 'absent';
+      readonly files: Readonly<Record<string, FileSeen>>;
+      readonly own: Readonly<Record<string, OwnFileSeen>>;
+    }
   | {
       readonly state: 'present';
       readonly run: RunState;

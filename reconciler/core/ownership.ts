@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ServiceType } from '../../schema/registry-types.js';
 import type { Stamp, StampFile } from '../../schema/state.js';
+import { optional as given } from './optional.js';
 
 const header = 'portoser-stamp 1';
 
@@ -36,82 +37,114 @@ export function stampText(stamp: Stamp): string {
   return `${rows.join('\n')}\n`;
 }
 
+type Pair = readonly [string, string];
+
 interface Draft {
-  one: Record<string, string>;
-  ports: number[];
-  dependsOn: string[];
-  fields: Record<string, string>;
-  files: StampFile[];
-  own: Record<string, string>;
-  images: Record<string, string>;
+  readonly one: Map<string, string>;
+  readonly ports: number[];
+  readonly dependsOn: string[];
+  readonly fields: Pair[];
+  readonly files: StampFile[];
+  readonly own: Pair[];
+  readonly images: Pair[];
 }
+
+/** A row that is not as we write it: then the whole stamp says nothing. */
+const notOurs = (row: string): SyntaxError => new SyntaxError(`not a row of a stamp: ${row}`);
 
 function cut(line: string): readonly [string, string] {
   const space = line.indexOf(' ');
   return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)];
 }
 
-function readFile(rest: string): StampFile | undefined {
+function readFile(rest: string): StampFile {
   const match = /^([0-7]+) ([0-9a-f]{64}) (source|generated) (.+)$/.exec(rest);
-  if (!match) return undefined;
+  if (!match) throw notOurs(rest);
   const [, mode = '', sha256 = '', kind, path = ''] = match;
   return { mode: Number.parseInt(mode, 8), sha256, kind: kind === 'source' ? 'source' : 'generated', path };
 }
 
+function readNumber(text: string | undefined): number {
+  if (text === undefined || !/^\d{1,15}$/.test(text)) throw notOurs(text ?? '');
+  return Number(text);
+}
+
+/**
+ * `NAME "VALUE"`: the name may hold blanks and quotes (`file:my "best" file.txt`), so the value begins at the first
+ * quote from which all the rest is one JSON string. There is only one: any earlier rest would hold a bare quote.
+ */
+function readField(rest: string): Pair {
+  for (let at = rest.indexOf(' "'); at >= 0; at = rest.indexOf(' "', at + 1)) {
+    const value = asString(rest.slice(at + 1));
+    if (value !== undefined) return [rest.slice(0, at), value];
+  }
+  throw notOurs(rest);
+}
+
+function asString(json: string): string | undefined {
+  try {
+    return String(JSON.parse(json));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 function readRow(draft: Draft, key: string, rest: string): void {
   const [first, second] = cut(rest);
-  if (key === 'port') draft.ports.push(Number(rest));
+  if (key === 'port') draft.ports.push(readNumber(rest));
   else if (key === 'depends-on') draft.dependsOn.push(rest);
-  else if (key === 'field') draft.fields[first] = String(JSON.parse(second));
-  else if (key === 'own') draft.own[second] = first === '-' ? '' : first;
-  else if (key === 'image') draft.images[first] = second;
-  else if (key === 'file') {
-    const file = readFile(rest);
-    if (file) draft.files.push(file);
-  } else draft.one[key] = rest;
+  else if (key === 'field') draft.fields.push(readField(rest));
+  else if (key === 'own') draft.own.push([second, first === '-' ? '' : first]);
+  else if (key === 'image') draft.images.push([first, second]);
+  else if (key === 'file') draft.files.push(readFile(rest));
+  else draft.one.set(key, rest);
 }
 
 const drivers: readonly string[] = ['docker', 'local', 'native'] satisfies readonly ServiceType[];
 const scopes: readonly string[] = ['system', 'user', 'none'];
 
-function assemble(draft: Draft): Stamp | undefined {
-  const { service, driver = '', scope = '', path, unit, project, fingerprint, failed, commit = '' } = draft.one;
-  if (!service || !path || !drivers.includes(driver) || !scopes.includes(scope)) return undefined;
-  const prunedAt = draft.one['pruned-at'];
+function assemble({ one, ...lists }: Draft): Stamp {
+  const [service, driver = '', scope = '', path] = ['service', 'driver', 'scope', 'path'].map(key => one.get(key));
+  if (!service || !path || !drivers.includes(driver) || !scopes.includes(scope)) throw notOurs(service ?? '');
+  const prunedAt = one.get('pruned-at');
   return {
     service,
     driver: driver as Stamp['driver'],
     scope: scope as Stamp['scope'],
     path,
-    ...(unit === undefined ? {} : { unit }),
-    ...(project === undefined ? {} : { project }),
-    ...(fingerprint === undefined ? {} : { fingerprint }),
-    ...(failed === undefined ? {} : { failed }),
-    commit,
-    fields: draft.fields,
-    files: draft.files,
-    own: draft.own,
-    images: draft.images,
-    ports: draft.ports,
-    dependsOn: draft.dependsOn,
-    adopted: draft.one.adopted === 'yes',
-    stopTimeoutMs: Number(draft.one['stop-timeout-ms'] ?? 10_000),
-    ...(prunedAt === undefined ? {} : { prunedAt: Number(prunedAt) }),
+    ...given('unit', one.get('unit')),
+    ...given('project', one.get('project')),
+    ...given('fingerprint', one.get('fingerprint')),
+    ...given('failed', one.get('failed')),
+    commit: one.get('commit') ?? '',
+    fields: Object.fromEntries(lists.fields),
+    files: lists.files,
+    own: Object.fromEntries(lists.own),
+    images: Object.fromEntries(lists.images),
+    ports: lists.ports,
+    dependsOn: lists.dependsOn,
+    adopted: one.get('adopted') === 'yes',
+    stopTimeoutMs: readNumber(one.get('stop-timeout-ms') ?? '10000'),
+    ...given('prunedAt', prunedAt === undefined ? undefined : readNumber(prunedAt)),
   };
 }
 
 /** undefined: not a whole stamp of ours (never guessed at). Unknown keys are of a newer version and are passed over. */
 export function parseStamp(text: string): Stamp | undefined {
   const rows = text.split('\n');
-  if (rows[0] !== header || !rows.includes('end')) return undefined;
-  const draft: Draft = { one: {}, ports: [], dependsOn: [], fields: {}, files: [], own: {}, images: {} };
+  const end = rows.indexOf('end');
+  if (rows[0] !== header || end < 0) return undefined;
+  const draft: Draft = { one: new Map(), ports: [], dependsOn: [], fields: [], files: [], own: [], images: [] };
   try {
-    for (const row of rows.slice(1, rows.indexOf('end'))) readRow(draft, ...cut(row));
+    for (const row of rows.slice(1, end)) readRow(draft, ...cut(row));
+    const stamp = assemble(draft);
+    const exact = `${rows.slice(0, end + 1).join('\n')}\n`;
+    return exact === stampText(stamp) ? stamp : { ...stamp, basis: hashOf(exact) };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-  return assemble(draft);
 }
 
 /** Several stamps printed one after the other, as `cat` gives them. */
@@ -120,7 +153,9 @@ export function parseStamps(lines: readonly string[]): readonly (Stamp | undefin
   return starts.map((start, index) => parseStamp(lines.slice(start, starts[index + 1] ?? lines.length).join('\n')));
 }
 
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 /** What a change assumes of the stamp it found: compared on the machine just before the change is made. */
 export function basisOf(stamp: Stamp | undefined): string {
-  return stamp === undefined ? '' : createHash('sha256').update(stampText(stamp)).digest('hex');
+  return stamp === undefined ? '' : (stamp.basis ?? hashOf(stampText(stamp)));
 }
