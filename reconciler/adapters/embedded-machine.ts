@@ -7,6 +7,7 @@ import { join, resolve as absolute } from 'node:path';
 import type { AuthContext, ParsedKey, ServerChannel, Session } from 'ssh2';
 import { endProcesses, findProcesses, markerName } from './embedded-processes.js';
 import { exactOffer } from './ssh-algorithms.js';
+import { newKeyPair } from './ssh-new-key.js';
 
 export interface EmbeddedMachineWish {
   readonly name: string;
@@ -44,9 +45,9 @@ export async function startEmbeddedMachine(wish: EmbeddedMachineWish): Promise<E
   const { default: ssh2 } = await import('ssh2');
   const folder = absolute(wish.folder);
   const user = wish.user ?? 'portoser';
-  const marker = `${wish.name}-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
+  const marker = markerOf(wish.name, folder);
   const environment = await makeHome(folder, user, marker, wish.env ?? {});
-  const privateKey = await hostKeyOf(folder, () => ssh2.utils.generateKeyPairSync('ed25519').private);
+  const privateKey = await hostKeyOf(folder);
   const hostKey = parsed(ssh2.utils.parseKey(privateKey));
   const allowed = parsed(ssh2.utils.parseKey(wish.authorizedKey));
   const sessions = new Set<number>();
@@ -86,6 +87,15 @@ export async function startEmbeddedMachine(wish: EmbeddedMachineWish): Promise<E
   };
 }
 
+const markerOf = (name: string, folder: string): string =>
+  `${name}-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
+
+/** Ends what a machine left running whose own process was killed. */
+export async function endMachine(name: string, folder: string): Promise<void> {
+  const marker = markerOf(name, absolute(folder));
+  await endProcesses(() => findProcesses(marker, new Set()), termGraceMs);
+}
+
 function parsed(key: ParsedKey | Error): ParsedKey {
   if (key instanceof Error) throw key;
   return key;
@@ -108,14 +118,14 @@ async function makeHome(
 }
 
 /** Kept in the folder, so that the machine is known again after a restart. */
-async function hostKeyOf(folder: string, generate: () => string): Promise<string> {
+async function hostKeyOf(folder: string): Promise<string> {
   const path = join(folder, 'host_key');
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const key = generate();
+  const { private: key } = await newKeyPair();
   const fresh = `${path}.new`;
   await rm(fresh, { force: true });
   const file = await open(fresh, 'wx', 0o600);

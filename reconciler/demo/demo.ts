@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { sessionOf } from '../loop/session.js';
 import { runController } from '../loop/turn.js';
 import type { Progress } from '../operations/operation.js';
 import type { PassReport } from '../../schema/status.js';
 import { checks } from '../checks/index.js';
 import { drivers } from '../drivers/index.js';
+import { claimFolder, folderPrefix, sweepLeftovers } from './leftovers.js';
 import { startMachines } from './machines.js';
 import { openDemoPorts } from './ports.js';
 import { makeRepository } from './repository.js';
-import { goodbye, greeting, passLines, progressLine, whatToTry } from './words.js';
+import { goodbye, greeting, passLines, progressLine, swept, whatToTry } from './words.js';
 
 export interface DemoAsk {
   readonly signal: AbortSignal;
@@ -52,15 +54,23 @@ async function cloneFor(folder: string, bare: string): Promise<string | undefine
   }
 }
 
+/** A pass also settles when something is in the way of a service that only a person can clear. */
+const isUp = ({ next, findings, plan }: PassReport): boolean =>
+  next.next === 'settled' && findings.length === 0 && plan?.leftAlone.length === 0;
+
 /** Answers the exit code: 0 when everything came up. */
 export async function runDemo(ask: DemoAsk): Promise<number> {
   const startedAt = performance.now();
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'portoser-demo-')));
+  const parent = await realpath(tmpdir());
+  const left = await sweepLeftovers(parent);
+  const folder = await mkdtemp(join(parent, folderPrefix));
+  await claimFolder(folder);
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   const { machines, registry } = await startMachines(folder);
   let up = false;
   const say = (lines: readonly string[]) => lines.forEach(line => ask.out(line));
+  say(left.map(swept));
   try {
     const bare = join(folder, 'demo.git');
     await makeRepository(bare, await exampleFolder(), new Map([['machines.yml', registry]]));
@@ -69,15 +79,17 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
     const opened = await openDemoPorts(bare, folder);
     const onPass = (report: PassReport) => {
       say(passLines(report));
-      if (up || report.next.next !== 'settled') return;
+      if (up || !isUp(report)) return;
       up = true;
+      const gateway = sessionOf(opened.ports).parsed?.result.registry?.placements.find(
+        one => one.service === 'gateway',
+      )?.port;
       say(
         whatToTry({
           seconds: (performance.now() - startedAt) / 1000,
           folder,
-          bare,
           ...(work === undefined ? {} : { work }),
-          report,
+          ...(gateway === undefined ? {} : { gateway }),
         }),
       );
       if (ask.once === true) stop.abort();

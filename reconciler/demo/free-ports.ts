@@ -9,9 +9,13 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** First port of `count` free ones in a row. */
+const [lowest, highest] = [24_100, 48_000];
+
+/** First port of `count` free ones in a row; processes that ask at the same time begin at different places. */
 export async function freeRun(count: number): Promise<number> {
-  for (let first = 24_100; first < 48_000; first += count) {
+  const runs = Math.floor((highest - lowest) / count);
+  for (let tried = 0; tried < runs; tried += 1) {
+    const first = lowest + ((process.pid + tried) % runs) * count;
     const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
     if (free.every(Boolean)) return first;
   }

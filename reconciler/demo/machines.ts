@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EmbeddedMachine, startEmbeddedMachine } from '../adapters/embedded-machine.js';
+import { newKeyPair } from '../adapters/ssh-new-key.js';
 import { freeRun } from './free-ports.js';
 
 const names = ['alpha', 'beta', 'gamma'] as const;
@@ -16,8 +17,7 @@ export interface DemoMachines {
 const platform = () => (process.platform === 'darwin' ? 'darwin' : process.platform === 'linux' ? 'linux' : 'bsd');
 
 export async function startMachines(folder: string): Promise<DemoMachines> {
-  const { default: ssh2 } = await import('ssh2');
-  const keys = ssh2.utils.generateKeyPairSync('ed25519');
+  const keys = await newKeyPair();
   const keyFile = join(folder, 'id_ed25519');
   await writeFile(keyFile, keys.private, { mode: 0o600 });
   const first = await freeRun(names.length * portsEach);

@@ -8,7 +8,8 @@ export function greeting(demo: {
   readonly machines: readonly EmbeddedMachine[];
 }): readonly string[] {
   return [
-    'Portoser demo: three machines (SSH servers in this process that run real commands), a git repository, the real controller.',
+    'Portoser demo: three machines (SSH servers in this process that run real commands),',
+    'a git repository, and the real controller.',
     ...demo.machines.map(machine => `  ${machine.name.padEnd(6)} ssh on ${machine.host}:${machine.port}`),
     '',
   ];
@@ -40,34 +41,53 @@ export function passLines(report: PassReport): readonly string[] {
 
 interface Try {
   readonly seconds: number;
+  /** Holds everything, the machines' services too. */
   readonly folder: string;
-  readonly bare: string;
+  /** A clone for the person, when git is on this machine. */
   readonly work?: string;
-  readonly report: PassReport;
+  /** Host port of the service that stands before all others. */
+  readonly gateway?: number;
 }
 
+/** No line is longer than a terminal of 100 columns, but for the folder that one changes into. */
 export function whatToTry(demo: Try): readonly string[] {
-  const work = demo.work ?? '<a clone of it>';
+  const up = demo.work === undefined ? '' : '../';
   return [
     '',
-    `Everything is up and healthy after ${demo.seconds.toFixed(1)} s. Try, in another terminal, and watch here:`,
-    ...(demo.work === undefined
-      ? [`  git clone ${demo.bare}                                   # your own work clone`]
-      : []),
-    `  cd ${work} && sed -i.bak 's/Hello from git/Hello again/' registry.yml && git commit -qam 'Say it again' && git push -q`,
-    '      edit, commit, push: only the service that changed restarts',
-    `  pkill -f ${demo.folder}/machines/../gamma/web                     # or kill the pid that you see in ps`.replace(
-      '/machines/..',
-      '',
-    ),
-    '      kill a process: it is back within one pass (10 s here)',
-    `  echo '// broken' >> ${demo.folder}/alpha/database/server.mjs`,
-    '      break a file: the drift is seen, named and undone',
-    `  cd ${work} && git revert --no-edit HEAD && git push -q           # take it back`,
+    `Everything is up and healthy after ${demo.seconds.toFixed(1)} s.`,
+    'Try, in another terminal, and watch here:',
+    '',
+    `  cd ${demo.work ?? demo.folder}`,
+    ...(demo.gateway === undefined ? [] : [`  curl http://127.0.0.1:${demo.gateway}/`]),
+    '',
+    ...(demo.work === undefined ? withoutGit : withGit),
+    '',
+    '  # kill a process: it is back within one pass (10 s here)',
+    `  kill -9 $(cut -d' ' -f1 ${up}machines/gamma/state/portoser/clusters/demo/supervise/web)`,
+    '',
+    '  # break a file by hand: the drift is seen, named and undone',
+    `  echo '// broken' >> ${up}alpha/database/server.mjs`,
     '',
     'Ctrl-C stops everything and leaves nothing behind.',
     '',
   ];
 }
+
+const withGit = [
+  '  # change it in git: only the service that changed restarts',
+  "  sed -i.bak 's/Hello from git/Hello again/' registry.yml",
+  "  git commit -qam 'Say it again' && git push -q",
+  '  # and take it back',
+  '  git revert --no-edit HEAD && git push -q',
+];
+
+/** The repository is edited as from any other machine. */
+const withoutGit = [
+  '  # there is no git here, so let Portoser commit a change: only that service restarts',
+  '  portoser service update worker --env "GREETING=Hello again" --repo demo.git',
+];
+
+/** What a demo that was killed could not take away itself. */
+export const swept = (folder: string): string => `Took away what a demo that was killed had left: ${folder}`;
 
 export const goodbye = 'The demo is over: machines stopped, folder removed.';

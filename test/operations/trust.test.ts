@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedMachine, startEmbeddedMachine } from '../../reconciler/adapters/embedded-machine.js';
+import { newKeyPair } from '../../reconciler/adapters/ssh-new-key.js';
 import type { Engine, InputOf } from '../../reconciler/engine.js';
 import { openEngine } from '../../reconciler/main.js';
 
@@ -19,8 +20,7 @@ async function git(...words: string[]): Promise<string> {
 
 beforeEach(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-trust-')));
-  const { default: ssh2 } = await import('ssh2');
-  const keys = ssh2.utils.generateKeyPairSync('ed25519');
+  const keys = await newKeyPair();
   await writeFile(join(top, 'key'), keys.private, { mode: 0o600 });
   await mkdir(join(top, 'machine'));
   machine = await startEmbeddedMachine({ name: 'm1', folder: join(top, 'machine'), authorizedKey: keys.public });

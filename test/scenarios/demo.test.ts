@@ -80,17 +80,22 @@ describe('the demo', () => {
     );
   });
 
-  it('starts a killed process again', async () => {
+  it('starts a process again that was killed as it says', async () => {
     const before = pids();
     const from = lines.length;
-    process.kill(before.cache ?? 0, 'SIGKILL');
+    const kill = lines.find(line => line.includes('kill -9')) ?? '';
+    execFileSync('sh', ['-c', kill], { cwd: join(folder, 'work') });
     await until(
-      'the cache is healthy again',
-      () => said(/cache@beta +healthy$/, from),
+      'the website is healthy again',
+      () => said(/web@gamma +healthy$/, from),
       () => lines.slice(from).join('\n'),
     );
-    expect(pids().cache).not.toBe(before.cache);
+    expect(pids().web).not.toBe(before.web);
     expect(pids().database).toBe(before.database);
+  });
+
+  it('fits a terminal of 100 columns', () => {
+    expect(lines.filter(line => line.length > 100)).toEqual([]);
   });
 
   it('names and undoes what was broken by hand', async () => {

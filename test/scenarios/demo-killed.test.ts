@@ -1,0 +1,76 @@
+// A demo that was killed leaves its services behind; the next one takes them away, and none that belongs to a living demo.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { until } from './until.js';
+
+const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'portoser-killed-')));
+const started: ChildProcess[] = [];
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly ended: Promise<unknown>;
+}
+
+function startDemo(...words: string[]): Demo {
+  const env = { ...process.env, TMPDIR: temporary };
+  const child = spawn(process.execPath, ['--import', 'tsx', main, 'demo', ...words], { env, stdio: 'pipe' });
+  started.push(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += String(chunk)));
+  return { child, output: () => text, ended: once(child, 'close') };
+}
+
+const isUp = (demo: Demo): Promise<void> =>
+  until('everything is up', () => demo.output().includes('Ctrl-C'), demo.output);
+const folderOf = (demo: Demo): string => (/cd (\S+)/.exec(demo.output())?.[1] ?? '').replace(/\/work$/, '');
+
+/** Processes of services that run in this folder. */
+function services(folder: string): readonly number[] {
+  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name));
+  return pids.filter(pid => placeOf(pid).startsWith(`${folder}/`)).map(Number);
+}
+
+function placeOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return ''; // it ended, or is not ours
+  }
+}
+
+afterAll(async () => {
+  for (const child of started) child.kill('SIGTERM');
+  await Promise.all(
+    started.filter(one => one.exitCode === null && one.signalCode === null).map(one => once(one, 'close')),
+  );
+  rmSync(temporary, { recursive: true, force: true });
+});
+
+test('the next demo takes away what a killed one left, and nothing else', async () => {
+  const [killed, living] = [startDemo(), startDemo()];
+  await Promise.all([isUp(killed), isUp(living)]);
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  const [left, kept] = [folderOf(killed), folderOf(living)];
+  expect(services(left)).toHaveLength(6);
+
+  const next = startDemo('--once');
+  await next.ended;
+  expect(next.child.exitCode).toBe(0);
+  expect(next.output()).toContain(`what a demo that was killed had left: ${left}`);
+  expect(services(left)).toEqual([]);
+  expect(existsSync(left)).toBe(false);
+  expect(services(kept)).toHaveLength(6);
+
+  living.child.kill('SIGTERM');
+  await living.ended;
+  expect(living.child.exitCode).toBe(0);
+  expect(readdirSync(temporary).filter(name => name.startsWith('portoser-demo-'))).toEqual([]);
+});
