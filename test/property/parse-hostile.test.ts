@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../reconciler/core/parse.js';
-import { brokenRegistries } from './broken-registries.js';
+import { brokenRegistries } from '../core/broken-registries.js';
 
 const read = (text: string) => parse({ main: 'registry.yml', files: new Map([['registry.yml', text]]) });
 /** What a property asks for: an answer, of one of the two kinds. */
