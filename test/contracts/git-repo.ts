@@ -248,19 +248,8 @@ export function gitRepoContract(place: GitPlace): void {
       }
     });
 
-    test.runIf(place.runsHooks)('says what a hook of the server said', async () => {
-      const { repo, bare } = await bench();
-      const head = await repo.fetch();
-      await fs.writeFile(join(bare, 'hooks/pre-receive'), '#!/bin/sh\necho "no robots on trunk" >&2\nexit 1\n', {
-        mode: 0o755,
-      });
-      const failed = repo.commit(() => Promise.resolve(new Map([['registry.yml', 'cluster: robot\n']])), 'x', {});
-      await expect(failed).rejects.toMatchObject({
-        code: 'git-rejected',
-        message: expect.stringContaining('no robots on trunk'),
-      });
-      expect(await git(bare, 'rev-parse', 'trunk')).toBe(head);
-    });
+    if (place.runsHooks) hooksAreHeard(bench);
+    else hooksAreLeftAlone(bench);
 
     test('answers many polls, also side by side', async () => {
       const { repo, clone } = await bench();
@@ -270,5 +259,32 @@ export function gitRepoContract(place: GitPlace): void {
       }
       expect(await repo.fetch()).toBe(head);
     });
+  });
+}
+
+const robotFleet = (): Promise<Map<string, string>> => Promise.resolve(new Map([['registry.yml', 'cluster: robot\n']]));
+
+function hooksAreHeard(bench: () => Promise<Bench>): void {
+  test('says what a hook of the server said', async () => {
+    const { repo, bare } = await bench();
+    const head = await repo.fetch();
+    const hook = '#!/bin/sh\necho "no robots on trunk" >&2\nexit 1\n';
+    await fs.writeFile(join(bare, 'hooks/pre-receive'), hook, { mode: 0o755 });
+    await expect(repo.commit(robotFleet, 'x', {})).rejects.toMatchObject({
+      code: 'git-rejected',
+      message: expect.stringContaining('no robots on trunk'),
+    });
+    expect(await git(bare, 'rev-parse', 'trunk')).toBe(head);
+  });
+}
+
+function hooksAreLeftAlone(bench: () => Promise<Bench>): void {
+  test('runs no hook of the repository', async () => {
+    const { repo, bare } = await bench();
+    for (const hook of ['pre-receive', 'update', 'pre-commit', 'reference-transaction', 'post-receive', 'post-commit'])
+      await fs.writeFile(join(bare, 'hooks', hook), '#!/bin/sh\ntouch "$0.ran"\nexit 1\n', { mode: 0o755 });
+    const commit = await repo.commit(robotFleet, 'x', {});
+    expect(await git(bare, 'rev-parse', 'trunk')).toBe(commit);
+    expect((await fs.readdir(join(bare, 'hooks'))).filter(name => name.endsWith('.ran'))).toEqual([]);
   });
 }

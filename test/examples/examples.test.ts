@@ -21,6 +21,8 @@ const examples = [
   'vps-home-hybrid',
 ];
 
+const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(editorSchema(registrySchema));
+
 async function readExample(name: string) {
   const folder = join(root, name);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -76,7 +78,6 @@ describe.each(examples)('%s', name => {
 
   it('is what editors take for right', async () => {
     const { files } = await readExample(name);
-    const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(editorSchema(registrySchema));
     for (const [path, text] of files) {
       validate(readYaml(path, text).value);
       expect(validate.errors).toBeNull();
