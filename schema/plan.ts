@@ -22,6 +22,8 @@ export interface Difference {
   readonly stamp?: Stamp;
   /** The stamp names another place (path, unit, project): that one is released first. */
   readonly replaces?: true;
+  /** All steps of an unfinished attempt were made: it lacks the gate and the stamp, not another start. */
+  readonly made?: true;
 }
 
 export type ChangeKind = 'create' | 'update' | 'restart' | 'repair' | 'replace' | 'stop' | 'remove' | 'release';

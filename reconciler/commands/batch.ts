@@ -27,6 +27,8 @@ export interface BatchChange {
   readonly files: readonly PutFile[];
   readonly unlink: readonly string[];
   readonly steps: readonly BatchStep[];
+  /** Of the revision that is started: noted on the machine when all steps were made, so that none is made again. */
+  readonly fingerprint?: string;
 }
 
 export interface Batch extends PreludeSettings, Owner {
@@ -68,6 +70,20 @@ function raw(value: number | string): Word {
 function syntaxPath(service: string): Word {
   if (!/^[a-z0-9-]+$/.test(service)) throw new TypeError(`not a service name: ${service}`);
   return { kind: 'syntax', text: `"$p_state"/stamps/${service}` };
+}
+
+/** Files beside the step folders: which revision's steps were all made, since its claim. */
+function madePath(service: string): Word {
+  if (!/^[a-z0-9-]+$/.test(service)) throw new TypeError(`not a service name: ${service}`);
+  return { kind: 'syntax', text: `"$p_state"/steps/made.${service}` };
+}
+
+const forgetMade = (changes: readonly BatchChange[]): Command =>
+  changes.length === 0 ? sh`` : sh`rm -f ${changes.map(change => madePath(change.service))}`;
+
+function noteMade(change: BatchChange, index: number): Command {
+  if (change.fingerprint === undefined) return { words: [] };
+  return sh`if [ -z "$${raw(failedFlag(index))}" ]; then echo ${change.fingerprint} >${madePath(change.service)}; fi`;
 }
 
 function filesStep(change: BatchChange, index: number): Command {
@@ -154,6 +170,7 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
 function body(batch: Batch): Command {
   const changes = batch.changes.map((change, index) => [change, index] as const);
   return lines([
+    forgetMade(batch.changes),
     ...changes.map(([change, index]) => claimStep(change, index, batch.sshUser)),
     sh`p_land_all claim`,
     ...changes.map(([change, index]) => folderStep(change, index)),
@@ -163,6 +180,7 @@ function body(batch: Batch): Command {
         : []),
       ...phaseSteps(batch, phase),
     ]),
+    ...changes.map(([change, index]) => noteMade(change, index)),
   ]);
 }
 

@@ -14,7 +14,7 @@ done
 `;
 }
 
-/** Prints what the folder holds: id and identity of the machine, lock, open steps, stamps. */
+/** Prints what the folder holds: id and identity of the machine, lock, open steps, revisions that were made, stamps. */
 export function lookAtState(): Command {
   return sh`p_say state "\${p_state:--}" "$p_home_state"
 if [ -n "$p_state" ]; then
@@ -23,6 +23,9 @@ if [ -n "$p_state" ]; then
   if [ -r "$p_state/lock" ]; then read -r p_a <"$p_state/lock"; p_say lock "$p_a"; fi
   for p_a in "$p_state"/steps/*/open; do
     if [ -e "$p_a" ] && read -r p_b p_c <"$p_a" && kill -0 "$p_b" 2>/dev/null && [ "$p_c" = "$(p_boot_id)" ]; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; fi
+  done
+  for p_a in "$p_state"/steps/made.*; do
+    if [ -e "$p_a" ] && read -r p_b <"$p_a"; then p_say made "\${p_a##*/made.}" "$p_b"; fi
   done
   set -- "$p_state"/stamps/*
   if [ -e "$1" ]; then p_say stamps; cat "$@"; fi

@@ -116,6 +116,20 @@ function judgeUnowned(one: Case): Finding {
 
 const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => field).join(', ');
 
+/**
+ * The connection or the controller was gone before the gate of just this revision had been judged, and all of its steps
+ * were made. A claim does not say what the user's own files were like: with such files it is made again.
+ */
+function wasMade(one: Case, stamp: Stamp): boolean {
+  const { placement, seen, driver } = one;
+  if (stamp.fingerprint !== undefined || stamp.failed !== undefined) return false;
+  return (
+    seen.made?.[placement.spec.service] === placement.fingerprint &&
+    driver.ownFiles(placement.spec).length === 0 &&
+    generatedChanges(one, stamp).length === 0
+  );
+}
+
 function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
   const { placement } = one;
   const identity = identityChanges(one, stamp);
@@ -128,7 +142,8 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
   const asApplied = stamp.fingerprint === placement.fingerprint;
   const fields = asApplied ? [] : fieldChanges(stamp.fields, placement.fields);
-  if (stamp.fingerprint === undefined) return differs(one, 'missing', 'an earlier attempt was not finished', fields);
+  if (stamp.fingerprint === undefined)
+    return wasMade(one, stamp) ? undefined : differs(one, 'missing', 'an earlier attempt was not finished', fields);
   if (stamp.fingerprint !== placement.fingerprint)
     return differs(one, 'changed', `${names(fields) || 'fingerprint'} changed in git`, fields);
   const own = ownChanges(one, stamp);
@@ -165,7 +180,9 @@ function judgeOwned(one: Case, stamp: Stamp): Finding | undefined {
     const why = `this revision was applied and did not become healthy; correct it in git, or try again with \`portoser deploy ${placement.spec.service}\``;
     return left(placement, 'held', why, report('gate-failed', why));
   }
-  return changed ?? judgeDrift(one, stamp);
+  const found = changed ?? judgeDrift(one, stamp);
+  if (found !== undefined || !wasMade(one, stamp)) return found;
+  return { ...differs(one, 'missing', 'an earlier attempt was made and not judged'), made: true };
 }
 
 function judgePlacement(

@@ -22,7 +22,8 @@ function kindOf(difference: Difference): ChangeKind {
   const { reason, stamp } = difference;
   switch (reason) {
     case 'missing':
-      return stamp === undefined ? 'create' : stamp.fingerprint === undefined ? 'update' : 'repair';
+      if (stamp === undefined) return 'create';
+      return stamp.fingerprint === undefined && difference.made === undefined ? 'update' : 'repair';
     case 'changed':
       return difference.replaces ? 'replace' : 'update';
     // The driver itself sees which of its files are put right, and starts anew what runs from them.
@@ -101,6 +102,29 @@ function makeRoom(changes: readonly Change[], desired: DesiredState): readonly C
   });
 }
 
+/** What it depends on through others that do not change: it comes after these too, as if the others were not there. */
+function behindUnchanged(key: PlacementKey, desired: DesiredState, changing: ReadonlySet<PlacementKey>) {
+  const seen = new Set<PlacementKey>();
+  const walk = (from: PlacementKey): void => {
+    for (const next of lookupOf(desired).byKey.get(from)?.dependsOn ?? []) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      if (!changing.has(next)) walk(next);
+    }
+  };
+  walk(key);
+  return [...seen].filter(one => changing.has(one));
+}
+
+function inOrderOfAll(changes: readonly Change[], desired: DesiredState): readonly Change[] {
+  const changing = new Set(changes.filter(change => !isStop(change)).map(change => change.key));
+  return changes.map(change =>
+    isStop(change)
+      ? change
+      : { ...change, after: [...new Set([...change.after, ...behindUnchanged(change.key, desired, changing)])] },
+  );
+}
+
 export const isStop = (change: Change): boolean =>
   change.kind === 'stop' || change.kind === 'remove' || change.kind === 'release';
 
@@ -173,7 +197,7 @@ export function makePlan(differences: Differences, desired: DesiredState, select
     ...gone.flatMap(one => (one.stamp === undefined ? [] : [stopChange(one, one.stamp, desired, gone)])),
     ...starts.map(one => startChange(one, desired, starting)),
   ];
-  const changes = makeRoom(chosen(all, desired, selection), desired);
+  const changes = makeRoom(inOrderOfAll(chosen(all, desired, selection), desired), desired);
   const leftAlone: readonly LeftAlone[] = differences.leftAlone.filter(
     one =>
       (selection.services?.has(split(one.key).service) ?? true) &&

@@ -113,6 +113,11 @@ function readSeen(sections: readonly ProbeSection[]): MachineSeen | undefined {
     listeners: readListeners(linesOf(sections, 'listeners')),
     ...readLock(restOf(sections, 'lock'), facts.clock),
     openSteps: sections.filter(section => section.name === 'open').map(section => section.rest),
+    made: Object.fromEntries(
+      sections
+        .filter(section => section.name === 'made')
+        .map(({ rest }) => [rest.slice(0, rest.indexOf(' ')), rest.slice(rest.indexOf(' ') + 1)]),
+    ),
   };
 }
 

@@ -92,6 +92,7 @@ async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): P
         ? []
         : (change.stamp?.files.map(file => file.path).filter(path => !kept.has(path)) ?? []),
     steps,
+    fingerprint: placement.fingerprint,
   };
   return { change, driver, ground, steps, batch, placement, generated };
 }

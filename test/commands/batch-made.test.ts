@@ -1,0 +1,40 @@
+// A batch notes on the machine which revisions' steps were all made, and forgets it before it begins anew.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sh } from '../../reconciler/commands/command.js';
+import { aChange, aStep, batchOf, createScriptMachine, type ScriptMachine } from './batch-machine.js';
+
+let machine: ScriptMachine;
+beforeEach(() => {
+  machine = createScriptMachine();
+});
+afterEach(() => machine.remove());
+
+function madeOf(service: string): string {
+  const path = join(machine.state, 'steps', `made.${service}`);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+const good = aStep(sh`true`);
+const bad = aStep(sh`false`);
+
+test('only what came through all its steps, and only starts', async () => {
+  await machine.run(
+    batchOf([
+      aChange('came', { steps: [good, good], fingerprint: 'f1' }),
+      aChange('failed', { steps: [good, bad], fingerprint: 'f1' }),
+      aChange('stop', { steps: [good] }),
+    ]),
+  );
+  expect(['came', 'failed', 'stop'].map(madeOf)).toEqual(['f1\n', '', '']);
+});
+
+test('it outlives batches for others, and is forgotten at the next one for the same service, whatever becomes of it', async () => {
+  await machine.run(batchOf([aChange('web', { steps: [good], fingerprint: 'f1' })]));
+  await machine.run(batchOf([aChange('other', { steps: [good], fingerprint: 'f1' })], { id: 'a2' }));
+  expect(madeOf('web')).toBe('f1\n');
+  const stale = aChange('web', { steps: [good], fingerprint: 'f2', basis: 'another' });
+  expect((await machine.run(batchOf([stale], { id: 'a3' }))).rows).toMatchObject({ 'claim.0': '78' });
+  expect(madeOf('web')).toBe('');
+});
