@@ -2,7 +2,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { addRemote, fetch as fetchPack, init } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
 import { hasCode, translate } from './git-errors.js';
 import type { OpenRepository } from './git-files.js';
@@ -12,6 +11,7 @@ import { openObjects } from './git-objects.js';
 import { readRef } from './git-refs.js';
 import { type GitTransport, unreachable } from './git-transport.js';
 import { openTrees } from './git-tree.js';
+import { addRemote, fetch as fetchPack, init } from './isomorphic-git.js';
 
 export interface Clone extends OpenRepository {
   /** Name of its folder. */

@@ -1,9 +1,9 @@
 // Turns what isomorphic-git and the disk say during a remote operation into errors of the catalogue, by class and code.
-import { Errors } from 'isomorphic-git';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import { systemCode } from './git-fs.js';
 import type { Purpose } from './git-transport.js';
 import { unreachable } from './git-transport.js';
+import { Errors } from './isomorphic-git.js';
 
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean {
   return error instanceof AppError && codes.includes(error.code);

@@ -1,9 +1,9 @@
 // Where a repository on this machine keeps its parts (gitrepository-layout(5)), and whether we can read it.
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { getConfig } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
 import { gitFs, isAbsent, readTextIfThere, systemCode } from './git-fs.js';
+import { getConfig } from './isomorphic-git.js';
 
 export interface GitLayout {
   /** HEAD and index of this work tree. */

@@ -4,9 +4,9 @@ import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
-import { Errors, readObject } from 'isomorphic-git';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import { gitFs, isAbsent, systemCode } from './git-fs.js';
+import { Errors, readObject } from './isomorphic-git.js';
 
 export type ObjectType = 'commit' | 'tree' | 'blob' | 'tag';
 

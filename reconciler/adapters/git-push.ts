@@ -1,5 +1,4 @@
 // Pushes one commit onto the head that it was made for, never by force, and finds out what became of it.
-import { Errors, push } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
 import type { Clone } from './git-clone.js';
 import { translate } from './git-errors.js';
@@ -7,6 +6,7 @@ import { gitFs, writeAtomic } from './git-fs.js';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GitTransport, Spoken } from './git-transport.js';
+import { Errors, push } from './isomorphic-git.js';
 
 export interface Push {
   readonly clone: Clone;

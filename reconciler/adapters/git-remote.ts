@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import pRetry from 'p-retry';
-import { listServerRefs } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
 import type { CommitFacts, EditFiles, GitRepo, RepoFiles } from '../ports.js';
 import { type Clone, fetchBranch, noteHead, removeLeftovers } from './git-clone.js';
@@ -17,6 +16,7 @@ import { rememberedRoot } from './git-root.js';
 import { raceRetries } from './git-race.js';
 import type { GitSettings } from './git-settings.js';
 import type { GitTransport } from './git-transport.js';
+import { listServerRefs } from './isomorphic-git.js';
 
 async function remoteRefs(transport: GitTransport): Promise<Awaited<ReturnType<typeof listServerRefs>>> {
   try {

@@ -2,7 +2,6 @@
 import * as fs from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { add, getConfig, remove } from 'isomorphic-git';
 import { AppError } from '../../schema/errors.js';
 import type { Log } from '../ports.js';
 import { runGit, type GitOutput } from './git-cli.js';
@@ -14,6 +13,7 @@ import { openObjects } from './git-objects.js';
 import { headBranch, moveBranch } from './git-refs.js';
 import { openTrees } from './git-tree.js';
 import { lstatWithin, openWorkTree, type WorkTree } from './work-tree.js';
+import { add, getConfig, remove } from './isomorphic-git.js';
 
 /** Writes one file of a work tree, mode kept; null deletes. A link on the way is refused. */
 async function writeWithin(root: string, path: string, contents: string | Uint8Array | null): Promise<void> {
