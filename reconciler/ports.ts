@@ -93,6 +93,8 @@ export interface RemoteShell {
   hostKeys(machine: Machine): Promise<readonly { readonly key: string; readonly fingerprint: string }[]>;
   /** Tells the shell which machines there are, so that jumps can be resolved and connections of others be closed. */
   setMachines(machines: readonly Machine[]): void;
+  /** Begins to connect to machines that will most likely be asked; who then asks is told when it fails. */
+  connectAhead?(machines: readonly Machine[]): void;
   close(): Promise<void>;
 }
 

@@ -31,6 +31,15 @@ export function openShell(settings: ShellSettings = {}): RemoteShell {
       machines = now;
       void remote?.then(shell => shell.setMachines(machines));
     },
+    connectAhead: now => {
+      const [first] = now.filter(machine => machine.host !== 'local');
+      if (first === undefined) return;
+      // Who asks a machine is told what went wrong.
+      shellFor(first).then(
+        shell => shell.connectAhead?.(now),
+        () => undefined,
+      );
+    },
     close: async () => {
       await local.close();
       await (await remote)?.close();

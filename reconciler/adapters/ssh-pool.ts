@@ -30,6 +30,8 @@ export interface Pool {
   stream(machine: Machine): Promise<Duplex>;
   /** A new pass: closes what is no longer asked for, and forgets failures. */
   setMachines(machines: readonly Machine[]): void;
+  /** Begins connecting; who asks for a connection later gets this one, or is told why there is none. */
+  connectAhead(machines: readonly Machine[]): void;
   close(): Promise<void>;
 }
 
@@ -142,11 +144,17 @@ export function createPool(settings: ConnectSettings): Pool {
     return keys;
   }
 
+  function connectAhead(ahead: readonly Machine[]): void {
+    const begin = async (machine: Machine) => shared(routeTo(machine));
+    for (const machine of ahead.filter(one => one.host !== 'local')) begin(machine).catch(() => undefined);
+  }
+
   return {
     connection: async machine => shared(routeTo(machine)),
     another: async machine => connect(routeTo(machine)),
     stream: async machine => openStream(routeTo(machine)),
     setMachines,
+    connectAhead,
     // Every connection, also one that is being made or goes through others, stands on one of these sockets.
     close: async () => {
       closed = true;

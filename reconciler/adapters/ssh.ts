@@ -86,6 +86,7 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
     dial: async (machine, host, port, timeLimitMs) => (await pool.connection(machine)).forward(host, port, timeLimitMs),
     hostKeys: machine => showHostKeys(machine, () => pool.stream(machine), loginLimitMs),
     setMachines: machines => pool.setMachines(machines),
+    connectAhead: machines => pool.connectAhead(machines),
     close: () => pool.close(),
   };
 }

@@ -8,11 +8,13 @@ import { guard } from '../core/guard.js';
 import { makePlan, type Selection } from '../core/plan.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
+import { approachFleet } from './approach.js';
 import { readApprovals } from './approvals.js';
 import { checkOnce } from './check.js';
 import { desire } from './desired.js';
 import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
 import { look } from './look.js';
+import { rewrittenPast } from './rewritten.js';
 import { sessionOf } from './session.js';
 import { sync, type Synced } from './sync.js';
 
@@ -92,7 +94,9 @@ export async function consider(
   });
   const approvals = Object.keys(await readApprovals(ports.state));
   const approved = new Set(ask.approved === undefined ? approvals : [...approvals, ask.approved]);
-  return { desired, live, plan: guard(makePlan(differences, desired, selection), desired, live, approved), leaving };
+  const plan = guard(makePlan(differences, desired, selection), desired, live, approved);
+  const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
+  return { desired, live, plan: rewritten === undefined ? plan : { ...plan, held: { why: rewritten } }, leaving };
 }
 
 /** Placements that are as git says and can be asked whether they answer. */
@@ -117,7 +121,7 @@ export async function checkSettled(
 }
 
 export async function preview(ports: Ports, lists: Lists, ask: PreviewAsk): Promise<Preview> {
-  const synced = await sync(ports, { from: ask.from });
+  const [synced] = await Promise.all([sync(ports, { from: ask.from }), approachFleet(ports)]);
   if (synced.registry === undefined) return { synced };
   const considered = await consider(ports, lists, synced, ask);
   const verdicts = ask.check === true ? { verdicts: await checkSettled(ports, lists, considered) } : {};
