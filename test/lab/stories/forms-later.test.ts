@@ -1,0 +1,86 @@
+// The documented forms of what is still to come: each says that it is not supported yet, on the right stream, and fails.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freshPerson, type Person } from './forms-person.js';
+
+/** As the documentation writes them; the others by their words. */
+const later = [
+  'history list web',
+  'history rollback 4711',
+  'diagnose web',
+  'history show 4711',
+  'history diff 4711',
+  'events',
+  'problems',
+  'why web',
+  'fix p1 -- true',
+  'heal',
+  'learn summary',
+  'learn playbooks',
+  'learn show p1',
+  'playbook validate',
+  'playbook approve p1',
+  'service move web m2',
+  'machine forget m1',
+  'machine doctor m1',
+  'metrics',
+  'uptime',
+  'suspend web',
+  'resume web',
+  'clear web@m1',
+  'adopt web',
+  'lock show m1',
+  'lock break m1',
+  'token create',
+  'token list',
+  'token revoke t1',
+  'mcp',
+  'audit verify',
+  'import hosts.yml',
+  'caddy',
+  'dns',
+  'certs',
+  'vault',
+  'backup out.tar',
+  'restore out.tar',
+  'notify test',
+] as const;
+
+let person: Person;
+
+beforeAll(async () => {
+  person = await freshPerson();
+  await person.repo.commit({ 'registry.yml': 'machines: {}\nservices: {}\n' }, 'Begin');
+});
+afterAll(() => person?.remove());
+
+const wordsOf = (line: string): string => {
+  const [first = '', second = ''] = line.split(' ');
+  const groups = ['history', 'learn', 'playbook', 'service', 'machine', 'lock', 'token', 'audit', 'notify'];
+  return groups.includes(first) ? `${first} ${second}` : first;
+};
+
+test.each(later)('portoser %s', async line => {
+  const ended = await person.type(`portoser ${line}`);
+  expect(ended).toMatchObject({ code: 1, stdout: '' });
+  expect(ended.stderr).toContain(`\`portoser ${wordsOf(line)}\` is not supported yet`);
+  expect(ended.stderr).toContain('[not-supported]');
+});
+
+test('in JSON too', async () => {
+  for (const line of ['history list web', 'history rollback 4711', 'diagnose web']) {
+    const ended = await person.type(`portoser ${line} --json`);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(ended.stdout), line).toMatchObject({ error: { code: 'not-supported', retry: 'never' } });
+  }
+});
+
+test('nothing was written, and all that works is in --help', async () => {
+  expect(await person.git('status', '--porcelain')).toBe('');
+  const help = (await person.type('portoser --help')).stdout;
+  const here = help.slice(help.indexOf('Commands:'), help.indexOf('Every command'));
+  for (const word of ['init', 'demo', 'run', 'plan', 'deploy', 'status', 'logs', 'exec', 'observe', 'approve'])
+    expect(here).toMatch(new RegExp(`^ {2}${word} `, 'm'));
+  expect(here).toContain('machine add|update|remove|list|show|trust');
+  expect(here).toContain('registry validate|check-conflicts|reload');
+  expect(here).toContain('service add|update|remove|list|show');
+});
