@@ -12,10 +12,14 @@ export async function readApplied(state: StateDir): Promise<AppliedNote> {
   return (await state.read<AppliedNote>(document)) ?? {};
 }
 
-/** Changes the given members and keeps the others; writes nothing when nothing changes. */
+export const sameNote = (one: AppliedNote, other: AppliedNote): boolean =>
+  one.appliedCommit === other.appliedCommit && one.acceptedCommit === other.acceptedCommit;
+
 export async function writeApplied(state: StateDir, note: AppliedNote): Promise<void> {
-  const before = await readApplied(state);
-  const after = { ...before, ...note };
-  if (before.appliedCommit === after.appliedCommit && before.acceptedCommit === after.acceptedCommit) return;
-  await state.write(document, after);
+  await state.write(document, note);
+}
+
+/** A person follows the rewritten branch; what was applied stays known. */
+export async function noteAccepted(state: StateDir, acceptedCommit: string): Promise<void> {
+  await writeApplied(state, { ...(await readApplied(state)), acceptedCommit });
 }

@@ -80,8 +80,16 @@ async function obstacle(room: Room, change: Change): Promise<string | undefined>
     const why = await room.dependencies(key);
     if (why === undefined) continue;
     // An unknown dependency holds back only what never ran: a restart of what runs is no worse than before.
-    if (!why.startsWith('unknown: ') || change.kind === 'create') return why.replace(/^unknown: /, '');
+    if (!why.startsWith('unknown: ') || isFirstStart(change)) return why.replace(/^unknown: /, '');
   }
+  return undefined;
+}
+
+/** Never finished here, whatever an earlier attempt left. */
+const isFirstStart = ({ stamp }: Change): boolean => stamp?.fingerprint === undefined;
+
+/** Why nothing more is begun at all; asked when everything that was waited for has come. */
+function tooLate(room: Room): string | undefined {
   if (room.signal.aborted) return 'interrupted';
   return room.superseded() ? 'a newer commit came; the next pass looks again' : undefined;
 }
@@ -99,7 +107,11 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
     const until = timeOfDay(room.ports.clock.now() + deadlineMs);
     room.emit({ kind: 'waiting', machine: machine.name, key, text: `that it is healthy, until about ${until}` });
   };
-  const done = await room.workers.add(() => makeBatch({ ...room, machine, told }, ready));
+  const done = await room.workers.add(async () => {
+    const late = tooLate(room);
+    if (late !== undefined) return ready.map(change => skipped(change, late));
+    return await makeBatch({ ...room, machine, told }, ready);
+  });
   return [...held, ...done];
 }
 
@@ -164,7 +176,7 @@ function byMachine(changes: readonly Change[]): ReadonlyMap<string, readonly Cha
 async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
   const over = new AbortController();
   const late = pause(room.ports.clock, room.desired.policy.intervalMs, over.signal).then(() => undefined);
-  const outcomes = await Promise.all(
+  const outcomes = Promise.all(
     plan.waves.flat().map(async (change): Promise<Outcome> => {
       const outcome = room.outcomes.get(change.key);
       if (outcome === undefined) return skipped(change, 'its machine is not known');
@@ -178,6 +190,5 @@ async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
       );
     }),
   );
-  over.abort();
-  return outcomes;
+  return await outcomes.finally(() => over.abort());
 }

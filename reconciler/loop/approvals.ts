@@ -25,8 +25,7 @@ export async function noteApprovals(state: StateDir, ids: readonly string[], app
 }
 
 /** What was approved and is done, or is wanted again, is approved no longer. */
-export async function forgetApprovals(state: StateDir, ids: readonly string[]): Promise<void> {
+export async function forgetApprovals(state: StateDir, ids: ReadonlySet<string>): Promise<void> {
   const before = await readApprovals(state);
-  const kept = Object.entries(before).filter(([id]) => !ids.includes(id));
-  if (kept.length < Object.keys(before).length) await state.write(document, Object.fromEntries(kept));
+  await state.write(document, Object.fromEntries(Object.entries(before).filter(([id]) => !ids.has(id))));
 }

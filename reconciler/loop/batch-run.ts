@@ -16,6 +16,8 @@ export interface BatchRun {
   readonly live: LiveState;
   readonly files: RepoFiles;
   readonly machine: Machine;
+  /** Machines that left the registry, at their old addresses. */
+  readonly leaving: readonly Machine[];
   readonly holder: LockHolder;
   readonly signal: AbortSignal;
   readonly told: (key: PlacementKey, text: string) => void;

@@ -1,7 +1,7 @@
 // Makes one batch of one machine: prepares the changes, sends them, waits at the gates, looks again, and writes the stamps.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Change, ChangeKind, Outcome } from '../../schema/plan.js';
-import type { MachineSeen } from '../../schema/state.js';
+import type { DesiredState, MachineSeen } from '../../schema/state.js';
 import { report } from '../core/machines.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 import { gateAll, judgeStart, judgeStop } from './judge.js';
@@ -14,17 +14,21 @@ import { type Ended, finish, sendLocked } from './send.js';
 const allFailed = (prepared: readonly Prepared[], error: ErrorReport): readonly Outcome[] =>
   prepared.map(one => failed(one.change, error));
 
-async function carryOut(run: BatchRun, prepared: readonly Prepared[], seen: MachineSeen): Promise<readonly Outcome[]> {
+/** `judgedBy`: what is looked at afterwards; what is released is looked at where its stamp says, not where it is wanted. */
+async function carryOut(
+  run: BatchRun,
+  prepared: readonly Prepared[],
+  seen: MachineSeen,
+  judgedBy: DesiredState = run.desired,
+): Promise<readonly Outcome[]> {
   const startedAt = run.ports.clock.monotonic();
   const reading = await sendLocked(run, prepared, seen);
   if (reading.refused !== undefined) return allFailed(prepared, reading.refused);
   return await renewing(run, reading.fence, async () => {
     const through = prepared.filter((_, index) => !reading.failures.has(index));
     const gates = await gateAll(run, through.filter(isStart), seen);
-    const after = await look(run.ports, run.lists, run.desired, {
-      only: new Set([run.machine.name]),
-      ...(isListed(run) ? {} : { leaving: [run.machine] }),
-    });
+    const { leaving } = run;
+    const after = await look(run.ports, run.lists, judgedBy, { only: new Set([run.machine.name]), leaving });
     const ended: Ended = { stamps: [], forget: [] };
     const outcomes: Outcome[] = [];
     for (const [index, one] of prepared.entries()) {
@@ -39,8 +43,6 @@ async function carryOut(run: BatchRun, prepared: readonly Prepared[], seen: Mach
   });
 }
 
-const isListed = (run: BatchRun) => run.desired.machines.some(machine => machine.name === run.machine.name);
-
 /** The places that replaced placements leave are released first, so that their names and ports are free. */
 async function releaseReplaced(
   run: BatchRun,
@@ -52,7 +54,9 @@ async function releaseReplaced(
   const prepared = replaced.flatMap(change =>
     change.stamp === undefined ? [] : [prepareStop(run, change, change.stamp, seen)],
   );
-  const outcomes = await carryOut(run, prepared, seen);
+  const going = new Set(replaced.map(change => change.key));
+  const placements = run.desired.placements.filter(one => !going.has(one.key));
+  const outcomes = await carryOut(run, prepared, seen, { ...run.desired, placements });
   return outcomes.filter(outcome => outcome.result === 'failed');
 }
 
@@ -73,7 +77,7 @@ export async function makeBatch(run: BatchRun, changes: readonly Change[]): Prom
     return [...lost, ...refused, ...full, ...outcomes];
   } catch (thrown) {
     const error = asAppError(thrown);
-    if (error.code === 'internal') throw thrown;
+    if (error.code === 'internal') run.ports.log.error({ err: thrown, machine: run.machine.name }, 'batch broke');
     return changes.map(change => failed(change, error.report()));
   }
 }

@@ -51,12 +51,14 @@ function stillLeaving(leaving: readonly Machine[], live: LiveState, desired: Des
   });
 }
 
-export async function writeFleet(
-  state: StateDir,
-  desired: DesiredState,
-  leaving: readonly Machine[],
-  after: LiveState,
-): Promise<void> {
-  const next: Fleet = { machines: desired.machines, leaving: stillLeaving(leaving, after, desired) };
-  if (JSON.stringify(await readFleet(state)) !== JSON.stringify(next)) await state.write(document, next);
+/** As it is to be noted after a pass. */
+export const fleetAfter = (desired: DesiredState, leaving: readonly Machine[], after: LiveState): Fleet => ({
+  machines: desired.machines,
+  leaving: stillLeaving(leaving, after, desired),
+});
+
+export const sameFleet = (one: Fleet, other: Fleet): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+export async function writeFleet(state: StateDir, fleet: Fleet): Promise<void> {
+  await state.write(document, fleet);
 }

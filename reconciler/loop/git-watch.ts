@@ -15,11 +15,13 @@ export interface GitWatch {
   stop(): Promise<void>;
 }
 
-export async function watchGit(ports: Ports, git: GitRepo, bell: Bell, signal: AbortSignal): Promise<GitWatch> {
+export async function watchGit(ports: Ports, git: GitRepo, bell: Bell): Promise<GitWatch> {
   let head: string | undefined;
   let status: ControllerStatus['git'] = { result: 'not checked yet' };
 
-  const check = async (): Promise<void> => {
+  const over = new AbortController();
+
+  const ask = async (): Promise<void> => {
     const checkedAt = ports.clock.now();
     try {
       const newest = await git.remoteHead();
@@ -34,13 +36,17 @@ export async function watchGit(ports: Ports, git: GitRepo, bell: Bell, signal: A
     }
   };
 
-  const stopWatching = await git.watch(() => void check());
+  /** One after the other, so that a slow answer never comes after a newer one. */
+  let last = Promise.resolve();
+  const check = (): Promise<void> => (last = last.then(ask));
+
+  const stopWatching = await watchRefs(ports, git, () => void check());
   const poll = (async () => {
     await check();
-    for (let round = 0; !signal.aborted; round += 1) {
+    for (let round = 0; !over.signal.aborted; round += 1) {
       const delayMs = around(pollMs, 0.1, `${git.address} ${round}`);
       status = { ...status, nextCheckAt: ports.clock.now() + delayMs };
-      if (!(await pause(ports.clock, delayMs, signal))) return;
+      if (!(await pause(ports.clock, delayMs, over.signal))) return;
       await check();
     }
   })();
@@ -48,8 +54,20 @@ export async function watchGit(ports: Ports, git: GitRepo, bell: Bell, signal: A
     head: () => head,
     status: () => status,
     stop: async () => {
+      over.abort();
       await stopWatching();
       await poll;
+      await last;
     },
   };
+}
+
+/** Where the refs cannot be watched, the poll sees them all the same, only later. */
+async function watchRefs(ports: Ports, git: GitRepo, changed: () => void): Promise<() => Promise<void>> {
+  try {
+    return await git.watch(changed);
+  } catch (thrown) {
+    ports.log.warn({ code: asAppError(thrown).code, repository: git.address }, 'repository not watched');
+    return async () => undefined;
+  }
 }

@@ -100,7 +100,13 @@ export async function judgeStart(
 }
 
 export function judgeStop(run: BatchRun, one: Prepared, after: LiveState, startedAt: number, ended: Ended): Outcome {
+  const seen = after.machines[run.machine.name];
   const sighting = after.sightings[one.change.key];
+  if (seen?.state !== 'reachable' || (sighting?.state ?? 'unknown') === 'unknown') {
+    const unseen = seen?.state === 'unknown' ? seen : sighting?.state === 'unknown' ? sighting : undefined;
+    const blind = report('not-converged', `${one.change.key} could not be looked at after it was stopped`);
+    return failed(one.change, unseen?.error ?? blind);
+  }
   const runs = sighting?.state === 'present' && ['running', 'starting', 'crash-looping'].includes(sighting.run);
   if (runs && one.change.kind !== 'release' && one.change.stamp?.adopted !== true) {
     return failed(
@@ -108,9 +114,8 @@ export function judgeStop(run: BatchRun, one: Prepared, after: LiveState, starte
       report('not-converged', `${one.change.key}: every command succeeded, but it is still ${sighting.run}`),
     );
   }
-  const seen = after.machines[run.machine.name];
   const stamp = one.change.stamp;
-  if (one.change.kind === 'stop' && stamp !== undefined && seen?.state === 'reachable') {
+  if (one.change.kind === 'stop' && stamp !== undefined) {
     ended.stamps.push({ service: one.change.service, text: stampText(prunedStamp(stamp, seen.facts.clock)) });
   } else ended.forget.push(one.change.service);
   return {

@@ -2,13 +2,14 @@
 import { asAppError, catalogue, type ErrorReport } from '../../schema/errors.js';
 import type { Next, Outcome, Plan } from '../../schema/plan.js';
 import type { Finding, PassReport } from '../../schema/status.js';
-import type { Verdict } from '../../schema/state.js';
+import type { DesiredState, Verdict } from '../../schema/state.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
-import { writeApplied } from './applied.js';
+import { readApplied, sameNote, writeApplied } from './applied.js';
 import { apply, type ApplyRun } from './apply.js';
-import { forgetApprovals } from './approvals.js';
-import { writeFleet } from './fleet.js';
+import { approachFleet } from './approach.js';
+import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
+import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
@@ -73,7 +74,7 @@ type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
 
 async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   const { ports, lists } = context;
-  const synced = await sync(ports, { from: ask.from });
+  const [synced] = await Promise.all([sync(ports, { from: ask.from }), approachFleet(ports)]);
   const findings = syncFindings(synced);
   if (synced.registry === undefined) {
     return {
@@ -185,30 +186,39 @@ async function publish(
   const { ports, lists } = context;
   const { plan, desired, leaving } = considered;
   if (synced.commit === 'work-tree' || plan.held !== undefined) return;
+  const { state } = ports;
   const write = (what: string, job: () => Promise<void>) =>
     journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
   const after =
     leaving.length === 0 || outcomes.length === 0
       ? considered.live
       : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
-  if (synced.refused === undefined && synced.held === undefined)
-    await write('git', () => writeApplied(ports.state, { appliedCommit: synced.commit }));
-  await write('fleet', () => writeFleet(ports.state, desired, leaving, after));
-  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => `remove:${outcome.key}`);
-  const wanted = desired.placements.map(placement => `remove:${placement.key}`);
-  await forgetApprovals(ports.state, [...(outcomes.length > 0 ? [plan.id] : []), ...done, ...wanted]);
+  // A rewritten head that was accepted is used up as soon as it is in force.
+  const applied = { appliedCommit: synced.commit };
+  const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
+  if (inForce && !sameNote(await readApplied(state), applied)) await write('git', () => writeApplied(state, applied));
+  const fleet = fleetAfter(desired, leaving, after);
+  if (!sameFleet(await readFleet(state), fleet)) await write('fleet', () => writeFleet(state, fleet));
+  const used = usedUp(plan, desired, outcomes);
+  if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
+    await write('approvals', () => forgetApprovals(state, used));
+}
+
+/** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
+function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
+  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
+  const wanted = desired.placements.map(placement => removalOf(placement.key));
+  return new Set([...(outcomes.length > 0 ? [plan.id] : []), ...done, ...wanted]);
 }
 
 function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
   if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
   if (synced.held !== undefined) return { next: 'stalled', why: synced.held };
   if (synced.refused !== undefined) return { next: 'stalled', why: 'the newest registry was refused' };
-  const failed = outcomes.find(outcome => outcome.result === 'failed');
-  if (failed?.result === 'failed') {
-    return failed.error.retry === 'human'
-      ? { next: 'stalled', why: failed.error.message }
-      : { next: 'again', afterMs: 5000, why: failed.error.message };
-  }
+  const errors = outcomes.flatMap(outcome => (outcome.result === 'failed' ? [outcome.error] : []));
+  const passing = errors.find(error => error.retry !== 'human');
+  if (passing !== undefined) return { next: 'again', afterMs: 5000, why: passing.message };
+  if (errors[0] !== undefined) return { next: 'stalled', why: errors[0].message };
   const waiting = plan.leftAlone.find(one => one.state === 'held');
   return waiting === undefined ? { next: 'settled' } : { next: 'stalled', why: waiting.why };
 }

@@ -6,6 +6,7 @@ import { includePatterns, matchIncludes } from '../core/includes.js';
 import { parse } from '../core/parse.js';
 import type { GitRepo, Ports, RepoFiles } from '../ports.js';
 import { readApplied } from './applied.js';
+import { contains } from './rewritten.js';
 import { sessionOf } from './session.js';
 
 export interface SyncAsk {
@@ -27,7 +28,7 @@ export interface Synced {
   readonly held?: string;
   /** A newer commit whose registry was refused; the diagnostics are its. */
   readonly refused?: string;
-  /** The remote did not answer; the last good commit is gone by. */
+  /** The remote, or the registry at its head, cannot be had; the last good commit is gone by. */
   readonly outage?: ErrorReport;
 }
 
@@ -82,18 +83,34 @@ interface Head {
   readonly outage?: ErrorReport;
 }
 
+/** What the registry said at a commit; undefined: the commit is not here, or had none. */
+async function registryAt(ports: Ports, git: GitRepo, commit: string): Promise<ParseResult | undefined> {
+  if (!(await git.has(commit))) return undefined;
+  const parsed = await parsedOrMissing(ports, await git.files(commit));
+  return parsed instanceof AppError ? undefined : parsed;
+}
+
+async function parsedOrMissing(ports: Ports, files: RepoFiles): Promise<ParseResult | AppError> {
+  try {
+    return await readRegistry(ports, files);
+  } catch (thrown) {
+    const error = asAppError(thrown);
+    if (error.code === 'registry-missing') return error;
+    throw thrown;
+  }
+}
+
 /** The head to go by: not one that was rewritten past the applied commit, unless policy or a person follows it. */
 async function followable(ports: Ports, git: GitRepo, head: string): Promise<Head> {
   const { appliedCommit, acceptedCommit } = await readApplied(ports.state);
-  if (appliedCommit === undefined || appliedCommit === head || acceptedCommit === head) return { commit: head };
-  const known = await git.has(appliedCommit);
-  if (known && (await git.isAncestor(appliedCommit, head))) return { commit: head };
-  if (!known)
-    return {
-      commit: head,
-      held: `the branch was rewritten and the applied commit ${appliedCommit.slice(0, 12)} is gone`,
-    };
-  const base = await readRegistry(ports, await git.files(appliedCommit));
+  if (appliedCommit === undefined || appliedCommit === head) return { commit: head };
+  if (acceptedCommit !== undefined && (await contains(git, head, acceptedCommit))) return { commit: head };
+  if (await contains(git, head, appliedCommit)) return { commit: head };
+  const base = await registryAt(ports, git, appliedCommit);
+  if (base === undefined) {
+    const why = `the branch ${git.branch} was rewritten, and the applied commit ${appliedCommit.slice(0, 12)} is gone`;
+    throw new AppError('git-held', why, { hint: `Look at it, then run \`portoser git accept ${head.slice(0, 12)}\`.` });
+  }
   if (base.registry?.policy.forcePush === 'follow') return { commit: head };
   return {
     commit: appliedCommit,
@@ -108,7 +125,8 @@ async function newestHead(ports: Ports, git: GitRepo): Promise<Head> {
     return await followable(ports, git, head);
   } catch (thrown) {
     const error = asAppError(thrown);
-    if (error.retry !== 'backoff') throw error;
+    // Also a refused login or a deleted branch is no reason to leave the machines as they are.
+    if (!error.code.startsWith('git-') || error.code === 'git-held') throw error;
     const { appliedCommit } = await readApplied(ports.state);
     if (appliedCommit === undefined || !(await git.has(appliedCommit))) throw error;
     return { commit: appliedCommit, outage: error.report() };
@@ -119,11 +137,16 @@ async function atCommit(ports: Ports, revision: string | undefined): Promise<Syn
   const git = gitOf(ports);
   const head: Head = revision === undefined ? await newestHead(ports, git) : { commit: revision };
   const files = await git.files(head.commit);
-  const parsed = await readRegistry(ports, files);
+  const parsed = await parsedOrMissing(ports, files);
   const more = {
     ...(head.held === undefined ? {} : { held: head.held }),
     ...(head.outage === undefined ? {} : { outage: head.outage }),
   };
+  if (parsed instanceof AppError) {
+    const good = await lastGood(ports, git, head.commit, files);
+    if (good.registry === undefined) throw parsed;
+    return { ...good, diagnostics: [], refused: head.commit, ...more, outage: parsed.report() };
+  }
   if (parsed.registry !== undefined)
     return { commit: head.commit, files, registry: parsed.registry, diagnostics: parsed.diagnostics, ...more };
   return {
@@ -142,11 +165,10 @@ async function lastGood(
   refusedFiles: RepoFiles,
 ): Promise<Pick<Synced, 'commit' | 'files' | 'registry'>> {
   const { appliedCommit } = await readApplied(ports.state);
-  if (appliedCommit === undefined || appliedCommit === refused || !(await git.has(appliedCommit)))
+  const good = appliedCommit === undefined ? undefined : await registryAt(ports, git, appliedCommit);
+  if (appliedCommit === undefined || appliedCommit === refused || good?.registry === undefined)
     return { commit: refused, files: refusedFiles };
-  const files = await git.files(appliedCommit);
-  const { registry } = await readRegistry(ports, files);
-  return registry === undefined ? { commit: refused, files: refusedFiles } : { commit: appliedCommit, files, registry };
+  return { commit: appliedCommit, files: await git.files(appliedCommit), registry: good.registry };
 }
 
 async function sameText(one: RepoFiles, other: RepoFiles, path: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
+import { asAppError } from '../../schema/errors.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { Placement } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
@@ -56,7 +57,12 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
         }),
     ...(nextPassAt === undefined ? {} : { nextPassAt }),
   };
-  await ports.state.write('controller', status);
+  try {
+    await ports.state.write('controller', status);
+  } catch (thrown) {
+    // Others then read an older note; a full disk here is no reason to leave the machines alone.
+    ports.log.warn({ code: asAppError(thrown).code }, 'controller note not written');
+  }
 }
 
 /** It stands finished on its machine; where nobody can look, it is taken to. */
@@ -106,6 +112,12 @@ function delayAfter(turn: Turn, report: PassReport, intervalMs: number): number 
   return Math.min(intervalMs, longestBackoffMs, report.next.afterMs * 2 ** (turn.failures - 1));
 }
 
+/** A head that this pass did not begin with, and is not the one that it goes by: it may have fetched before the watch did. */
+function newerThan(turn: Turn, headAtStart: string | undefined): boolean {
+  const head = turn.git?.head();
+  return headAtStart !== undefined && head !== headAtStart && head !== turn.considered?.desired.commit;
+}
+
 async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   const { context } = turn;
   const headAtStart = turn.git?.head();
@@ -115,7 +127,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
     toTheEnd: false,
     watch: turn.monitor,
     onConsidered: considered => watchHealth(turn, considered, []),
-    superseded: () => headAtStart !== undefined && turn.git?.head() !== headAtStart,
+    superseded: () => newerThan(turn, headAtStart),
   });
   for (const running of sessionOf(context.ports).busy.values())
     void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
@@ -126,24 +138,37 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
 }
 
 /** What a person has said beside git, in this folder: plans approved, a rewritten head accepted. */
-async function said({ state }: PassContext['ports']): Promise<string> {
-  const [approvals, { acceptedCommit }] = await Promise.all([readApprovals(state), readApplied(state)]);
-  return JSON.stringify([approvals, acceptedCommit]);
+async function said({ state, log }: PassContext['ports']): Promise<string> {
+  try {
+    const [approvals, { acceptedCommit }] = await Promise.all([readApprovals(state), readApplied(state)]);
+    return JSON.stringify([approvals, acceptedCommit]);
+  } catch (thrown) {
+    // The pass itself meets the same fault and reports it.
+    log.debug({ code: asAppError(thrown).code }, 'approvals not read');
+    return '';
+  }
+}
+
+interface Wait {
+  readonly delayMs: number;
+  /** The pass stands still until a person says something. */
+  readonly held: boolean;
+  /** As it was before the pass read it: what is said while it thinks is not missed. */
+  readonly saidBefore: string;
 }
 
 /** Rings when the time has come, or when a person approved or accepted something meanwhile. */
-async function waitForTime(turn: Turn, delayMs: number, held: boolean, over: AbortSignal): Promise<void> {
+async function waitForTime(turn: Turn, wait: Wait, over: AbortSignal): Promise<void> {
   const { ports } = turn.context;
   const { clock } = ports;
-  const before = await said(ports);
-  const until = clock.monotonic() + delayMs;
+  const until = clock.monotonic() + wait.delayMs;
   while (clock.monotonic() < until) {
-    const left = until - clock.monotonic();
-    if (!(await pause(clock, held ? Math.min(approvalsEveryMs, left) : left, over))) return;
-    if (held && (await said(ports)) !== before) {
+    if (wait.held && (await said(ports)) !== wait.saidBefore) {
       turn.bell.ring('approval');
       return;
     }
+    const left = until - clock.monotonic();
+    if (!(await pause(clock, wait.held ? Math.min(approvalsEveryMs, left) : left, over))) return;
   }
   turn.bell.ring('interval');
 }
@@ -154,12 +179,14 @@ async function turnAround(turn: Turn): Promise<void> {
   for (;;) {
     const trigger = await turn.bell.wait(signal);
     if (trigger === undefined) return;
+    const saidBefore = await said(ports);
     const report = await onePass(turn, trigger);
     if (signal.aborted) return;
     const delayMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
     await note(turn, report, ports.clock.now() + delayMs);
     const over = new AbortController();
-    const timer = waitForTime(turn, delayMs, report.next.next === 'stalled', AbortSignal.any([over.signal, signal]));
+    const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };
+    const timer = waitForTime(turn, wait, AbortSignal.any([over.signal, signal]));
     const rung = await turn.bell.wait(signal);
     over.abort();
     await timer;
@@ -170,7 +197,7 @@ async function turnAround(turn: Turn): Promise<void> {
 
 /** Runs until the signal aborts; then finishes what machines are in the middle of and leaves nothing behind. */
 export async function runController(context: PassContext, options: ControllerOptions = {}): Promise<void> {
-  const { ports, lists, signal } = context;
+  const { ports, lists } = context;
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
     onTransition: ({ key, machine, from, to, found, planned }) => {
@@ -180,7 +207,7 @@ export async function runController(context: PassContext, options: ControllerOpt
       if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
     },
   });
-  const git = ports.source.git === undefined ? undefined : await watchGit(ports, ports.source.git, bell, signal);
+  const git = ports.source.git === undefined ? undefined : await watchGit(ports, ports.source.git, bell);
   const turn: Turn = { context, bell, monitor, git, since: ports.clock.now(), options, failures: 0, cron: undefined };
   try {
     await note(turn, undefined, undefined);

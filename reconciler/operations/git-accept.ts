@@ -1,6 +1,6 @@
 // Notes that a person accepts a branch that was rewritten: its head is followed from now on.
 import { AppError } from '../../schema/errors.js';
-import { readApplied, writeApplied } from '../loop/applied.js';
+import { noteAccepted, readApplied } from '../loop/applied.js';
 import type { Operation } from './operation.js';
 import { object, text } from './parts/shape.js';
 
@@ -36,7 +36,7 @@ export const gitAccept: Operation<typeof input, GitAccepted> = {
     const { appliedCommit } = await readApplied(ports.state);
     const known = appliedCommit !== undefined && (await git.has(appliedCommit));
     const needless = appliedCommit === undefined || (known && (await git.isAncestor(appliedCommit, head)));
-    await writeApplied(ports.state, { acceptedCommit: head });
+    await noteAccepted(ports.state, head);
     return { commit: head, needless, ...(appliedCommit === undefined ? {} : { before: appliedCommit }) };
   },
 };

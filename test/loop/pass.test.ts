@@ -1,0 +1,219 @@
+// Passes in a real world: from a push to processes and stamps, and what is left alone, held, skipped or not believed.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../schema/errors.js';
+import { journalOf } from '../../reconciler/loop/journal.js';
+import { parseStamp } from '../../reconciler/core/ownership.js';
+import { createWorld, outcomesOf, touch, type World } from './world.js';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+const stamp = (machine: string, service: string) => parseStamp(world.readStamp(machine, service) ?? '');
+
+describe('a pass', () => {
+  it('makes what git says, and the next one changes and writes nothing', async () => {
+    const files = { 'apps/web/my file.txt': 'x', 'apps/web/run.sh': '#!/bin/sh\nexec sleep 1000\n' };
+    const commit = await world.push({ web: { machine: 'm1', source: 'apps/web', command: 'sh run.sh' } }, { files });
+    const first = await world.pass();
+    expect(outcomesOf(first)).toEqual(['web@m1 applied create']);
+    expect(first.next).toEqual({ next: 'settled' });
+    expect(stamp('m1', 'web')).toMatchObject({ commit, service: 'web', scope: 'none' });
+    expect(readFileSync(join(world.folder('m1'), 'web/my file.txt'), 'utf8')).toBe('x');
+    expect(world.notes.get('git')).toEqual({ appliedCommit: commit });
+    world.sent.length = 0;
+    world.writes.length = 0;
+    const written = journalOf(world.ports).length;
+    const second = await world.pass();
+    expect([second.plan?.waves, second.outcomes, second.findings]).toEqual([[], [], []]);
+    expect(world.sent.toSorted()).toEqual(['m1 probe', 'm2 probe']);
+    expect([world.writes, journalOf(world.ports).length]).toEqual([[], written]);
+  });
+
+  it('stops what left the registry, keeps its files, and brings it back', async () => {
+    const web = { machine: 'm1', source: 'apps/web' };
+    await world.push({ web, api: { machine: 'm1' } }, { files: { 'apps/web/page': 'x' } });
+    await world.pass();
+    await world.push({ api: { machine: 'm1' } });
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied stop']);
+    expect(stamp('m1', 'web')?.prunedAt).toBeGreaterThan(0);
+    expect(existsSync(join(world.folder('m1'), 'web/page'))).toBe(true);
+    expect((await world.pass()).plan?.waves).toEqual([]);
+    await world.push({ web, api: { machine: 'm1' } });
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
+    expect(stamp('m1', 'web')?.prunedAt).toBeUndefined();
+  });
+
+  it('does not believe a stop that it could not see, and keeps the stamp', async () => {
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm1' } });
+    await world.pass();
+    await world.push({ api: { machine: 'm1' } });
+    let stopped = false;
+    world.before = async (machine, kind) => {
+      if (machine === 'm1' && kind === 'batch') stopped = true;
+      if (machine === 'm1' && kind === 'probe' && stopped) throw new AppError('ssh-lost', 'cut');
+    };
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 failed ssh-lost']);
+    expect(stamp('m1', 'web')?.service).toBe('web');
+    world.before = async () => undefined;
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied stop']);
+  });
+
+  it('releases the old place of what is called otherwise now, as seen there', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    await world.pass();
+    const old = stamp('m1', 'web')?.path ?? '';
+    await world.push({ web: { machine: 'm1', path: join(world.folder('m1'), 'new') } });
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied replace']);
+    expect(stamp('m1', 'web')?.path).toBe(join(world.folder('m1'), 'new'));
+    expect(existsSync(join(old, '.portoser/run'))).toBe(false);
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+
+  it('goes on with the others when one machine does not answer, and gives it one change when it is back', async () => {
+    world.down.add('m2');
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
+    const first = await world.pass();
+    expect(outcomesOf(first)).toEqual(['web@m1 applied create']);
+    expect(first.findings).toMatchObject([{ kind: 'unreachable', machine: 'm2' }]);
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2', env: { A: '1' } } });
+    world.down.clear();
+    expect(outcomesOf(await world.pass())).toEqual(['api@m2 applied create']);
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+
+  it('stops what is ours on a machine that left, and then knows it no more', async () => {
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
+    await world.pass();
+    await world.push({ web: { machine: 'm1' } }, { machines: ['m1'] });
+    const report = await world.pass();
+    expect(report.plan?.machines).toMatchObject([{ machine: 'm2', state: 'leaving' }]);
+    expect(outcomesOf(report)).toEqual(['api@m2 applied stop']);
+    expect(world.notes.get('fleet')).toMatchObject({ machines: [{ name: 'm1' }], leaving: [] });
+    world.sent.length = 0;
+    await world.pass();
+    expect(world.sent).toEqual(['m1 probe']);
+  });
+});
+
+describe('what stands in the way', () => {
+  it('a failed service leaves its dependants out, with the reason', async () => {
+    const broken = { machine: 'm1', command: 'false', health: { type: 'process' } };
+    await world.push({
+      db: broken,
+      web: { machine: 'm2', path: join(world.folder('m2'), 'web'), depends_on: ['db'] },
+      api: { machine: 'm2', path: join(world.folder('m2'), 'api') },
+    });
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual([
+      'api@m2 applied create',
+      'db@m1 failed gate-failed',
+      'web@m2 skipped db@m1 failed',
+    ]);
+    expect(report.next.next).toBe('stalled');
+    expect(stamp('m1', 'db')?.failed).toMatch(/^[0-9a-f]{64}$/);
+    const next = await world.pass();
+    expect(next.plan?.leftAlone).toMatchObject([{ key: 'db@m1', state: 'held' }]);
+    expect(outcomesOf(next)).toEqual([expect.stringMatching(/^web@m2 skipped db@m1 is not healthy/)]);
+  });
+
+  it('a machine whose folder is locked by another controller is left to it, and taken when the lock is old', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    const state = join(world.folder('m1'), 'state/portoser/clusters/c');
+    mkdirSync(state, { recursive: true });
+    const now = Math.floor(Date.now() / 1000);
+    touch(join(state, 'lock'), `other 1:1 ${now} 7\n`);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 failed machine-lock']);
+    touch(join(state, 'lock'), `other 1:1 ${now - 61} 7\n`);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+    expect(existsSync(join(state, 'lock'))).toBe(false);
+  });
+
+  it('a lock of a process of this controller that is gone is taken over at once', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    const state = join(world.folder('m1'), 'state/portoser/clusters/c');
+    mkdirSync(state, { recursive: true });
+    touch(join(state, 'lock'), `c0ffee 999999:1 ${Math.floor(Date.now() / 1000)} 7\n`);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+  });
+
+  it('a newer commit leaves to the next pass what has not begun', async () => {
+    await world.push({ db: { machine: 'm1' }, web: { machine: 'm1', depends_on: ['db'] } });
+    let newer = false;
+    world.before = async (_, kind) => {
+      if (kind === 'batch') newer = true;
+    };
+    const report = await world.pass({ superseded: () => newer });
+    expect(outcomesOf(report)).toEqual([
+      'db@m1 applied create',
+      'web@m1 skipped a newer commit came; the next pass looks again',
+    ]);
+  });
+
+  it('with one worker, a newer commit stops also what only waited for it', async () => {
+    await world.push(
+      { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
+      { policy: { parallel: 1 } },
+    );
+    let batches = 0;
+    world.before = async (_, kind) => {
+      if (kind === 'batch') batches += 1;
+    };
+    const report = await world.pass({ superseded: () => batches > 0 });
+    expect(report.outcomes.map(one => one.result).toSorted()).toEqual(['applied', 'skipped']);
+  });
+
+  it('a change that outlasts the interval goes on alone; its machine is left out until it ends', async () => {
+    await world.push(
+      { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
+      { policy: { interval: '1s' } },
+    );
+    let go: () => void = () => undefined;
+    const held = new Promise<void>(resolve => (go = resolve));
+    world.before = async (machine, kind) => {
+      if (machine === 'm1' && kind === 'batch') await held;
+    };
+    const first = await world.pass({ toTheEnd: false });
+    expect(outcomesOf(first)).toEqual([
+      'api@m2 applied create',
+      'web@m1 in-progress it goes on; m1 is left out until it ends',
+    ]);
+    const second = await world.pass({ toTheEnd: false });
+    expect(second.plan?.machines).toMatchObject([{ machine: 'm1', state: 'in-progress' }]);
+    expect(second.outcomes).toEqual([]);
+    const { sessionOf } = await import('../../reconciler/loop/session.js');
+    const running = sessionOf(world.ports).busy.get('m1');
+    go();
+    await running;
+    expect(stamp('m1', 'web')?.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+
+  it('a fault of our own on one machine is a failure there, not the end of the pass', async () => {
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } });
+    world.before = async (machine, kind) => {
+      if (machine === 'm1' && kind === 'batch') throw new TypeError('a bug');
+    };
+    expect(outcomesOf(await world.pass())).toEqual(['api@m2 applied create', 'web@m1 failed internal']);
+    expect(world.log.lines.filter(one => one.level === 'error').map(one => one.message)).toEqual(['batch broke']);
+  });
+
+  it('a removal of most of the cluster waits until a person approves just this plan', async () => {
+    const services = Object.fromEntries(['a', 'b', 'c', 'd'].map(name => [name, { machine: 'm1' }]));
+    await world.push(services);
+    await world.pass();
+    await world.push({ a: { machine: 'm1' } });
+    const held = await world.pass();
+    expect([held.plan?.held?.why, held.outcomes, held.next.next]).toEqual([
+      'it would remove 3 of 4 placements (75 %, policy.max_removals is 30 %)',
+      [],
+      'stalled',
+    ]);
+    const done = await world.pass({ approved: held.plan?.id ?? '' });
+    expect(outcomesOf(done)).toEqual(['b@m1 applied stop', 'c@m1 applied stop', 'd@m1 applied stop']);
+  });
+});

@@ -1,0 +1,211 @@
+// A small real world for passes: a bare repository, machines that are folders of this one with real shells and processes, state in memory.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AppError } from '../../schema/errors.js';
+import type { PassReport } from '../../schema/status.js';
+import { systemClock } from '../../reconciler/adapters/clock.js';
+import { endProcesses, findProcesses, markerName } from '../../reconciler/adapters/embedded-processes.js';
+import { openGitRepo } from '../../reconciler/adapters/git.js';
+import { checks } from '../../reconciler/checks/index.js';
+import { display, render } from '../../reconciler/commands/command.js';
+import { drivers } from '../../reconciler/drivers/index.js';
+import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
+import type { Lists, Progress } from '../../reconciler/operations/operation.js';
+import type { CommandResult, GitRepo, Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
+import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
+import { createFakeLog, type FakeLog } from '../fakes/log.js';
+
+export interface World {
+  readonly ports: Ports;
+  readonly lists: Lists;
+  readonly log: FakeLog;
+  readonly told: Progress[];
+  /** Documents of the controller's state folder, and how often each was written. */
+  readonly notes: Map<string, unknown>;
+  readonly writes: string[];
+  /** Machines that do not answer. */
+  readonly down: Set<string>;
+  /** What was sent, as `m1 probe|batch|stamps|other`. */
+  readonly sent: string[];
+  /** Called before a script is run; may throw as a lost machine does. */
+  before: (machine: string, kind: string) => Promise<void>;
+  readonly clone: string;
+  readonly bare: string;
+  /** Commits and pushes a registry with these services. */
+  push(services: Readonly<Record<string, object>>, more?: Pushed): Promise<string>;
+  pass(ask?: Partial<PassAsk>): Promise<PassReport>;
+  /** Folder of a machine, with its cluster's state and what services have. */
+  folder(machine: string): string;
+  readStamp(machine: string, service: string): string | undefined;
+  close(): Promise<void>;
+}
+
+export interface Pushed {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly machines?: readonly string[];
+  readonly policy?: object;
+}
+
+/** What a script is for, by its words. */
+function kindOf(text: string): string {
+  if (text.includes('p_say facts')) return 'probe';
+  if (text.includes('p_note done')) return 'batch';
+  return text.includes('p_land || exit 73') ? 'stamps' : 'other';
+}
+
+function memoryState(notes: Map<string, unknown>, writes: string[]): StateDir {
+  return {
+    path: '/nowhere',
+    processName: `${process.pid}:1`,
+    controllerId: async () => 'c0ffee',
+    read: async <T>(name: string) => structuredClone(notes.get(name)) as T | undefined,
+    write: async (name, value) => {
+      writes.push(name);
+      notes.set(name, structuredClone(value));
+    },
+    runs: name => name === `${process.pid}:1`,
+    lock: async () => async () => undefined,
+  };
+}
+
+export async function createWorld(): Promise<World> {
+  const root = mkdtempSync(join(tmpdir(), 'portoser-world-'));
+  const marker = root.slice(root.lastIndexOf('/') + 1);
+  const { bare, clone } = await makeRepo(root);
+  const running = new Set<ChildProcess>();
+  const notes = new Map<string, unknown>();
+  const [writes, sent, told]: [string[], string[], Progress[]] = [[], [], []];
+  const down = new Set<string>();
+  const log = createFakeLog();
+  const folder = (machine: string) => join(root, machine);
+
+  async function runScript(machine: string, script: string, limitMs: number): Promise<CommandResult> {
+    const home = folder(machine);
+    mkdirSync(home, { recursive: true });
+    const env = { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: join(home, 'state'), [markerName]: marker };
+    const child = spawn('sh', ['-s'], { env, stdio: 'pipe', detached: true });
+    running.add(child);
+    const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    const texts = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => (texts.stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (texts.stderr += chunk.toString()));
+    child.stdin.end(script);
+    const [code] = (await once(child, 'close')) as [number | null];
+    clearTimeout(limit);
+    running.delete(child);
+    return {
+      machine,
+      display: '',
+      code,
+      ...texts,
+      durationMs: 0,
+      timedOut: code === null,
+      lost: false,
+      truncated: false,
+    };
+  }
+
+  const refuse = () => Promise.reject(new AppError('not-supported', 'not in this world'));
+  const shell: RemoteShell = {
+    run: async (machine, command, limits) => {
+      const kind = kindOf(display(command));
+      sent.push(`${machine.name} ${kind}`);
+      await world.before(machine.name, kind);
+      if (down.has(machine.name)) throw new AppError('ssh-unreachable', `${machine.name} cannot be reached`);
+      return await runScript(machine.name, render(command), limits.timeLimitMs);
+    },
+    dial: refuse,
+    hostKeys: refuse,
+    setMachines: () => undefined,
+    close: async () => undefined,
+  };
+  const repo: GitRepo = await openGitRepo({ address: bare, stateDir: join(root, 'controller'), credentials: {}, log });
+  let ids = 0;
+  const ports: Ports = {
+    source: { git: repo, path: 'registry.yml' },
+    shell,
+    tunnel: { http: refuse, connect: refuse },
+    state: memoryState(notes, writes),
+    clock: systemClock,
+    log,
+    schedule: { every: () => () => undefined },
+    newId: () => `a${(ids += 1)}`,
+  };
+  const lists: Lists = { drivers, checks };
+  const context = { ports, lists, emit: (one: Progress) => void told.push(one), signal: new AbortController().signal };
+
+  async function push(services: Readonly<Record<string, object>>, more: Pushed = {}): Promise<string> {
+    const names = more.machines ?? ['m1', 'm2'];
+    const machines = Object.fromEntries(names.map(name => [name, { host: '127.0.0.1', user: 'u', platform: 'linux' }]));
+    const placed = Object.entries(services).map(([name, one]) => [name, serviceOf(name, one)]);
+    const registry = { cluster: 'c', machines, services: Object.fromEntries(placed), policy: more.policy ?? {} };
+    const files = { 'registry.yml': JSON.stringify(registry), ...more.files };
+    const commit = await commitFiles(clone, files);
+    await git(clone, 'push', '--quiet', '--force', 'origin', 'HEAD:trunk');
+    return commit;
+  }
+
+  /** A process that is up at once: its health asks nothing of it. */
+  const serviceOf = (name: string, one: object) => ({
+    type: 'local',
+    scope: 'none',
+    path: join(root, 'm1', name),
+    command: 'sleep 1000',
+    stop_timeout: '1s',
+    health: { type: 'command', command: ['true'], deadline: '5s' },
+    ...one,
+  });
+
+  const world: World = {
+    ports,
+    lists,
+    log,
+    told,
+    notes,
+    writes,
+    down,
+    sent,
+    before: async () => undefined,
+    clone,
+    bare,
+    push,
+    folder,
+    pass: ask => runPass(context, { trigger: 'test', from: 'commit', ...ask }),
+    readStamp: (machine, service) =>
+      readOrUndefined(join(folder(machine), 'state/portoser/clusters/c/stamps', service)),
+    close: async () => {
+      for (const child of running) {
+        const closed = once(child, 'close');
+        child.kill('SIGKILL');
+        await closed;
+      }
+      await endProcesses(() => findProcesses(marker, new Set()), 500);
+      await repo.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Outcomes in order of their keys: `web@m1 applied create`. */
+export function outcomesOf(report: PassReport): readonly string[] {
+  const rows = report.outcomes.map(one => {
+    if (one.result === 'applied') return `${one.key} applied ${one.kind}`;
+    return one.result === 'failed' ? `${one.key} failed ${one.error.code}` : `${one.key} ${one.result} ${one.why}`;
+  });
+  return rows.toSorted();
+}
+
+export const touch = (path: string, text = ''): void => writeFileSync(path, text);
