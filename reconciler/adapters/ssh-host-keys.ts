@@ -1,6 +1,5 @@
 // Host keys of machines: the rule by which they are believed, and asking a machine for those it shows.
 import type { Duplex } from 'node:stream';
-import type { ConnectConfig } from 'ssh2';
 import type { Machine } from '../../schema/registry-types.js';
 import {
   fingerprint,
@@ -12,7 +11,7 @@ import {
   loadKnownHosts,
 } from './known-hosts.js';
 import { exactOffer } from './ssh-algorithms.js';
-import { connectError, type SshFault, unreachable } from './ssh-errors.js';
+import { connectError, unreachable } from './ssh-errors.js';
 
 /** Opens the byte stream to the machine's sshd: a socket, or a channel of a jump machine. */
 export type OpenStream = () => Promise<Duplex>;

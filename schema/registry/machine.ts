@@ -19,7 +19,10 @@ const keyFile = Type.String({
 const properties = {
   host: host({ description: 'IP or name; `local` is the controller’s own machine, without SSH.' }),
   user: safeWord('a user name', { description: 'SSH user.' }),
-  platform: oneOf(['linux', 'darwin', 'bsd'], { expected: 'linux, darwin (macOS) or bsd', description: 'Operating system.' }),
+  platform: oneOf(['linux', 'darwin', 'bsd'], {
+    expected: 'linux, darwin (macOS) or bsd',
+    description: 'Operating system.',
+  }),
   port: Type.Optional(port({ description: 'SSH port.', default: 22 })),
   ssh_key: Type.Optional(keyFile),
   host_key: Type.Optional(

@@ -35,7 +35,7 @@ function isGone(pid: number): boolean {
 
 describe.each(shells)('$name', shell => {
   test('keeps the end of an endless output', async () => {
-    const noisy = sh`i=0; while [ $i -lt 1600 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); done; echo; echo the end; exit 5`;
+    const noisy = sh`head -c 104857600 /dev/zero | tr '\\0' x; echo; echo the end; exit 5`;
     const answer = await machine.run(batchOf([aChange('web', { steps: [aStep(noisy)] })]), shell);
     expect(answer.rows['0.0']).toBe('5');
     expect(answer.stdout.length).toBeLessThan(10_000);

@@ -39,7 +39,7 @@ const leftovers = () => filesBelow(machine.home).filter(path => path.includes('.
 
 describe.each(shells)('$name', shell => {
   test('claims, folders, files with their modes, steps in the order of phases, and no trace of the way there', async () => {
-    const odd = `it's "odd" $HOME \\ ünï ${'`'}x${'`'}.txt`;
+    const odd = 'it\'s "odd" $HOME \\ ünï `x`.txt';
     const bytes = Buffer.from([0, 1, 2, 255, 10, 13, 39, 0]);
     const change = aChange('web', {
       folders: [{ path: at('web'), owner: user }],
