@@ -6,12 +6,12 @@ import { measureController } from './controller.js';
 import { measureHelp } from './help.js';
 import { measuredOn } from './measured-on.js';
 import { measureFirstApply, measureFresh, measureWarm } from './passes.js';
-import { measurePeers, noPeers } from './peers.js';
+import { installPeers, measurePeers } from './peers.js';
 import { asJson, figureText, headText, type LeftOut } from './print.js';
 import { measureThinking } from './think.js';
 
 const usage = `npm run bench -- [--rounds N] [--only here|lab] [--peers] [--json]
-  --rounds N   how often each is measured (default 7; what changes all hosts, 3)
+  --rounds N   how often each is measured (default 7; what changes all hosts, at most 3)
   --only       \`here\`: what needs no lab; \`lab\`: what does
   --peers      also pyinfra and Ansible (minutes)
   --json       the figures, with all values, as JSON`;
@@ -26,6 +26,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
+if (!(Number.isInteger(rounds) && rounds > 0)) throw new TypeError(`--rounds ${values.rounds} is no number of rounds`);
 const on = measuredOn();
 const figures: Figure[] = [];
 const leftOut: LeftOut[] = [];
@@ -47,13 +48,14 @@ async function here(): Promise<void> {
 
 async function inLab(): Promise<void> {
   const why = process.env['PORTOSER_BENCH_NO_LAB'];
+  const peers = values.peers && why === undefined ? await installPeers(leave) : [];
   const fleet = why === undefined ? await openFleet().catch((error: Error) => error.message) : why;
   if (typeof fleet === 'string') return leave('the figures of 10 hosts with 5 units each', fleet);
   try {
     await fleet.commit('good day');
-    const peers = values.peers ? await measurePeers(fleet, 2, leave) : noPeers;
-    tell(await measureFirstApply(fleet, Math.min(rounds, 3), peers.firstApply));
-    tell(await measureFresh(fleet, rounds, peers.noop));
+    const others = await measurePeers(fleet, peers, Math.min(rounds, 2));
+    tell(await measureFirstApply(fleet, Math.min(rounds, 3), others.firstApply));
+    tell(await measureFresh(fleet, rounds, others.noop));
     const warm = await measureWarm(fleet, 2 * rounds);
     tell(warm);
     tell(...(await measureController(fleet, Math.min(rounds, 5), spread(warm.reference?.values ?? []).median)));

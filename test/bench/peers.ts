@@ -12,32 +12,29 @@ export interface PeerValues {
   readonly noop: Readonly<Record<string, readonly number[]>>;
 }
 
-export const noPeers: PeerValues = { firstApply: {}, noop: {} };
-
 interface Peer {
   readonly name: string;
-  /** Applies the fleet; the milliseconds it took. */
-  apply(): Promise<number>;
+  /** The program and its words that apply the fleet, with what they need in the environment. */
+  prepare(fleet: BenchFleet): { readonly words: readonly string[]; readonly env: NodeJS.ProcessEnv };
 }
 
 const cache = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
 const ours = (name: string): string => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
 const installing = { timeoutMs: 600_000 };
+const isHere = async (program: string): Promise<boolean> =>
+  (await runProgram('sh', ['-c', 'command -v "$1" >/dev/null', 'sh', program])).code === 0;
 
 /** In an environment of its own below the cache folder. */
-async function openPyinfra(): Promise<Peer> {
+async function installPyinfra(): Promise<Peer> {
   const environment = join(cache, 'pyinfra');
   const program = join(environment, 'bin/pyinfra');
-  if ((await runProgram('test', ['-x', program])).code !== 0) {
+  if (!(await isHere(program))) {
     mkdirSync(cache, { recursive: true });
     await mustRun('python3', ['-m', 'venv', environment], installing);
     await mustRun(join(environment, 'bin/pip'), ['install', '-q', 'pyinfra'], installing);
   }
-  const env = { ...process.env, LAB_KEY: keyFile };
-  return {
-    name: 'pyinfra',
-    apply: () => mustTake(program, ['-y', ours('inventory.py'), ours('deploy.py')], 0, env),
-  };
+  const words = [program, '-y', ours('inventory.py'), ours('deploy.py')];
+  return { name: 'pyinfra', prepare: () => ({ words, env: { LAB_KEY: keyFile } }) };
 }
 
 const ansibleSettings = `[defaults]
@@ -49,43 +46,53 @@ ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o StrictHostKeyChecking=
 `;
 
 /** Debian's own package. */
-async function openAnsible(fleet: BenchFleet): Promise<Peer> {
-  if ((await runProgram('sh', ['-c', 'command -v ansible-playbook'])).code !== 0) {
+async function installAnsible(): Promise<Peer> {
+  if (!(await isHere('ansible-playbook'))) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    await mustRun('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'ansible-core'], {
-      ...installing,
-      env,
-    });
+    const words = ['install', '-y', '-qq', '--no-install-recommends', 'ansible-core'];
+    await mustRun('apt-get', words, { ...installing, env });
   }
+  return { name: 'Ansible', prepare: prepareAnsible };
+}
+
+function prepareAnsible(fleet: BenchFleet): ReturnType<Peer['prepare']> {
   const hosts = fleet.hosts.map(host => host.address).join('\n');
-  const inventory = join(fleet.folder, 'hosts');
+  const [inventory, settings] = [join(fleet.folder, 'hosts'), join(fleet.folder, 'ansible.cfg')];
   writeFileSync(inventory, `[lab]\n${hosts}\n[lab:vars]\nansible_user=root\nansible_ssh_private_key_file=${keyFile}\n`);
-  writeFileSync(join(fleet.folder, 'ansible.cfg'), ansibleSettings);
-  const env = { ...process.env, ANSIBLE_CONFIG: join(fleet.folder, 'ansible.cfg') };
-  return { name: 'Ansible', apply: () => mustTake('ansible-playbook', ['-i', inventory, ours('play.yml')], 0, env) };
+  writeFileSync(settings, ansibleSettings);
+  return { words: ['ansible-playbook', '-i', inventory, ours('play.yml')], env: { ANSIBLE_CONFIG: settings } };
+}
+
+type Leave = (name: string, why: string) => void;
+
+/** Before the lab is taken: it may take minutes. */
+export async function installPeers(leave: Leave): Promise<readonly Peer[]> {
+  const peers: Peer[] = [];
+  for (const [name, install] of Object.entries({ pyinfra: installPyinfra, Ansible: installAnsible })) {
+    try {
+      peers.push(await install());
+    } catch (thrown) {
+      leave(name, `it cannot be installed: ${String(thrown).split('\n', 1)[0]}`);
+    }
+  }
+  return peers;
+}
+
+async function applyBy(peer: Peer, fleet: BenchFleet): Promise<number> {
+  const { words, env } = peer.prepare(fleet);
+  const [program = '', ...rest] = words;
+  return mustTake(program, rest, 0, { ...process.env, ...env });
 }
 
 /** A first apply and one with nothing to do, each round from clean hosts. */
-export async function measurePeers(
-  fleet: BenchFleet,
-  rounds: number,
-  leave: (name: string, why: string) => void,
-): Promise<PeerValues> {
+export async function measurePeers(fleet: BenchFleet, peers: readonly Peer[], rounds: number): Promise<PeerValues> {
   const firstApply: Record<string, number[]> = {};
   const noop: Record<string, number[]> = {};
-  for (const [name, open] of [
-    ['pyinfra', openPyinfra],
-    ['Ansible', () => openAnsible(fleet)],
-  ] as const) {
-    try {
-      const peer = await open();
-      for (let round = 0; round < rounds; round += 1) {
-        await fleet.onAll('reset');
-        (firstApply[name] ??= []).push(await peer.apply());
-        (noop[name] ??= []).push(await peer.apply());
-      }
-    } catch (thrown) {
-      leave(name, String(thrown).split('\n')[0] ?? '');
+  for (const peer of peers) {
+    for (let round = 0; round < rounds; round += 1) {
+      await fleet.onAll('reset');
+      (firstApply[peer.name] ??= []).push(await applyBy(peer, fleet));
+      (noop[peer.name] ??= []).push(await applyBy(peer, fleet));
     }
   }
   return { firstApply, noop };

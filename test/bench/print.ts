@@ -22,7 +22,7 @@ function goalText({ goal, unit }: Figure): string {
 /** One figure in a few lines; minimum / median / maximum everywhere. */
 export function figureText(figure: Figure): string {
   const { name, unit, ours, reference, peers = {}, note } = figure;
-  const row = (label: string, text: string): string => `  ${label.padEnd(24)}${text}`;
+  const row = (label: string, text: string): string => `  ${label.padEnd(28)}${text}`;
   const ratio = ratios(figure);
   return [
     `${isMet(figure) ? 'met   ' : 'MISSED'} ${name}: ${goalText(figure)} (${ours.length} rounds)`,
