@@ -222,7 +222,10 @@ function judgePlacement(
   const stamp = stampOf(seen, spec.service);
   const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, desired };
   const finding = stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp);
-  const taken = finding !== undefined && isDifference(finding) ? strangerOnPort(placement, seen, sighting) : undefined;
+  const taken =
+    finding !== undefined && isDifference(finding)
+      ? strangerOnPort(placement, seen, sighting, finding.replaces === true)
+      : undefined;
   return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);
 }
 

@@ -1,7 +1,7 @@
 // The guard over a plan: too many removals at once wait for a person.
 import type { Change, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
-import { changesOf } from './plan.js';
+import { changesOf, isStop } from './plan.js';
 
 /** Removals up to this number are never held, whatever their share. */
 const freeRemovals = 2;
@@ -14,8 +14,18 @@ function placementsOf(live: LiveState): number {
   );
 }
 
-const removes = (change: Change) =>
-  change.reason === 'orphaned' && change.stamp?.prunedAt === undefined && change.kind !== 'release';
+const stops = (change: Change) => isStop(change) && change.stamp?.prunedAt === undefined && change.kind !== 'release';
+
+/** What goes away for good. What moves does not: its service is made elsewhere in the same plan, one for each that stops. */
+function removalsOf(changes: readonly Change[]): readonly Change[] {
+  const made = new Map<string, number>();
+  for (const { kind, service } of changes) if (kind === 'create') made.set(service, (made.get(service) ?? 0) + 1);
+  return changes.filter(stops).filter(change => {
+    const successors = change.reason === 'moved' ? (made.get(change.service) ?? 0) : 0;
+    if (successors > 0) made.set(change.service, successors - 1);
+    return successors === 0;
+  });
+}
 
 /**
  * `approved`: ids of plans that a person approved, and `remove:<key>` for what a person removed by name. The plan is
@@ -23,13 +33,15 @@ const removes = (change: Change) =>
  */
 export function guard(plan: Plan, desired: DesiredState, live: LiveState, approved: ReadonlySet<string>): Plan {
   if (approved.has(plan.id)) return plan;
-  const removals = changesOf(plan).filter(change => removes(change) && !approved.has(`remove:${change.key}`));
+  const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
   if (removals.length === 0) return plan;
   const total = placementsOf(live);
   if (desired.placements.length === 0) {
     return { ...plan, held: { why: `the registry is empty and would stop ${removals.length} running services` } };
   }
-  if (removals.length <= freeRemovals || removals.length <= desired.policy.maxRemovals * total) return plan;
+  // 0.29 * 100 is a little less than 29 in binary fractions.
+  const allowed = desired.policy.maxRemovals * total + 1e-9;
+  if (removals.length <= freeRemovals || removals.length <= allowed) return plan;
   const share = Math.round((100 * removals.length) / total);
   return {
     ...plan,

@@ -18,16 +18,21 @@ function freePort(seen: MachineSeen, from: number): number {
 
 /**
  * A port that the placement would newly bind and that is held by none of ours. What it already claims while it runs is
- * its own; what another stamp claims is settled between the two changes.
+ * its own, also at the place that it `replaces`; what another stamp claims is settled between the two changes.
  */
-export function strangerOnPort(placement: Placement, seen: MachineSeen, sighting: Sighting): ErrorReport | undefined {
+export function strangerOnPort(
+  placement: Placement,
+  seen: MachineSeen,
+  sighting: Sighting,
+  replaces: boolean,
+): ErrorReport | undefined {
   const { spec } = placement;
   const listening = seen.listeners.filter(one => spec.ports.includes(one.port));
   if (listening.length === 0) return undefined;
   const others = seen.stamps.filter(stamp => stamp.service !== spec.service && stamp.prunedAt === undefined);
   const ours = new Set(others.flatMap(stamp => stamp.ports));
   const running = sighting.state === 'present' && ['running', 'starting', 'crash-looping'].includes(sighting.run);
-  if (running) for (const port of stampOf(seen, spec.service)?.ports ?? []) ours.add(port);
+  if (running || replaces) for (const port of stampOf(seen, spec.service)?.ports ?? []) ours.add(port);
   // Compose services of one project share its ports: a container that runs holds them while another is down.
   const published = sighting.state === 'present' ? (sighting.settings.published ?? '').split(/[ ,]+/) : [];
   for (const port of published) ours.add(Number(port));

@@ -8,6 +8,8 @@ import { identityOf } from './machines.js';
 
 interface OrphanAsk {
   readonly leaving: readonly string[];
+  /** Machines on which this controller is changing something right now. */
+  readonly busy: ReadonlySet<string>;
 }
 
 /** Seconds after which what prune stopped is removed (data is kept even then). */
@@ -52,6 +54,16 @@ function isAnothers(view: MachineSeen, desired: DesiredState): boolean {
   return view.identity !== undefined && view.identity !== identityOf(desired);
 }
 
+const isChanging = (machine: string, view: MachineSeen, ask: OrphanAsk): boolean =>
+  ask.busy.has(machine) || view.openSteps.length > 0;
+
+function leavingWhy(machine: string, view: MachineSeen, desired: DesiredState, ask: OrphanAsk): string {
+  if (isAnothers(view, desired))
+    return 'it left the registry, and another repository has it now: nothing is touched there';
+  if (isChanging(machine, view, ask)) return 'it left the registry, and a change is running there';
+  return 'it left the registry: what is ours there is stopped';
+}
+
 /** Machines that left the registry are worked on at their old address, until nothing of ours runs there. */
 export function diffOrphans(
   desired: DesiredState,
@@ -64,17 +76,13 @@ export function diffOrphans(
   const findings = [...known].flatMap(machine => {
     const view = live.machines[machine];
     if (view?.state !== 'reachable' || notes.has(machine) || isAnothers(view, desired)) return [];
+    if (isChanging(machine, view, ask)) return [];
     const orphans = view.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine}`));
     return orphans.flatMap(stamp => judgeOrphan(desired, machine, stamp, view.facts.clock) ?? []);
   });
   const machines = ask.leaving.map((machine): MachineNote => {
     const view = live.machines[machine];
-    if (view?.state === 'reachable') {
-      const why = isAnothers(view, desired)
-        ? 'it left the registry, and another repository has it now: nothing is touched there'
-        : 'it left the registry: what is ours there is stopped';
-      return { machine, state: 'leaving', why };
-    }
+    if (view?.state === 'reachable') return { machine, state: 'leaving', why: leavingWhy(machine, view, desired, ask) };
     const why =
       'it left the registry and cannot be reached; it stays listed until it answers or `portoser machine forget`';
     return { machine, state: 'leaving', why, ...(view === undefined ? {} : { error: view.error }) };

@@ -42,19 +42,18 @@ function kindOf(difference: Difference): ChangeKind {
 }
 
 /** Placements of one service change one after another: each waits for the one before it that changes too. */
-function siblingBefore(
-  key: PlacementKey,
-  desired: DesiredState,
-  changing: ReadonlySet<PlacementKey>,
-): readonly PlacementKey[] {
-  const siblings = (lookupOf(desired).byService.get(split(key).service) ?? [])
-    .map(one => one.key)
-    .filter(one => changing.has(one));
-  const before = siblings[siblings.indexOf(key) - 1];
-  return before === undefined ? [] : [before];
+function inTurn(changes: readonly Change[], desired: DesiredState): readonly Change[] {
+  const changing = new Set(changes.filter(change => !isStop(change)).map(change => change.key));
+  return changes.map(change => {
+    if (isStop(change)) return change;
+    const keys = (lookupOf(desired).byService.get(change.service) ?? []).map(one => one.key);
+    const siblings = keys.filter(key => changing.has(key));
+    const before = siblings[siblings.indexOf(change.key) - 1];
+    return before === undefined ? change : { ...change, after: [...change.after, before] };
+  });
 }
 
-function startChange(difference: Difference, desired: DesiredState, starting: ReadonlySet<PlacementKey>): Change {
+function startChange(difference: Difference, desired: DesiredState): Change {
   const placement = lookupOf(desired).byKey.get(difference.key);
   return {
     key: difference.key,
@@ -64,7 +63,7 @@ function startChange(difference: Difference, desired: DesiredState, starting: Re
     because: difference.because,
     fields: difference.fields,
     basis: basisOf(difference.stamp),
-    after: [...(placement?.dependsOn ?? []), ...siblingBefore(difference.key, desired, starting)],
+    after: placement?.dependsOn ?? [],
     ...(difference.stamp === undefined ? {} : { stamp: difference.stamp }),
   };
 }
@@ -88,18 +87,37 @@ function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState,
   };
 }
 
-/** What a new service needs that an old one still holds: its ports on the machine. The old one goes first. */
+/** Whether one change waits for another, directly or through others. */
+function waitsFor(from: Change, key: PlacementKey, byKey: ReadonlyMap<PlacementKey, Change>): boolean {
+  const seen = new Set<PlacementKey>();
+  const walk = (one: Change): boolean =>
+    one.after.some(next => {
+      if (next === key) return true;
+      const change = seen.has(next) ? undefined : byKey.get(next);
+      seen.add(next);
+      return change !== undefined && walk(change);
+    });
+  return walk(from);
+}
+
+/**
+ * What a new service needs that an old one still holds: its ports on the machine. The old one goes first. One that moves
+ * and would wait, through its successor, for the new one (two that change places) does not wait for its successor.
+ */
 function makeRoom(changes: readonly Change[], desired: DesiredState): readonly Change[] {
-  const stops = changes.filter(change => isStop(change) && change.reason === 'orphaned');
-  if (stops.length === 0) return changes;
-  return changes.map(change => {
-    if (isStop(change)) return change;
-    const wanted = lookupOf(desired).byKey.get(change.key)?.spec.ports ?? [];
-    const inTheWay = stops.filter(
-      stop => stop.machine === change.machine && stop.stamp?.ports.some(port => wanted.includes(port)),
-    );
-    return inTheWay.length === 0 ? change : { ...change, after: [...change.after, ...inTheWay.map(stop => stop.key)] };
-  });
+  const byKey = new Map(changes.map(change => [change.key, change]));
+  const stops = changes.filter(isStop);
+  for (const { key, machine } of stops.length === 0 ? [] : changes.filter(change => !isStop(change))) {
+    const wanted = lookupOf(desired).byKey.get(key)?.spec.ports ?? [];
+    for (const stop of stops) {
+      if (stop.machine !== machine || !stop.stamp?.ports.some(port => wanted.includes(port))) continue;
+      const [change, inTheWay] = [byKey.get(key), byKey.get(stop.key)];
+      if (change === undefined || inTheWay === undefined) continue;
+      if (waitsFor(inTheWay, key, byKey)) byKey.set(stop.key, { ...inTheWay, after: [] });
+      byKey.set(key, { ...change, after: [...change.after, stop.key] });
+    }
+  }
+  return [...byKey.values()];
 }
 
 /** What it depends on through others that do not change: it comes after these too, as if the others were not there. */
@@ -175,7 +193,10 @@ function chosen(changes: readonly Change[], desired: DesiredState, selection: Se
   const keys = new Set(named.map(change => change.key));
   const wanted = desired.placements.filter(one => selection.services?.has(one.spec.service)).map(one => one.key);
   const along = new Map<PlacementKey, string>();
+  const seen = new Set<PlacementKey>();
   const walk = (key: PlacementKey, forWhom: string) => {
+    if (seen.has(key)) return;
+    seen.add(key);
     for (const dependency of lookupOf(desired).byKey.get(key)?.dependsOn ?? []) {
       const change = changes.find(one => one.key === dependency);
       if (change && (change.reason === 'missing' || change.reason === 'stopped')) along.set(dependency, forWhom);
@@ -192,12 +213,12 @@ function chosen(changes: readonly Change[], desired: DesiredState, selection: Se
 export function makePlan(differences: Differences, desired: DesiredState, selection: Selection = {}): Plan {
   const gone = differences.differences.filter(one => one.reason === 'orphaned' || one.reason === 'moved');
   const starts = differences.differences.filter(one => one.reason !== 'orphaned' && one.reason !== 'moved');
-  const starting = new Set(starts.map(one => one.key));
   const all = [
     ...gone.flatMap(one => (one.stamp === undefined ? [] : [stopChange(one, one.stamp, desired, gone)])),
-    ...starts.map(one => startChange(one, desired, starting)),
+    ...starts.map(one => startChange(one, desired)),
   ];
-  const changes = makeRoom(inOrderOfAll(chosen(all, desired, selection), desired), desired);
+  const ordered = inTurn(inOrderOfAll(chosen(all, desired, selection), desired), desired);
+  const changes = makeRoom(ordered, desired);
   const leftAlone: readonly LeftAlone[] = differences.leftAlone.filter(
     one =>
       (selection.services?.has(split(one.key).service) ?? true) &&
