@@ -24,11 +24,14 @@ export function withRepository(placed: PlacedSpec, facts: RepositoryFacts, repor
   return { ...placed, spec: { ...placed.spec, docker: { ...docker, composeService: service } } };
 }
 
+/** `source: .` is the root of the repository. */
+const within = (source: string, name: string): string => (source === '' ? name : `${source}/${name}`);
+
 function checkSource({ spec, layered }: PlacedSpec, paths: readonly string[] | undefined, report: Report): void {
   const { source } = spec;
   if (source === undefined || paths === undefined) return;
   const at = [...layered.base, 'source'];
-  const inside = paths.filter(path => path.startsWith(`${source}/`));
+  const inside = paths.filter(path => path.startsWith(within(source, '')));
   if (paths.includes(source)) {
     report.at(layered.locate, at, 'source-unusable', `\`${source}\` is a file, not a folder`, {
       expected: 'a folder in the repository',
@@ -42,7 +45,7 @@ function checkSource({ spec, layered }: PlacedSpec, paths: readonly string[] | u
     });
   } else if (spec.type === 'docker' && spec.docker?.composeFile === undefined) {
     warnTwoFiles(
-      composeNames.filter(name => inside.includes(`${source}/${name}`)),
+      composeNames.filter(name => inside.includes(within(source, name))),
       { spec, layered },
       report,
     );
@@ -55,7 +58,7 @@ function warnTwoFiles(
   report: Report,
 ): void {
   if (names.length < 2) return;
-  const message = `${names.join(' and ')} are both in \`${spec.source ?? ''}\`; ${names[0] ?? ''} is taken`;
+  const message = `${names.join(' and ')} are both in \`${spec.source || '.'}\`; ${names[0] ?? ''} is taken`;
   report.at(layered.locate, [...layered.base, 'source'], 'two-compose-files', message, {
     severity: 'warning',
     hint: 'keep one, or write compose_file',
@@ -67,7 +70,7 @@ function composeText(
   files: ReadonlyMap<string, string>,
 ): { readonly path: string; readonly text: string } | undefined {
   const names = docker?.composeFile === undefined ? composeNames : [docker.composeFile];
-  const path = names.map(name => `${source ?? ''}/${name}`).find(one => files.has(one));
+  const path = names.map(name => within(source ?? '', name)).find(one => files.has(one));
   const text = path === undefined ? undefined : files.get(path);
   return path === undefined || text === undefined ? undefined : { path, text };
 }

@@ -32,14 +32,17 @@ async function hashOf(
   return { sha256, bytes: content.length };
 }
 
+/** A path of the repository; `source: .` is its root. */
+const within = (source: string, path: string): string => (source === '' ? path : `${source}/${path}`);
+
 function unusable(entries: readonly RepoEntry[], source: string): string | undefined {
   const link = entries.find(entry => entry.kind !== 'file');
   if (link !== undefined)
     return `${link.path} is a ${link.kind === 'link' ? 'symbolic link' : 'submodule'}: \`source\` may hold plain files only`;
   // oxlint-disable-next-line no-control-regex -- a line of the probe's answer holds one name
   const odd = entries.find(entry => /[\u0000-\u001f\u007f\\]/.test(entry.path));
-  if (odd !== undefined) return `a file below ${source} has a control character or backslash in its name`;
-  const ours = entries.find(entry => entry.path.startsWith(`${source}/.portoser/`));
+  if (odd !== undefined) return `a file below ${source || 'the root'} has a control character or backslash in its name`;
+  const ours = entries.find(entry => entry.path.startsWith(within(source, '.portoser/')));
   return ours === undefined ? undefined : `${ours.path}: the folder .portoser belongs to Portoser`;
 }
 
@@ -68,7 +71,7 @@ async function gatherOne(
   );
   const texts = await Promise.all(
     wanted.map(
-      async file => [file.path, new TextDecoder().decode(await files.read(`${spec.source}/${file.path}`))] as const,
+      async file => [file.path, new TextDecoder().decode(await files.read(within(spec.source, file.path)))] as const,
     ),
   );
   return { source, texts: Object.fromEntries(texts) };

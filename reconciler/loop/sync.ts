@@ -4,7 +4,7 @@ import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { ParseResult, Registry } from '../../schema/registry-types.js';
 import { includePatterns, matchIncludes } from '../core/includes.js';
 import { parse } from '../core/parse.js';
-import type { GitRepo, Ports, RepoFiles } from '../ports.js';
+import type { GitRepo, Ports, RepoEntry, RepoFiles } from '../ports.js';
 import { readApplied } from './applied.js';
 import { contains } from './rewritten.js';
 import { sessionOf } from './session.js';
@@ -22,7 +22,7 @@ export interface Synced {
   /** Absent: there is no valid registry to go by. */
   readonly registry?: Registry;
   readonly diagnostics: readonly Diagnostic[];
-  /** The work tree's registry files differ from the commit. */
+  /** What lies in the work tree, registry or source files, differs from the commit. */
   readonly differs?: boolean;
   /** Why a rewritten branch is not followed. */
   readonly held?: string;
@@ -171,9 +171,28 @@ async function lastGood(
   return { commit: appliedCommit, files: await git.files(appliedCommit), registry: good.registry };
 }
 
-async function sameText(one: RepoFiles, other: RepoFiles, path: string): Promise<boolean> {
-  const [a, b] = await Promise.all([one.read(path), other.read(path)]);
-  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+/** Whether anything of what would be deployed lies there otherwise: the registry, what it includes, its source folders. */
+async function liesOtherwise(
+  ports: Ports,
+  files: RepoFiles,
+  committed: RepoFiles,
+  registry: Registry | undefined,
+): Promise<boolean> {
+  const { path: main } = ports.source;
+  const [here, there] = await Promise.all([files, committed].map(async one => (await one.list('')) ?? []));
+  const paths = [...(here ?? []), ...(there ?? [])].map(entry => entry.path);
+  const patterns = includePatterns(decoder.decode(await files.read(main)));
+  const read = new Set([main, ...matchIncludes(patterns, paths)]);
+  const sources = new Set(registry?.placements.flatMap(one => one.source ?? []));
+  const counts = (path: string) =>
+    read.has(path) || [...sources].some(folder => folder === '' || path.startsWith(`${folder}/`));
+  const rows = (entries: readonly RepoEntry[]) =>
+    entries
+      .filter(one => counts(one.path))
+      .map(one => `${one.path} ${one.kind} ${one.executable} ${one.oid}`)
+      .sort()
+      .join('\n');
+  return rows(here ?? []) !== rows(there ?? []);
 }
 
 async function asTheyLie(ports: Ports): Promise<Synced> {
@@ -184,7 +203,7 @@ async function asTheyLie(ports: Ports): Promise<Synced> {
   const base = { commit: 'work-tree', files, diagnostics, ...(registry === undefined ? {} : { registry }) };
   if (ports.source.git === undefined) return base;
   const committed = await ports.source.git.files(await ports.source.git.remoteHead());
-  return { ...base, differs: !(await sameText(files, committed, ports.source.path)) };
+  return { ...base, differs: await liesOtherwise(ports, files, committed, registry) };
 }
 
 /** Never throws for what the registry says; throws for what cannot be read at all. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Command, lines, sh } from '../../reconciler/commands/command.js';
 import { checkFence, renewLock, takeLock } from '../../reconciler/commands/lock.js';
+import { findState } from '../../reconciler/commands/ownership.js';
 import { prelude } from '../../reconciler/commands/prelude.js';
 import { createScriptMachine, filesBelow, nonce, type ScriptMachine } from './batch-machine.js';
 import { shells } from './supervise-shells.js';
@@ -25,7 +26,8 @@ function taking(controller: string, more: { process?: string; gone?: string; tok
   const { process = '7:70', gone = '-', token = 'aa', before = sh`:` } = more;
   return lines([
     prelude({ nonce, sudo: 'never' }),
-    sh`p_say portoser 1; p_state=${machine.state}`,
+    sh`p_say portoser 1`,
+    findState('c'),
     before,
     takeLock({ controller, process }, gone, token),
     sh`if p_fence_holds; then p_say holds; fi`,
@@ -90,7 +92,9 @@ describe.each(shells)('$name', shell => {
   test('a state folder that is not there is refused', async () => {
     const gone = lines([
       prelude({ nonce, sudo: 'never' }),
-      sh`p_say portoser 1; p_state=${join(machine.home, 'nowhere')}`,
+      sh`p_say portoser 1`,
+      findState('c'),
+      sh`p_state=${join(machine.home, 'nowhere')}`,
       takeLock({ controller: 'c1', process: '1:1' }, '-', 'aa'),
     ]);
     const refused = await machine.run(gone, shell);

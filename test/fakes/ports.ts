@@ -1,0 +1,71 @@
+// Ports for thinking without a world: a repository in memory, machines that do not answer, a state folder that remembers its writes.
+import { AppError } from '../../schema/errors.js';
+import type { Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
+import { createFakeClock, type FakeClock } from './clock.js';
+import { createFakeGit, type FakeGit } from './git.js';
+import { createFakeLog, type FakeLog } from './log.js';
+
+export interface FakePorts extends Ports {
+  readonly clock: FakeClock;
+  readonly log: FakeLog;
+  readonly git: FakeGit;
+  /** Documents of the state folder. */
+  readonly notes: Map<string, unknown>;
+  /** Names of the documents, as they were written. */
+  readonly writes: string[];
+  /** Cron expressions that are followed now, with what they call. */
+  readonly crons: Map<string, () => void>;
+}
+
+export function createFakePorts(): FakePorts {
+  const notes = new Map<string, unknown>();
+  const writes: string[] = [];
+  const crons = new Map<string, () => void>();
+  const git = createFakeGit();
+  const refuse = () => Promise.reject(new AppError('ssh-unreachable', 'it is off'));
+  const shell: RemoteShell = {
+    run: refuse,
+    dial: refuse,
+    hostKeys: refuse,
+    setMachines: () => undefined,
+    close: async () => undefined,
+  };
+  const state: StateDir = {
+    path: '/nowhere',
+    processName: '7:70',
+    controllerId: async () => 'c0ffee',
+    read: async <T>(name: string) => structuredClone(notes.get(name)) as T | undefined,
+    write: async (name, value) => {
+      writes.push(name);
+      notes.set(name, structuredClone(value));
+    },
+    runs: () => false,
+    lock: async () => async () => undefined,
+  };
+  let ids = 0;
+  return {
+    source: { git, path: 'registry.yml' },
+    shell,
+    tunnel: { http: refuse, connect: refuse },
+    state,
+    clock: createFakeClock(),
+    log: createFakeLog(),
+    schedule: {
+      every: (cron, due) => {
+        crons.set(cron, due);
+        return () => void crons.delete(cron);
+      },
+    },
+    newId: () => `id${(ids += 1)}`,
+    git,
+    notes,
+    writes,
+    crons,
+  };
+}
+
+/** A registry file of one machine and these services; JSON is YAML. */
+export function registryText(services: Readonly<Record<string, object>> = {}, policy: object = {}): string {
+  const machines = { m1: { host: '10.0.0.1', user: 'root', platform: 'linux' } };
+  return JSON.stringify({ cluster: 'c', machines, services, policy });
+}
