@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { journalOf } from '../../reconciler/loop/journal.js';
+import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
+import { git } from '../contracts/git-fixture.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
 
 let world: World;
@@ -215,5 +217,22 @@ describe('what stands in the way', () => {
     ]);
     const done = await world.pass({ approved: held.plan?.id ?? '' });
     expect(outcomesOf(done)).toEqual(['b@m1 applied stop', 'c@m1 applied stop', 'd@m1 applied stop']);
+  });
+
+  it('a rewritten branch is held, also when the note of what was applied is lost, until a person accepts it', async () => {
+    const first = await world.push({ web: { machine: 'm1' } });
+    await world.push({ web: { machine: 'm1', env: { A: '1' } } });
+    await world.pass();
+    await git(world.clone, 'reset', '--quiet', '--hard', first);
+    const head = await world.push({ web: { machine: 'm1', env: { A: '2' } } });
+    const held = await world.pass();
+    expect([held.next.next, held.outcomes, held.findings[0]?.kind]).toEqual(['stalled', [], 'git']);
+    world.notes.delete('git');
+    const lost = await world.pass();
+    expect(lost.plan?.held?.why).toContain(`portoser git accept ${head.slice(0, 12)}`);
+    expect(lost.outcomes).toEqual([]);
+    await noteAccepted(world.ports.state, head);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
+    expect(world.notes.get('git')).toEqual({ appliedCommit: head });
   });
 });
