@@ -198,7 +198,7 @@ export function batchCommand(batch: Batch): Command {
     sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id`,
     fileWords(),
     clearLeft(),
-    sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || { p_say refused state "$p_state"; exit 73; }`,
+    sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || p_refuse_state`,
     stepWords(),
     sh`(
 trap '' HUP; trap 'rm -f "$p_dir/open"' EXIT

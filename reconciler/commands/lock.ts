@@ -26,7 +26,7 @@ export function takeLock(holder: LockHolder, gone: string, token: string): Comma
   return sh`p_me=${holder.controller}; p_me_process=${holder.process}; p_gone=${gone}; p_token=${token}; p_now=$(date +%s); p_tries=0
 p_lock_line() { printf '%s %s %s %s\\n' "$p_me" "$p_me_process" "$p_now" "\${p_fence%%.*}"; }
 p_over=
-p_lock_unusable() { rm -f "$p_state/lock.new.$$" \${p_over:+"$p_over"}; p_say refused state "$p_state"; exit 73; }
+p_lock_unusable() { rm -f "$p_state/lock.new.$$" \${p_over:+"$p_over"}; p_refuse_state; }
 p_fence_next() {
   p_a=; if [ -s "$p_state/fence" ]; then read -r p_a <"$p_state/fence"; fi
   p_a=\${p_a%%.*}; case $p_a in ''|0?*|*[!0-9]*) p_a=0;; esac

@@ -3,7 +3,8 @@ import { type Command, sh } from './command.js';
 
 /**
  * Sets `$p_state` to the folder of this cluster, or leaves it empty when there is none, and `$p_home_state` to where it
- * would be made. Looked for in XDG_STATE_HOME, /var/lib/portoser and the user's own state folder, in this order.
+ * would be made without sudo. Looked for in XDG_STATE_HOME, /var/lib/portoser and the user's own state folder, in this
+ * order.
  */
 export function findState(cluster: string): Command {
   return sh`p_cluster=${cluster}; p_state=; p_home_state="\${HOME:-/}/.local/state/portoser/clusters/$p_cluster"
@@ -11,6 +12,7 @@ if [ -n "$XDG_STATE_HOME" ]; then p_home_state="$XDG_STATE_HOME/portoser/cluster
 for p_a in \${XDG_STATE_HOME:+"$p_home_state"} "/var/lib/portoser/clusters/$p_cluster" "\${HOME:-/}/.local/state/portoser/clusters/$p_cluster"; do
   if [ -d "$p_a" ]; then p_state=$p_a; break; fi
 done
+if [ -z "$XDG_STATE_HOME" ] && [ "$p_uid" = 0 ]; then p_home_state=/var/lib/portoser/clusters/$p_cluster; fi
 `;
 }
 
@@ -47,17 +49,13 @@ export interface Owner {
  */
 export function ensureState(owner: Owner): Command {
   return sh`if [ -z "$p_state" ]; then
-  p_state=$p_home_state
-  if [ -z "$XDG_STATE_HOME" ]; then
-    p_a=/var/lib/portoser/clusters/$p_cluster
-    if [ "$p_uid" = 0 ]; then p_state=$p_a
-    elif [ "$p_sudo" != never ] && sudo -n true 2>/dev/null && sudo -n mkdir -p "$p_a" && sudo -n chown "$p_uid" "$p_a"; then p_state=$p_a; fi
-  fi
+  p_state=$p_home_state; p_a=/var/lib/portoser/clusters/$p_cluster
+  if [ -z "$XDG_STATE_HOME" ] && [ "$p_uid" != 0 ] && [ "$p_sudo" != never ] && sudo -n true 2>/dev/null && sudo -n mkdir -p "$p_a" && sudo -n chown "$p_uid" "$p_a"; then p_state=$p_a; fi
 fi
-if ! mkdir -p "$p_state/stamps" "$p_state/steps" "$p_state/incoming" "$p_state/supervise"; then p_say refused state "$p_state"; exit 73; fi
-if [ ! -s "$p_state/identity" ]; then p_write_line "$p_state/identity" ${owner.identity} || { p_say refused state "$p_state"; exit 73; }; fi
+if ! mkdir -p "$p_state/stamps" "$p_state/steps" "$p_state/incoming" "$p_state/supervise"; then p_refuse_state; fi
+if [ ! -s "$p_state/identity" ]; then p_write_line "$p_state/identity" ${owner.identity} || p_refuse_state; fi
 read -r p_a <"$p_state/identity"
 if [ "$p_a" != ${owner.identity} ]; then p_say refused identity "$p_a"; exit 73; fi
-if [ ! -s "$p_state/machine" ]; then p_write_line "$p_state/machine" ${owner.newMachineId} || { p_say refused state "$p_state"; exit 73; }; fi
+if [ ! -s "$p_state/machine" ]; then p_write_line "$p_state/machine" ${owner.newMachineId} || p_refuse_state; fi
 `;
 }

@@ -15,7 +15,8 @@ export const sudoRefusedCode = 77;
  * `p_docker WORDS…` the docker client, by sudo where the socket is closed to us (`p_engine WORDS…`: any program that
  * talks to Docker); `p_sha256 FILES…` prints
  * "hash  name" lines; `p_say WORDS…` prints one framed line; `p_write_line FILE TEXT` replaces a file of one
- * line at once; `p_user_bus` lets `systemctl --user` find its manager.
+ * line at once; `p_refuse_state` ends the script because `$p_state` cannot be used, and tells the room left there;
+ * `p_user_bus` lets `systemctl --user` find its manager.
  */
 export function prelude(settings: PreludeSettings): Command {
   return sh`p_nonce=${text(settings.nonce)}; p_sudo=${text(settings.sudo)}
@@ -47,6 +48,10 @@ p_sha256() {
 }
 p_boot_id() { if [ -r /proc/sys/kernel/random/boot_id ]; then cat /proc/sys/kernel/random/boot_id; else sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime; fi; }
 p_write_line() { printf '%s\\n' "$2" >"$1.new.$$" && mv -f "$1.new.$$" "$1" || { rm -f "$1.new.$$"; return 1; }; }
+p_refuse_state() {
+  p_say refused state "$p_state"; p_a=$p_state; while [ -n "$p_a" ] && [ ! -d "$p_a" ]; do p_a=\${p_a%/*}; done
+  df -P -k "\${p_a:-/}" 2>/dev/null; df -P -i "\${p_a:-/}" 2>/dev/null; exit 73
+}
 p_user_bus() { XDG_RUNTIME_DIR=\${XDG_RUNTIME_DIR:-/run/user/$p_uid}; export XDG_RUNTIME_DIR; }
 `;
 }

@@ -34,6 +34,7 @@ function refusal(
     };
   }
   const refused = restOf(sections, 'refused');
+  const room = sections.find(section => section.name === 'refused')?.lines ?? [];
   if (refused?.startsWith('identity') === true) {
     return {
       refused: report(
@@ -42,10 +43,13 @@ function refusal(
       ),
     };
   }
-  return refused === undefined
-    ? undefined
-    : { refused: report('machine-state', `${refused.slice(6)} on ${machine} cannot be written`) };
+  if (refused === undefined) return undefined;
+  const code = noRoom(room) ? 'machine-disk-full' : 'machine-state';
+  return { refused: report(code, `${refused.slice(6)} on ${machine} cannot be written`) };
 }
+
+/** Rows of df(1): nothing is available, of blocks or of inodes. */
+const noRoom = (rows: readonly string[]): boolean => rows.some(row => /\s0+\s+\d+%\s+\//.test(row));
 
 const noSpace = /No space left on device|Disk quota exceeded/;
 

@@ -257,7 +257,7 @@ describe.skipIf(!root)('as root', () => {
       const batch = aBatch([aChange('web', { files: [put(at('web/file'), 'x')] })], { id: 'a2' });
       const answer = await machine.run(batchOf(batch.changes, batch), shell);
       const reading = readBatch(answer.sections, { batch, machine: 'm1', steps: [] });
-      expect(reading?.refused?.code).toBe('machine-state');
+      expect(reading?.refused?.code).toBe('machine-disk-full');
       expect(existsSync(at('web/file'))).toBe(false);
       expect(filesBelow(machine.state).filter(path => /new|old\./.test(path))).toEqual([]);
     } finally {
