@@ -92,5 +92,8 @@ export function explainKept(step: Step, output: string): ErrorReport | undefined
   if (/^portoser: no-user-manager|Failed to connect to (?:user scope )?bus/m.test(output)) {
     return report('service-manager-missing', `${step.what}: the user's service manager does not answer`);
   }
+  const job = /^Job for (\S+) failed because (.+?)\.?$/m.exec(output);
+  if (job !== null)
+    return report('command-failed', `${job[1]} did not start: ${job[2]}`, 'The end of its log stands above.');
   return undefined;
 }

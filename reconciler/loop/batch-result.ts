@@ -6,7 +6,12 @@ import type { ProbeSection } from '../commands/probe.js';
 import type { Driver, Step } from '../drivers/driver.js';
 import { report } from '../core/machines.js';
 
-export type StepFailure = { readonly error: ErrorReport; readonly output: string };
+export interface StepFailure {
+  readonly error: ErrorReport;
+  readonly output: string;
+  /** It failed when it was started: its own log may tell more. */
+  readonly started?: true;
+}
 
 export interface BatchReading {
   /** Set when nothing was changed, or nothing can be said. */
@@ -111,7 +116,8 @@ function failureOf(
   const own = batched.steps[Number(head)];
   const step = own?.steps[Number(rest)];
   if (own === undefined || step === undefined) return [];
-  const failed = [[Number(head), failure(step.what, own.driver.explain(step, output))] as const];
+  const started = step.phase === 'start' ? { started: true as const } : {};
+  const failed = [[Number(head), { ...failure(step.what, own.driver.explain(step, output)), ...started }] as const];
   if (step.merge === undefined || step.merge.word !== undefined) return failed;
   // A merged step without words of its own (one reload for all) failed for everyone who needed it.
   const sharers = batched.steps.flatMap((other, index) =>

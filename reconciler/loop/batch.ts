@@ -3,8 +3,10 @@ import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Change, ChangeKind, Outcome } from '../../schema/plan.js';
 import type { DesiredState, MachineSeen } from '../../schema/state.js';
 import { report } from '../core/machines.js';
+import { parseStamps } from '../core/ownership.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
-import { gateAll, judgeStart, judgeStop } from './judge.js';
+import type { StepFailure } from './batch-result.js';
+import { gateAll, judgeStart, judgeStop, logTail } from './judge.js';
 import { look } from './look.js';
 import { prepareAll, prepareStop, splitFull } from './prepare.js';
 import { renewing } from './renew.js';
@@ -33,7 +35,7 @@ async function carryOut(
     const outcomes: Outcome[] = [];
     for (const [index, one] of prepared.entries()) {
       const failure = reading.failures.get(index);
-      if (failure !== undefined) outcomes.push(failed(one.change, failure.error, failure.output));
+      if (failure !== undefined) outcomes.push(await failedStep(run, one, failure, seen));
       else if (isStart(one))
         outcomes.push(await judgeStart(run, one, after, gates.get(one.change.key), startedAt, ended));
       else outcomes.push(judgeStop(run, one, after, startedAt, ended));
@@ -41,6 +43,14 @@ async function carryOut(
     await finish(run, ended, reading.fence, seen);
     return outcomes;
   });
+}
+
+/** What came of the tool that was called; behind it, where a start failed and nobody could say why, the log. */
+async function failedStep(run: BatchRun, one: Prepared, failure: StepFailure, seen: MachineSeen): Promise<Outcome> {
+  const unclear = failure.started === true && failure.error.code === 'command-failed';
+  const [claim] = unclear ? parseStamps(one.batch.claim.split('\n')) : [];
+  const log = claim === undefined ? '' : await logTail(run, one, claim, seen);
+  return failed(one.change, failure.error, `${failure.output.trim()}\n${log}`);
 }
 
 /** The places that replaced placements leave are released first, so that their names and ports are free. */

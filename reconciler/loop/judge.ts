@@ -47,7 +47,7 @@ export async function gateAll(
 }
 
 /** The end of a placement's log, for a failure's report; nothing when it cannot be had. */
-async function logTail(run: BatchRun, prepared: Prepared, stamp: Stamp, seen: MachineSeen): Promise<string> {
+export async function logTail(run: BatchRun, prepared: Prepared, stamp: Stamp, seen: MachineSeen): Promise<string> {
   try {
     const words = prepared.driver.logs(stamp, { follow: false, lines: 20 }, seen.facts);
     const command = lines([prelude({ nonce: run.ports.newId(), sudo: run.machine.sudo }), words]);
