@@ -268,6 +268,7 @@ test.each([
   ['Failed to start web.service: Unit web.service not found.', 'unit-missing'],
   ['Failed to connect to bus: No medium found', 'service-manager-missing'],
   ['Job for web.service failed', undefined],
+  ['Job for web.service failed because a timeout was exceeded.\nSee "systemctl status" for details.', 'command-failed'],
 ])('%s means %s', (output, code) => {
   const step = native.start(written(), 'create', groundOf())[0];
   expect(step && native.explain(step, output)?.code).toBe(code);
