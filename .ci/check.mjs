@@ -2,10 +2,11 @@
 import { install } from './install.mjs';
 import { tool } from './programs.mjs';
 
+const cache = ['--cache', '--cache-location', '.cache/prettier'];
 const checks = [
   ['types', () => tool('tsc', ['--noEmit'], { quiet: true })],
   ['lint', () => tool('oxlint', ['--type-aware', '--deny-warnings'], { quiet: true })],
-  ['format', () => tool('prettier', ['--check', '--log-level', 'warn', '.'], { quiet: true })],
+  ['format', () => tool('prettier', ['--check', '--log-level', 'warn', ...cache, '.'], { quiet: true })],
   ['unit tests', () => tool('vitest', ['run', '--project', 'unit', '--passWithNoTests'], { quiet: true })],
 ];
 

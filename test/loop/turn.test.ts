@@ -149,19 +149,19 @@ describe('a pass that waits for a person', () => {
   });
 
   it('does not miss what is said while it thinks', async () => {
-    const { read } = ports.state;
+    const notes = ports.state;
     let said = false;
     const first = ports.git.make(good);
     ports.notes.set('git', { appliedCommit: ports.git.make(good) });
     const head = ports.git.make(good, first);
     const state = {
-      ...ports.state,
+      ...notes,
       read: async <T>(name: string) => {
-        const before = await read<T>(name);
+        const before = await notes.read<T>(name);
         // After the pass has read them, and before it ends.
         if (name === 'fleet' && !said) {
           said = true;
-          await noteAccepted(ports.state, head);
+          await noteAccepted(notes, head);
         }
         return before;
       },

@@ -89,7 +89,7 @@ export async function freshPerson(): Promise<Person> {
       expect(ended, line).toMatchObject({ code });
       return JSON.parse(ended.stdout) as T;
     },
-    git: repo.git,
+    git: (...words) => repo.git(...words),
     start: line => startLine(line, repo.work, env),
     registry: () => readFileSync(join(repo.work, 'registry.yml'), 'utf8'),
     remove() {
