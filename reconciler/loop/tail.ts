@@ -2,6 +2,8 @@
 import { AppError } from '../../schema/errors.js';
 import type { Machine, ServiceSpec } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineFacts, Stamp } from '../../schema/state.js';
+import { lines } from '../commands/command.js';
+import { prelude } from '../commands/prelude.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 
@@ -57,7 +59,9 @@ export async function tail({ ports, lists, emit, signal }: TailWorld, seen: Seen
       machine: seen.machine.name,
       text: decoder.decode(chunk, { stream: true }),
     });
-  const result = await ports.shell.run(seen.machine, driver.logs(seen.stamp, ask, seen.facts), {
+  const settings = { nonce: ports.newId(), sudo: seen.machine.sudo };
+  const command = lines([prelude(settings), driver.logs(seen.stamp, ask, seen.facts)]);
+  const result = await ports.shell.run(seen.machine, command, {
     timeLimitMs: ask.follow ? longestFollowMs : quickMs,
     outputLimit: ask.follow ? 65_536 : kept,
     signal,
