@@ -60,6 +60,7 @@ const percent = (cpus: number): string => `${Math.max(1, Math.round(cpus * 100))
 /**
  * `Type=exec` makes a missing program an error of the start (systemd older than 240 warns and takes `simple`).
  * `StartLimitIntervalSec=0`: a crash loop goes on once a second instead of ending for good, as a dependency may come back.
+ * `SuccessExitStatus=143`: shells and uv say so when their child ended by TERM, as ours does when it is stopped.
  */
 export function unitText(wish: UnitWish): string {
   const system = wish.scope === 'system';
@@ -80,6 +81,7 @@ export function unitText(wish: UnitWish): string {
     `ExecStart=${execWords(wish.command)}`,
     'Restart=always',
     'RestartSec=1s',
+    'SuccessExitStatus=143',
     `TimeoutStopSec=${span(wish.stopTimeoutMs)}`,
     ...(wish.memoryBytes === undefined ? [] : [`MemoryMax=${wish.memoryBytes}`]),
     ...(wish.cpus === undefined ? [] : [`CPUQuota=${percent(wish.cpus)}`]),

@@ -55,6 +55,7 @@ test('a system unit says all that running needs', () => {
     'ExecStart="/srv/web/serve" "--port" "8080"',
     'Restart=always',
     'RestartSec=1s',
+    'SuccessExitStatus=143',
     'TimeoutStopSec=10s',
     'MemoryMax=536870912',
     'CPUQuota=150%',
