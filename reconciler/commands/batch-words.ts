@@ -56,10 +56,13 @@ echo "time 124" >>"$p_dir/result"; rm -f "$p_dir/open"; kill -TERM 0; sleep 5; k
 ) >/dev/null 2>&1 </dev/null &`;
 }
 
-/** Waits for the work, also when the watchdog's signal ends it, and says how it went. */
+/**
+ * Waits for the work, or for the watchdog's signal that ends it, and says how it went. Not a second time: bash may then
+ * wait for ever for what has ended already.
+ */
 export function answerWords(): Command {
   return sh`trap : TERM
-wait "$p_job"; wait "$p_job" 2>/dev/null; rm -f "$p_dir/open"
+wait "$p_job"; rm -f "$p_dir/open"
 p_say results; cat "$p_dir/result"
 while read -r p_a p_b; do if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo; fi; done <"$p_dir/result"
 if [ -s "$p_dir/log" ]; then p_say log; tail -c 4096 "$p_dir/log"; echo; fi
