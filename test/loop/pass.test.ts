@@ -6,6 +6,7 @@ import { AppError } from '../../schema/errors.js';
 import { journalOf } from '../../reconciler/loop/journal.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
+import { until } from '../commands/batch-machine.js';
 import { git } from '../contracts/git-fixture.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
 
@@ -172,13 +173,16 @@ describe('what stands in the way', () => {
   it('a change that outlasts the interval goes on alone; its machine is left out until it ends', async () => {
     await world.push(
       { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
-      { policy: { interval: '1s' } },
+      { policy: { interval: '10m' } },
     );
     let go: () => void = () => undefined;
     const held = new Promise<void>(resolve => (go = resolve));
     world.before = async (machine, kind) => {
       if (machine === 'm1' && kind === 'batch') await held;
     };
+    // The interval is over as soon as the other machine is done.
+    const apiIsUp = () => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy');
+    world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
     const first = await world.pass({ toTheEnd: false });
     expect(outcomesOf(first)).toEqual([
       'api@m2 applied create',

@@ -32,6 +32,8 @@ export interface World {
   readonly sent: string[];
   /** Called before a script is run; may throw as a lost machine does. */
   before: (machine: string, kind: string) => Promise<void>;
+  /** Stands for a sleep of so long, where a test decides when it ends; undefined: the clock does. */
+  sleeps: (ms: number) => Promise<void> | undefined;
   readonly clone: string;
   readonly bare: string;
   /** Commits and pushes a registry with these services. */
@@ -129,7 +131,7 @@ export async function createWorld(): Promise<World> {
     shell,
     tunnel: { http: refuse, connect: refuse },
     state: memoryState(notes, writes),
-    clock: systemClock,
+    clock: { ...systemClock, sleep: (ms, signal) => world.sleeps(ms) ?? systemClock.sleep(ms, signal) },
     log,
     schedule: { every: () => () => undefined },
     newId: () => `a${(ids += 1)}`,
@@ -169,6 +171,7 @@ export async function createWorld(): Promise<World> {
     down,
     sent,
     before: async () => undefined,
+    sleeps: () => undefined,
     clone,
     bare,
     push,
