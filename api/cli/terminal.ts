@@ -28,9 +28,9 @@ export function openTerminal(process: NodeJS.Process, more: { readonly colours: 
     out: write(stdout),
     err: write(stderr),
     raw: text => void stdout.write(text),
-    isTerminal: stdout.isTTY,
-    canAsk: stdin.isTTY && stderr.isTTY,
-    colours: more.colours && stdout.isTTY,
+    isTerminal: isTerminal(stdout),
+    canAsk: isTerminal(stdin) && isTerminal(stderr),
+    colours: more.colours && isTerminal(stdout),
     columns: stdout.columns ?? 80,
     ask: async (question, signal) => {
       const lines = createInterface({ input: stdin, output: stderr });
@@ -43,6 +43,9 @@ export function openTerminal(process: NodeJS.Process, more: { readonly colours: 
     clear: () => void stdout.write('\u001B[2J\u001B[3J\u001B[H'),
   };
 }
+
+/** A stream that is none has no `isTTY` at all, whatever the types say; and colours that are not decided picocolors gives to every CI. */
+const isTerminal = (stream: { readonly isTTY?: boolean }): boolean => stream.isTTY ?? false;
 
 /** https://no-color.org: any value that is not empty switches colours off. */
 export function wantsColours(env: Readonly<Record<string, string | undefined>>, noColorFlag: boolean): boolean {
