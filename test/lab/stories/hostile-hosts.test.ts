@@ -99,7 +99,7 @@ async function running(): Promise<readonly string[]> {
 let undo = '';
 
 afterEach(async () => {
-  await bad.must(`${undo || 'true'}`);
+  await bad.must(undo || 'true');
   undo = '';
 });
 
