@@ -37,6 +37,7 @@ function lastPass(fleet: BenchFleet): ControllerStatus['lastPass'] {
 
 async function startController(fleet: BenchFleet): Promise<RunningController> {
   const child = spawn(process.execPath, [builtProgram, 'run', ...fleet.where], { stdio: ['ignore', 'pipe', 'pipe'] });
+  fleet.keep(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const end = once(child, 'close');

@@ -1,6 +1,7 @@
 // Ten lab hosts with five systemd units each: the registry, the hosts, and the scripts that are run on all of them at once.
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -26,6 +27,8 @@ export interface BenchFleet {
   onAll(script: FloorScript, options?: readonly string[]): Promise<number>;
   /** OpenSSH options that share a connection to each host for `seconds`. */
   shared(seconds?: number): readonly string[];
+  /** Ends the child with the figures, also when they are interrupted. */
+  keep(child: ChildProcess): void;
   remove(): Promise<void>;
 }
 
@@ -73,6 +76,17 @@ export async function openFleet(): Promise<BenchFleet> {
     const words = [floorFile(`${script}.sh`), keyFile, ...options, '--', ...hosts.map(host => host.address)];
     return Number(await mustRun(floorFile('all'), words, { timeoutMs: 120_000 }));
   };
+  const children = new Set<ChildProcess>();
+  const remove = async (): Promise<void> => {
+    for (const child of children) child.kill('SIGKILL');
+    repo.remove();
+    rmSync(folder, { recursive: true, force: true });
+    await release();
+  };
+  // The lab's holder cleans up by itself when we are gone; folders and children do not.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void remove().finally(() => process.exit(128 + constants.signals[signal])));
+  }
   return {
     hosts,
     repo,
@@ -87,10 +101,7 @@ export async function openFleet(): Promise<BenchFleet> {
     async commit(greeting) {
       await repo.commit({ 'registry.yml': registryText(greeting) }, `Say ${greeting}`);
     },
-    async remove() {
-      repo.remove();
-      rmSync(folder, { recursive: true, force: true });
-      await release();
-    },
+    keep: child => void children.add(child),
+    remove,
   };
 }
