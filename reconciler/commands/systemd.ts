@@ -60,8 +60,15 @@ done`;
 export interface LogAsk {
   readonly follow: boolean;
   readonly lines: number;
-  /** Any time that journalctl(1) understands. */
+  /** A span before now (`10m`), an instant in ISO 8601, or anything else that journalctl(1) understands. */
   readonly since?: string;
+}
+
+/** systemd.time(7): a span is in the past by its sign alone, and the `T` of ISO 8601 is new in version 255. */
+function journalTime(since: string): string {
+  if (/^\d+(ms|s|m|h|d|w)$/.test(since)) return `-${since}`;
+  const at = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : Number.NaN;
+  return Number.isNaN(at) ? since : `@${Math.floor(at / 1000)}`;
 }
 
 /**
@@ -73,7 +80,11 @@ export function unitLogs(scope: UnitScope, unit: string, ask: LogAsk, uid: numbe
     scope === 'system'
       ? ['-u', unit]
       : [`_UID=${uid}`, `_SYSTEMD_USER_UNIT=${unit}`, '+', `_UID=${uid}`, `USER_UNIT=${unit}`];
-  const rest = [...(ask.since === undefined ? [] : [`--since=${ask.since}`]), ...(ask.follow ? ['-f'] : []), ...which];
+  const rest = [
+    ...(ask.since === undefined ? [] : [`--since=${journalTime(ask.since)}`]),
+    ...(ask.follow ? ['-f'] : []),
+    ...which,
+  ];
   return sh`p_reader() { if [ "$p_uid" = 0 ] || [ "$p_sudo" = never ] || ! sudo -n true 2>/dev/null; then "$@"; else sudo -n -- "$@"; fi; }
 p_reader journalctl --no-pager -o short-iso -n ${ask.lines} ${rest}\n`;
 }
