@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { sweepLeftovers } from '../../reconciler/demo/leftovers.js';
 import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
@@ -58,6 +59,7 @@ afterAll(async () => {
   await Promise.all(
     started.filter(one => one.exitCode === null && one.signalCode === null).map(one => once(one, 'close')),
   );
+  await sweepLeftovers(temporary); // what was killed, when the test did not come to its end
   rmSync(temporary, { recursive: true, force: true });
 });
 
