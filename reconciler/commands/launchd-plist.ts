@@ -3,7 +3,7 @@
 export interface PlistWish {
   readonly label: string;
   readonly service: string;
-  readonly cluster?: string;
+  readonly cluster?: string | undefined;
   /** Daemons only: an agent runs as whoever's it is. */
   readonly user?: string;
   readonly folder: string;

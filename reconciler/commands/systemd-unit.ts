@@ -3,7 +3,7 @@
 /** What a unit shall run, settled. */
 export interface UnitWish {
   readonly service: string;
-  readonly cluster?: string;
+  readonly cluster?: string | undefined;
   readonly scope: 'system' | 'user';
   /** Absent: whoever's manager it is. */
   readonly user?: string;
@@ -14,8 +14,8 @@ export interface UnitWish {
   /** Absolute; a variable of a later file wins. What `environmentFileText` wrote comes last. */
   readonly envFiles: readonly string[];
   readonly stopTimeoutMs: number;
-  readonly memoryBytes?: number;
-  readonly cpus?: number;
+  readonly memoryBytes?: number | undefined;
+  readonly cpus?: number | undefined;
   /** Name of its lines in the journal; absent: the program's. */
   readonly identifier?: string;
 }
@@ -64,33 +64,33 @@ const percent = (cpus: number): string => `${Math.max(1, Math.round(cpus * 100))
  */
 export function unitText(wish: UnitWish): string {
   const system = wish.scope === 'system';
-  return [
-    '# Written by Portoser from registry.yml; what is edited here is undone.',
-    '[Unit]',
-    `Description=${plain(wish.service)} (Portoser)`,
-    `X-Portoser-Service=${plain(wish.service)}`,
-    ...(wish.cluster === undefined ? [] : [`X-Portoser-Cluster=${plain(wish.cluster)}`]),
-    ...(system ? ['After=network.target'] : []),
-    'StartLimitIntervalSec=0',
-    '',
-    '[Service]',
-    'Type=exec',
-    ...(system && wish.user !== undefined ? [`User=${plain(wish.user)}`] : []),
-    `WorkingDirectory=${plain(wish.folder)}`,
-    ...wish.envFiles.map(file => `EnvironmentFile=${literalGlob(file)}`),
-    `ExecStart=${execWords(wish.command)}`,
-    'Restart=always',
-    'RestartSec=1s',
-    'SuccessExitStatus=143',
-    `TimeoutStopSec=${span(wish.stopTimeoutMs)}`,
-    ...(wish.memoryBytes === undefined ? [] : [`MemoryMax=${wish.memoryBytes}`]),
-    ...(wish.cpus === undefined ? [] : [`CPUQuota=${percent(wish.cpus)}`]),
-    ...(wish.identifier === undefined ? [] : [`SyslogIdentifier=${plain(wish.identifier)}`]),
-    '',
-    '[Install]',
-    `WantedBy=${system ? 'multi-user.target' : 'default.target'}`,
-    '',
-  ].join('\n');
+  return `# Written by Portoser from registry.yml; what is edited here is undone.
+[Unit]
+Description=${plain(wish.service)} (Portoser)
+X-Portoser-Service=${plain(wish.service)}
+${line('X-Portoser-Cluster', wish.cluster, plain)}${line('After', system ? 'network.target' : undefined)}StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+${line('User', system ? wish.user : undefined, plain)}WorkingDirectory=${plain(wish.folder)}
+${wish.envFiles.map(file => line('EnvironmentFile', file, literalGlob)).join('')}ExecStart=${execWords(wish.command)}
+Restart=always
+RestartSec=1s
+SuccessExitStatus=143
+TimeoutStopSec=${span(wish.stopTimeoutMs)}
+${line('MemoryMax', wish.memoryBytes)}${line('CPUQuota', wish.cpus, percent)}${line('SyslogIdentifier', wish.identifier, plain)}
+[Install]
+WantedBy=${system ? 'multi-user.target' : 'default.target'}
+`;
+}
+
+/** A setting's line, or nothing where nothing is set. */
+function line<T extends string | number>(
+  name: string,
+  value: T | undefined,
+  written: (value: T) => string = String,
+): string {
+  return value === undefined ? '' : `${name}=${written(value)}\n`;
 }
 
 /**

@@ -43,9 +43,12 @@ export function fieldChanges(
 export function identityChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
   const { placement, driver, seen } = one;
   const wanted = driver.identity(placement.spec, seen.facts);
+  const { type, path } = placement.spec;
+  const named = stamp.unit === wanted.unit && stamp.project === wanted.project && stamp.scope === wanted.scope;
+  if (named && stamp.driver === type && stamp.path === path) return [];
   const pairs: readonly (readonly [string, string | undefined, string | undefined])[] = [
-    ['type', stamp.driver, placement.spec.type],
-    ['path', stamp.path, placement.spec.path],
+    ['type', stamp.driver, type],
+    ['path', stamp.path, path],
     ['unit', stamp.unit, wanted.unit],
     ['project', stamp.project, wanted.project],
     ['scope', stamp.scope, wanted.scope],

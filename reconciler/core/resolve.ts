@@ -21,9 +21,17 @@ export interface ResolveInputs {
 
 const nothing: Gathered = { source: [], texts: {} };
 
-function blockedBy(spec: ServiceSpec, gathered: Gathered): { readonly blocked?: string } {
-  if (spec.unsupported.length > 0) return { blocked: `${spec.unsupported.join(', ')}: not supported yet` };
-  return gathered.blocked === undefined ? {} : { blocked: gathered.blocked };
+const blockedBy = (spec: ServiceSpec, gathered: Gathered): string | undefined =>
+  spec.unsupported.length > 0 ? `${spec.unsupported.join(', ')}: not supported yet` : gathered.blocked;
+
+function keysByService(registry: Registry): ReadonlyMap<string, readonly PlacementKey[]> {
+  const keysOf = new Map<string, PlacementKey[]>();
+  for (const { service, key } of registry.placements) {
+    const keys = keysOf.get(service);
+    if (keys === undefined) keysOf.set(service, [key]);
+    else keys.push(key);
+  }
+  return keysOf;
 }
 
 /** Pure: the same registry and commit give the same desired state everywhere. */
@@ -32,13 +40,12 @@ export function resolve(
   inputs: ResolveInputs,
   drivers: Readonly<Record<string, Driver>>,
 ): DesiredState {
-  const keysOf = new Map<string, PlacementKey[]>();
-  for (const spec of registry.placements) keysOf.set(spec.service, [...(keysOf.get(spec.service) ?? []), spec.key]);
-
+  const keysOf = keysByService(registry);
   const placements = registry.placements.map((spec): Placement => {
     const gathered = inputs.gathered.get(spec.key) ?? nothing;
     const fields = fieldsOf(spec, gathered.source, drivers[spec.type]?.fields(spec) ?? {});
-    return {
+    const blocked = blockedBy(spec, gathered);
+    const placement = {
       key: spec.key,
       spec,
       source: gathered.source,
@@ -46,8 +53,8 @@ export function resolve(
       fields,
       fingerprint: fingerprintOf(fields),
       dependsOn: spec.dependsOn.flatMap(name => keysOf.get(name) ?? []),
-      ...blockedBy(spec, gathered),
     };
+    return blocked === undefined ? placement : { ...placement, blocked };
   });
   return {
     commit: inputs.commit,

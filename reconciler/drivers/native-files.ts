@@ -22,7 +22,7 @@ export function absoluteCommand(placement: Placement, command: readonly string[]
 }
 
 function environmentOf(spec: ServiceSpec): Readonly<Record<string, string>> {
-  return { ...(spec.port === undefined ? {} : { PORT: String(spec.port) }), ...spec.env };
+  return spec.port === undefined ? spec.env : { PORT: String(spec.port), ...spec.env };
 }
 
 export function environmentFile(spec: ServiceSpec): GeneratedFile | undefined {

@@ -12,15 +12,15 @@ export interface Wish {
   readonly unit: string;
   readonly scope: KeptScope;
   readonly service: string;
-  readonly cluster?: string;
+  readonly cluster?: string | undefined;
   /** Run as. */
   readonly user: string;
   readonly folder: string;
   readonly command: readonly string[];
   readonly envFiles: readonly string[];
   readonly stopTimeoutMs: number;
-  readonly memoryBytes?: number;
-  readonly cpus?: number;
+  readonly memoryBytes?: number | undefined;
+  readonly cpus?: number | undefined;
   /** Where output goes when the manager has no journal. */
   readonly logFile: string;
   readonly identifier?: string;

@@ -43,9 +43,9 @@ function wishOf(placement: Placement, command: readonly string[], envFiles: read
     envFiles,
     stopTimeoutMs: spec.stopTimeoutMs,
     logFile: spec.logFile,
-    ...(ground.cluster === undefined ? {} : { cluster: ground.cluster }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(cpus === undefined ? {} : { cpus }),
+    cluster: ground.cluster,
+    memoryBytes,
+    cpus,
   };
 }
 
