@@ -219,6 +219,12 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const passing = errors.find(error => error.retry !== 'human');
   if (passing !== undefined) return { next: 'again', afterMs: 5000, why: passing.message };
   if (errors[0] !== undefined) return { next: 'stalled', why: errors[0].message };
+  // Another controller's steps ring no bell here when they end.
+  const running =
+    plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
+  if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
   const waiting = plan.leftAlone.find(one => one.state === 'held');
-  return waiting === undefined ? { next: 'settled' } : { next: 'stalled', why: waiting.why };
+  if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
+  const skipped = outcomes.find(one => one.result === 'skipped');
+  return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };
 }

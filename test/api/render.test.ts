@@ -129,6 +129,7 @@ describe('a pass', () => {
     ['failed', { ...base, outcomes: [{ key: 'a@b', result: 'failed', error }] }, 1],
     ['broke', { ...base, error }, 1],
     ['unreachable', { ...base, findings: [{ kind: 'unreachable', machine: 'm', message: 'x' }] }, 1],
+    ['another changes there', { ...base, next: { next: 'again', afterMs: 1, why: 'x' } }, 1],
     ['held', { ...base, plan: { ...nothing, held: { why: 'x' } }, next: { next: 'stalled', why: 'x' } }, 2],
     [
       'a rewritten branch',

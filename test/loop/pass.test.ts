@@ -1,5 +1,5 @@
 // Passes in a real world: from a push to processes and stamps, and what is left alone, held, skipped or not believed.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
@@ -134,6 +134,21 @@ describe('what stands in the way', () => {
     touch(join(state, 'lock'), `other 1:1 ${now - 61} 7\n`);
     expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
     expect(existsSync(join(state, 'lock'))).toBe(false);
+  });
+
+  it('steps that another controller runs there are left alone, and looked at again soon', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    await world.pass();
+    const open = join(world.folder('m1'), 'state/portoser/clusters/c/steps/other/open');
+    mkdirSync(join(open, '..'), { recursive: true });
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    touch(open, `${process.pid} ${bootId}\n`);
+    await world.push({ web: { machine: 'm1', env: { NEW: '1' } } });
+    const report = await world.pass();
+    expect([report.outcomes, report.plan?.waves]).toEqual([[], []]);
+    expect(report.next).toEqual({ next: 'again', afterMs: 5000, why: 'a change is running on m1' });
+    rmSync(open);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
   });
 
   it('a lock of a process of this controller that is gone is taken over at once', async () => {

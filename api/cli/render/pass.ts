@@ -67,7 +67,11 @@ function verdict(report: PassReport, paint: Paint): string {
         ? paint.warn('Something waits for a person.')
         : `${paint.warn('Held:')} ${report.plan.held.why}\n  Look at it with \`portoser plan\`, then run \`portoser approve ${report.plan.id}\`.`;
     default:
-      return paint.bad('Not everything is as the registry says.');
+      return paint.bad(
+        report.outcomes.length === 0 && report.next.next === 'again'
+          ? `Not everything is as the registry says: ${report.next.why}.`
+          : 'Not everything is as the registry says.',
+      );
   }
 }
 
@@ -90,6 +94,7 @@ export function passExitCode(report: PassReport): ExitCode {
     report.error !== undefined ||
     report.diagnostics.some(one => one.severity === 'error') ||
     report.outcomes.some(one => one.result === 'failed' || one.result === 'skipped') ||
+    report.next.next === 'again' ||
     report.findings.some(one => one.kind !== 'git');
   if (failed) return 1;
   const waits =
