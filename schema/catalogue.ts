@@ -110,6 +110,12 @@ export const machineErrors = {
     500,
     'Let the SSH user write it, or allow sudo.',
   ),
+  'machine-stamps': entry(
+    'Stamps on the machine cannot be read',
+    'human',
+    409,
+    'Use the newest Portoser that worked on it. A stamp that is damaged can be removed by hand: its service then counts as a stranger.',
+  ),
   'sudo-refused': entry(
     'The machine does not allow sudo without a password',
     'human',

@@ -141,6 +141,8 @@ export interface MachineSeen {
   /** Root commit of the repository that owns the cluster's name there; absent before the first change. */
   readonly identity?: string;
   readonly stamps: readonly Stamp[];
+  /** Stamps that are damaged or of a newer version: nobody knows what of the machine is ours. */
+  readonly unreadableStamps?: number;
   readonly listeners: readonly Listener[];
   readonly lock?: LockSeen;
   /** Steps that began and have not ended, by id. */

@@ -76,6 +76,11 @@ function noteOf(
       report('machine-claimed', `on ${machine.name} the cluster "${desired.cluster}" belongs to ${owner}`),
     );
   }
+  if (view.unreadableStamps !== undefined) {
+    const where = `${view.stateFolder.path}/stamps`;
+    const message = `${view.unreadableStamps} stamps in ${where} of ${machine.name} are damaged or of a newer version`;
+    return blocked(machine.name, report('machine-stamps', message));
+  }
   if (busy.has(machine.name) || view.openSteps.length > 0) {
     return { machine: machine.name, state: 'in-progress', why: `a change is running on ${machine.name}` };
   }

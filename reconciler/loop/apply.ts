@@ -52,6 +52,7 @@ function askDependencies(run: ApplyRun): Dependencies {
     );
     const result = results.get(key);
     if (result?.result === 'passed') return undefined;
+    if (run.signal.aborted) return 'interrupted';
     return result?.result === 'failed'
       ? `${key} is not healthy: ${result.found}`
       : `unknown: ${key} cannot be looked at`;

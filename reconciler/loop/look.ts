@@ -96,6 +96,12 @@ function readLock(rest: string | undefined, clock: number): Pick<MachineSeen, 'l
   return { lock: { controller, process, ageSeconds: clock - Number(at), fence: Number(fence) } };
 }
 
+function readStamps(sections: readonly ProbeSection[]): Pick<MachineSeen, 'stamps' | 'unreadableStamps'> {
+  const stamps = parseStamps(linesOf(sections, 'stamps')).filter(stamp => stamp !== undefined);
+  const unreadable = Number(restOf(sections, 'stamped') ?? 0) - stamps.length;
+  return { stamps, ...(unreadable > 0 ? { unreadableStamps: unreadable } : {}) };
+}
+
 function readSeen(sections: readonly ProbeSection[]): MachineSeen | undefined {
   const facts = readFacts(linesOf(sections, 'facts'), linesOf(sections, 'disks'), linesOf(sections, 'inodes'));
   const state = restOf(sections, 'state');
@@ -109,7 +115,7 @@ function readSeen(sections: readonly ProbeSection[]): MachineSeen | undefined {
     stateFolder: { path: found === '-' ? home.join(' ') : found, exists: found !== '-' },
     ...(id === undefined ? {} : { id }),
     ...(identity === undefined ? {} : { identity }),
-    stamps: parseStamps(linesOf(sections, 'stamps')).filter(stamp => stamp !== undefined),
+    ...readStamps(sections),
     listeners: readListeners(linesOf(sections, 'listeners')),
     ...readLock(restOf(sections, 'lock'), facts.clock),
     openSteps: sections.filter(section => section.name === 'open').map(section => section.rest),

@@ -47,8 +47,8 @@ export function list<T extends TSchema>(item: T, notes: Notes = {}) {
 }
 
 /** One value, or a list of at least one. */
-export function oneOrMany<T extends TSchema>(item: T, expected: string, notes: Notes = {}) {
-  return Type.Union([item, Type.Array(item, { minItems: 1, expected })], { expected, ...notes });
+export function oneOrMany<T extends TSchema>(item: T, expected: string, notes: Notes = {}, minItems = 1) {
+  return Type.Union([item, Type.Array(item, { minItems, expected })], { expected, ...notes });
 }
 
 function pattern(source: string, expected: string, notes: Notes = {}, maxLength = 4096) {

@@ -175,7 +175,7 @@ const properties = {
   secrets_as: Type.Optional(oneOf(['env', 'files'], { description: 'How secrets reach the process.', default: 'env' })),
   resources: Type.Optional(resources),
   depends_on: Type.Optional(
-    oneOrMany(name(), 'a service, or a list of services', { description: 'Services that must be healthy first.' }),
+    oneOrMany(name(), 'a service, or a list of services', { description: 'Services that must be healthy first.' }, 0),
   ),
   health: Type.Optional(healthSchema),
   hostname: Type.Optional(dnsName({ description: 'Host name that is routed to it.' })),

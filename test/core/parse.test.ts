@@ -32,6 +32,10 @@ function specOf(
 const codes = (text: string, more: Partial<ParseInput> = {}): readonly string[] =>
   result(text, more).diagnostics.map(({ code }) => code);
 
+it('a service may say that it needs none', () => {
+  expect(specOf('type: native, machine: m1, command: run, depends_on: []').dependsOn).toEqual([]);
+});
+
 describe('machines', () => {
   it('have defaults, of ours and of the registry', () => {
     const { machines } = registryOf(

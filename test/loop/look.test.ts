@@ -1,5 +1,5 @@
 // Looking at machines: one exec each, a second one only for what nobody wanted to look at, and nothing guessed from an answer that is none.
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
@@ -52,6 +52,20 @@ describe('an exec per machine', () => {
     world.sent.length = 0;
     expect((await look(begun, world.lists, await wanted(begun))).sightings['web@m1']?.state).toBe('present');
     expect(probes()).toEqual(['m1 probe', 'm2 probe']);
+  });
+
+  it('a machine with a stamp of a newer version, or a damaged one, is left alone', async () => {
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } });
+    await world.pass();
+    const stamps = join(world.folder('m1'), 'state/portoser/clusters/c/stamps');
+    const newer = readFileSync(join(stamps, 'web'), 'utf8').replace('portoser-stamp 1', 'portoser-stamp 2');
+    touch(join(stamps, 'web'), newer);
+    touch(join(stamps, 'other'), '');
+    const report = await world.pass();
+    expect(report.plan?.waves).toEqual([]);
+    expect(report.findings).toMatchObject([{ kind: 'blocked', machine: 'm1', code: 'machine-stamps' }]);
+    expect(report.findings[0]?.message).toMatch(/^2 stamps in .*\/stamps of m1 are damaged/);
+    expect(readFileSync(join(stamps, 'web'), 'utf8')).toBe(newer);
   });
 
   it('of just those that are asked for', async () => {
