@@ -13,7 +13,8 @@ type CommandCheck = HealthCheck & { type: 'command' };
 const functions = sh`p_watch='s=$1; shift; "$@" & p=$!; (sleep "$s"; kill -KILL "$p") >/dev/null 2>&1 & w=$!; wait "$p"; c=$?; kill "$w" 2>/dev/null; exit "$c"'
 p_command() {
   p_index=$1; p_limit=$2; p_user=$3; p_folder=$4; shift 4
-  set -- env -i "PATH=$PATH" "HOME=$HOME" LC_ALL=C "$@"
+  p_home=$HOME; if [ -n "$p_user" ]; then p_home=$(p_home_of "$p_user"); fi
+  set -- env -i "PATH=$PATH" "HOME=$p_home" LC_ALL=C "$@"
   if command -v timeout >/dev/null 2>&1; then set -- timeout -s KILL "$p_limit" "$@"
   else set -- sh -c "$p_watch" sh "$p_limit" "$@"; fi
   if [ -n "$p_user" ]; then set -- p_as "$p_user" "$@"; fi

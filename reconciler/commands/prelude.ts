@@ -11,12 +11,12 @@ export interface PreludeSettings {
 export const sudoRefusedCode = 77;
 
 /**
- * `p_root WORDS…` runs as root: as it is when we are root, else by sudo; `p_as USER WORDS…` as that user;
- * `p_docker WORDS…` the docker client, by sudo where the socket is closed to us (`p_engine WORDS…`: any program that
- * talks to Docker); `p_sha256 FILES…` prints
- * "hash  name" lines; `p_say WORDS…` prints one framed line; `p_write_line FILE TEXT` replaces a file of one
- * line at once; `p_refuse_state` ends the script because `$p_state` cannot be used, and tells the room left there;
- * `p_user_bus` lets `systemctl --user` find its manager.
+ * `p_root WORDS…` runs as root: as it is when we are root, else by sudo; `p_as USER WORDS…` as that user, with that
+ * user's home folder (`p_home_of USER` prints it); `p_docker WORDS…` the docker client, by sudo where the socket is
+ * closed to us (`p_engine WORDS…`: any program that talks to Docker); `p_sha256 FILES…` prints "hash  name" lines;
+ * `p_say WORDS…` prints one framed line; `p_write_line FILE TEXT` replaces a file of one line at once;
+ * `p_refuse_state` ends the script because `$p_state` cannot be used, and tells the room left there; `p_user_bus` lets
+ * `systemctl --user` find its manager.
  */
 export function prelude(settings: PreludeSettings): Command {
   return sh`p_nonce=${text(settings.nonce)}; p_sudo=${text(settings.sudo)}
@@ -28,6 +28,7 @@ p_root() {
   if ! sudo -n true 2>/dev/null; then echo "portoser: sudo asks for a password" >&2; return ${sudoRefusedCode}; fi
   sudo -n -- "$@"
 }
+p_home_of() { case $1 in ''|-*|*[!A-Za-z0-9_.-]*) return 1;; esac; eval "printf '%s' ~$1"; }
 p_as() {
   p_who=$1; shift
   if [ "$(id -un)" = "$p_who" ]; then "$@"; return; fi
@@ -35,7 +36,7 @@ p_as() {
     if [ "$p_sudo" = never ] || ! sudo -n true 2>/dev/null; then p_root true; return; fi
     sudo -n -H -u "$p_who" -- "$@"; return
   fi
-  if command -v runuser >/dev/null 2>&1; then runuser -u "$p_who" -- "$@"; else sudo -n -H -u "$p_who" -- "$@"; fi
+  if command -v runuser >/dev/null 2>&1; then runuser -u "$p_who" -- env "HOME=$(p_home_of "$p_who")" "$@"; else sudo -n -H -u "$p_who" -- "$@"; fi
 }
 p_engine() {
   if [ "$p_uid" = 0 ] || [ -n "$DOCKER_HOST" ] || [ ! -S /var/run/docker.sock ] || [ -w /var/run/docker.sock ]; then "$@"; else p_root "$@"; fi

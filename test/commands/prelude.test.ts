@@ -1,6 +1,7 @@
 // The functions that every longer script begins with, in real shells.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Command, lines, render, sh } from '../../reconciler/commands/command.js';
@@ -58,9 +59,18 @@ describe.each(shells)('$name', shell => {
     );
   });
 
+  test('p_home_of prints the home folder of a user, and evaluates nothing', async () => {
+    const names = [user, `x$(touch ${at('evaluated')})`, '-root', ''];
+    const words = lines(names.map(name => sh`p_home_of ${name}; echo " $?"`));
+    const { stdout } = await machine.run(after(words), shell);
+    expect(stdout).toBe(`${userInfo().homedir} 0\n 1\n 1\n 1\n`);
+    expect(filesBelow(machine.place)).toEqual([]);
+  });
+
   test.skipIf(process.getuid?.() !== 0)('p_as another user, as root', async () => {
     chmodSync(machine.home, 0o755);
-    expect((await machine.run(after(sh`p_as nobody id -un`), shell)).stdout).toBe('nobody\n');
+    const { stdout } = await machine.run(after(sh`p_as nobody sh -c 'id -un; echo "$HOME"'; p_home_of nobody`), shell);
+    expect(stdout).toMatch(/^nobody\n(\/\S+)\n\1$/);
     expect((await machine.run(after(sh`p_root id -un; p_as nobody sh -c 'exit 3'`), shell)).code).toBe(3);
   });
 
