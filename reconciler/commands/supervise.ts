@@ -108,8 +108,16 @@ export function superviseStop(service: string, stopTimeoutMs: number): Command {
   return sh`${recordWords}${stopWords}p_supervise_stop ${service} ${tenths(stopTimeoutMs)}`;
 }
 
-/** The last lines of a log file, and what follows when asked (through its rotation). */
-export function tailLog(logFile: string, ask: { readonly follow: boolean; readonly lines: number }): Command {
+export interface FileLogAsk {
+  readonly follow: boolean;
+  readonly lines: number;
+  readonly since?: string;
+}
+
+/** The last lines of a log file, and what follows when asked (through its rotation). Its lines have no times to choose by. */
+export function tailLog(logFile: string, ask: FileLogAsk): Command {
+  if (ask.since !== undefined)
+    return sh`echo ${`lines of ${logFile} have no times, so --since cannot be answered; ask for lines by -n`} >&2; exit 64\n`;
   const words = ['-n', String(ask.lines), ...(ask.follow ? ['-F'] : [])];
   return sh`if [ -r ${logFile} ]; then tail ${words} ${logFile}; elif p_root test -e ${logFile}; then p_root tail ${words} ${logFile}; fi\n`;
 }

@@ -67,24 +67,28 @@ export interface LogAsk {
 /** systemd.time(7): a span is in the past by its sign alone, and the `T` of ISO 8601 is new in version 255. */
 function journalTime(since: string): string {
   if (/^\d+(ms|s|m|h|d|w)$/.test(since)) return `-${since}`;
-  const at = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : Number.NaN;
+  const at = /^\d{4}-\d\d-\d\dT/.test(since) ? Date.parse(since) : Number.NaN;
   return Number.isNaN(at) ? since : `@${Math.floor(at / 1000)}`;
 }
 
+function linesOf({ since, follow, lines }: LogAsk): readonly string[] {
+  const from = since === undefined ? ['-n', `${lines}`] : [`--since=${journalTime(since)}`];
+  return follow ? [...from, '-f'] : from;
+}
+
 /**
- * The journal of one unit. By root where sudo allows it, since the system's journal is closed to most users; a user's unit
- * is found by its fields, as `--user` finds nothing where journals are not split by user.
+ * The journal of one unit: its last lines, all since a time while following, or the last lines of that. By root where
+ * sudo allows it, since the system's journal is closed to most users; a user's unit is found by its fields, as `--user`
+ * finds nothing where journals are not split by user.
  */
 export function unitLogs(scope: UnitScope, unit: string, ask: LogAsk, uid: number): Command {
   const which =
     scope === 'system'
       ? ['-u', unit]
       : [`_UID=${uid}`, `_SYSTEMD_USER_UNIT=${unit}`, '+', `_UID=${uid}`, `USER_UNIT=${unit}`];
-  const rest = [
-    ...(ask.since === undefined ? [] : [`--since=${journalTime(ask.since)}`]),
-    ...(ask.follow ? ['-f'] : []),
-    ...which,
-  ];
+  const read = sh`p_reader journalctl --no-pager -o short-iso ${linesOf(ask)} ${which}`;
+  // With --since, -n counts from there on: the last lines are cut off behind it, and its exit code is kept.
+  const last = sh`exec 4>&1; p_code=$({ { ${read}; echo "$?" >&3; } | tail -n ${ask.lines} >&4; } 3>&1); exit "$p_code"`;
   return sh`p_reader() { if [ "$p_uid" = 0 ] || [ "$p_sudo" = never ] || ! sudo -n true 2>/dev/null; then "$@"; else sudo -n -- "$@"; fi; }
-p_reader journalctl --no-pager -o short-iso -n ${ask.lines} ${rest}\n`;
+${ask.since === undefined || ask.follow ? read : last}\n`;
 }

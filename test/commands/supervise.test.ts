@@ -182,6 +182,10 @@ describe.each(shells)('$name', one => {
     await start('echo one; echo two >&2; exec sleep 300');
     await logged('two');
     expect((await run(tailLog(log(), { follow: false, lines: 1 }))).out).toBe('two\n');
+    expect(await run(tailLog(log(), { follow: false, lines: 1, since: '10m' }))).toMatchObject({
+      code: 64,
+      out: expect.stringContaining('no times') as string,
+    });
     expect((await run(tailLog(join(folder, 'none'), { follow: false, lines: 1 }))).code).not.toBeNull();
   });
 

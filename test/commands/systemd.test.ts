@@ -32,12 +32,12 @@ test('a name from the registry never becomes grammar', () => {
 
 test("the log of a user's unit is found by its fields", () => {
   expect(display(unitLogs('user', 'web.service', { follow: true, lines: 5, since: '-1h' }, 1000))).toContain(
-    'journalctl --no-pager -o short-iso -n 5 --since=-1h -f _UID=1000 _SYSTEMD_USER_UNIT=web.service + _UID=1000 USER_UNIT=web.service',
+    'journalctl --no-pager -o short-iso --since=-1h -f _UID=1000 _SYSTEMD_USER_UNIT=web.service + _UID=1000 USER_UNIT=web.service',
   );
   for (const [since, written] of [
     ['10m', '--since=-10m'],
     ['2026-01-31T12:00:00Z', '--since=@1769860800'],
-    ['2026-01-31', '--since=@1769817600'],
+    ['2026-01-31', '--since=2026-01-31 '],
     ['yesterday', '--since=yesterday'],
   ] as const)
     expect(display(unitLogs('system', 'web', { follow: false, lines: 9, since }, 1000))).toContain(written);
