@@ -24,7 +24,7 @@ const suffixes = /\.(service|socket|device|mount|automount|swap|target|path|time
 
 /** A unit's full name: `web` is `web.service`, `backup.timer` stays (systemctl(1) completes names in the same way). */
 export function unitFileName(name: string): string {
-  return suffixes.test(name) ? name : `${name}.service`;
+  return name.includes('.') && suffixes.test(name) ? name : `${name}.service`;
 }
 
 function escapeCharacter(character: string): string {
@@ -33,9 +33,12 @@ function escapeCharacter(character: string): string {
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
+const toEscape = /["\\%\u0000-\u001f\u007f]/;
+const everyToEscape = new RegExp(toEscape, 'g');
+
 /** One word in double quotes with C escapes; `%` is doubled, because specifiers are filled after unquoting. */
 function quoteUnitWord(word: string): string {
-  return `"${word.replaceAll(/["\\%\u0000-\u001f\u007f]/g, escapeCharacter)}"`;
+  return toEscape.test(word) ? `"${word.replaceAll(everyToEscape, escapeCharacter)}"` : `"${word}"`;
 }
 
 /** `ExecStart=` value: every word reaches the program as it is. `$` is doubled but in the program's path, where it means nothing. */

@@ -1,7 +1,16 @@
 // Field by field: what git changed, what was edited on the machine, what our own texts became.
 import { hash } from 'node:crypto';
 import type { FieldChange } from '../../schema/plan.js';
-import type { DesiredState, LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
+import type {
+  DesiredState,
+  FileSeen,
+  LiveState,
+  MachineSeen,
+  Placement,
+  Sighting,
+  Stamp,
+  StampFile,
+} from '../../schema/state.js';
 import type { Driver, GeneratedFile } from '../drivers/driver.js';
 
 /** Everything that a placement's judgement needs at hand. */
@@ -71,22 +80,29 @@ export function ownChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
 
 /** Texts that we generate ourselves and that an upgrade of Portoser, or a fact of the machine, made different. */
 export function generatedChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return one.generated.flatMap(file => {
-    const was = stamp.files.find(old => old.path === file.path);
-    const now = sha256(file.text);
-    return was?.sha256 === now ? [] : [{ field: `file:${file.path}`, from: short(was?.sha256), to: short(now) }];
-  });
+  const changes: FieldChange[] = [];
+  for (const { path, text } of one.generated) {
+    const was = stamp.files.find(old => old.path === path)?.sha256;
+    const now = sha256(text);
+    if (was !== now) changes.push({ field: `file:${path}`, from: short(was), to: short(now) });
+  }
+  return changes;
+}
+
+function driftOf(file: StampFile, found: FileSeen | undefined): FieldChange | undefined {
+  const { path, sha256: wanted, mode } = file;
+  if (found === undefined) return { field: `file:${path}`, from: 'removed', to: short(wanted) };
+  if (found.sha256 !== wanted)
+    return { field: `file:${path}`, from: `edited (${short(found.sha256)})`, to: short(wanted) };
+  if (found.mode === undefined || found.mode === mode) return undefined;
+  return { field: `mode:${path}`, from: found.mode.toString(8), to: mode.toString(8) };
 }
 
 export function fileDrift(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return stamp.files.flatMap(file => {
-    const found = one.sighting.files[file.path];
-    if (found === undefined) return [{ field: `file:${file.path}`, from: 'removed', to: short(file.sha256) }];
-    if (found.sha256 !== file.sha256)
-      return [{ field: `file:${file.path}`, from: `edited (${short(found.sha256)})`, to: short(file.sha256) }];
-    if (found.mode !== undefined && found.mode !== file.mode) {
-      return [{ field: `mode:${file.path}`, from: found.mode.toString(8), to: file.mode.toString(8) }];
-    }
-    return [];
-  });
+  const changes: FieldChange[] = [];
+  for (const file of stamp.files) {
+    const change = driftOf(file, one.sighting.files[file.path]);
+    if (change !== undefined) changes.push(change);
+  }
+  return changes;
 }
