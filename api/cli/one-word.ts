@@ -9,6 +9,19 @@ export function oneWord(call: { readonly words: readonly string[] }, what: strin
   return word;
 }
 
+/** Exactly two words. Throws `usage` for fewer and for more. */
+export function twoWords(
+  call: { readonly words: readonly string[] },
+  first: string,
+  second: string,
+): readonly [string, string] {
+  const [one, two, ...more] = call.words;
+  if (one === undefined || two === undefined)
+    throw new AppError('usage', `the name of the ${one === undefined ? first : second} is missing`);
+  if (more.length > 0) throw new AppError('usage', `\`${more.join(' ')}\` is not understood here`);
+  return [one, two];
+}
+
 /** Throws `usage` when words stand where none belong. */
 export function noWords(call: { readonly words: readonly string[] }): void {
   if (call.words.length > 0) throw new AppError('usage', `\`${call.words.join(' ')}\` is not understood here`);

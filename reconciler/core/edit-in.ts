@@ -1,5 +1,5 @@
 // Setting and removing one value of a YAML text by its path, touching only its own lines.
-import { isAlias, isMap, isScalar, type Node, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import { insertKey, putLines, removeKey, replaceValue } from './edit-block.js';
 import { insertFlowKey, removeFlowKey } from './edit-flow.js';
 import { renderInline, renderPair, type EditValue } from './edit-render.js';
@@ -115,4 +115,14 @@ export function removeIn(text: string, path: readonly string[]): string {
   if (found === undefined || pair === undefined)
     throw refuse('it comes from somewhere else (an alias or a merged map)');
   return isFlow(found.map) ? removeFlowKey(text, found.map, pair) : removeKey(text, found.map, pair, found.owner);
+}
+
+/** The text with the first item `from` of the list at `path` being `to`; its line, and what else stands there, stay. */
+export function replaceItem(text: string, path: readonly string[], from: string, to: string): string {
+  const found = mapAt(text, path.slice(0, -1));
+  const list = found === undefined ? undefined : pairOf(found.map, path.at(-1) ?? '')?.value;
+  const item = isSeq(list) ? list.items.find(one => isScalar(one) && one.value === from) : undefined;
+  if (!isScalar(item) || item.range === undefined || item.range === null)
+    throw refuse(`\`${from}\` is not written out in that list`);
+  return splice(text, item.range[0], item.range[1], renderInline(to));
 }

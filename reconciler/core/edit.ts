@@ -1,7 +1,7 @@
 // Edits of the registry that change only their own lines: comments, order and style stay. Every result is read again before it is given out.
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../schema/errors.js';
-import { removeIn, setIn } from './edit-in.js';
+import { removeIn, replaceItem, setIn } from './edit-in.js';
 import type { EditValue } from './edit-render.js';
 import { readYaml } from './yaml-text.js';
 
@@ -39,6 +39,19 @@ export function removeMachine(texts: RegistryTexts, name: string): EditedTexts {
 /** Throws AppError `unknown-name` or `registry-edit`. */
 export function removeService(texts: RegistryTexts, name: string): EditedTexts {
   return removeEntry(texts, 'services', name);
+}
+
+/** One machine of a service's `machines` for another. Throws AppError `registry-edit` where it is not written there as a list. */
+export function replaceMachine(texts: RegistryTexts, service: string, from: string, to: string): EditedTexts {
+  const path = fileFor(texts, 'services', service);
+  const text = texts.files.get(path) ?? '';
+  const before = read(path, text);
+  const entry = sectionOf(before, 'services')[service];
+  const own = isValues(entry) ? entry : {};
+  const edited = replaceItem(text, ['services', service, 'machines'], from, to);
+  const machines: readonly unknown[] = Array.isArray(own['machines']) ? own['machines'] : [];
+  const wanted = { ...own, machines: machines.with(machines.indexOf(from), to) };
+  return checked(path, edited, withEntry(before, 'services', service, wanted));
 }
 
 type Values = Record<string, unknown>;

@@ -30,6 +30,7 @@ export const operations = {
   run: async () => (await import('./run.js')).run,
   'service.add': async () => (await import('./service-add.js')).serviceAdd,
   'service.list': async () => (await import('./service-list.js')).serviceList,
+  'service.move': async () => (await import('./service-move.js')).serviceMove,
   'service.remove': async () => (await import('./service-remove.js')).serviceRemove,
   'service.show': async () => (await import('./service-show.js')).serviceShow,
   'service.update': async () => (await import('./service-update.js')).serviceUpdate,

@@ -1,6 +1,13 @@
 // Edits of the registry, line by line: what was asked for changes, everything else stays as it was.
 import { describe, expect, it } from 'vitest';
-import { removeMachine, removeService, setMachine, setService, type EditedTexts } from '../../reconciler/core/edit.js';
+import {
+  removeMachine,
+  removeService,
+  replaceMachine,
+  setMachine,
+  setService,
+  type EditedTexts,
+} from '../../reconciler/core/edit.js';
 import { AppError } from '../../schema/errors.js';
 
 const main = 'registry.yml';
@@ -248,6 +255,25 @@ describe('removing', () => {
   });
 });
 
+describe('one machine of a list', () => {
+  const listed = (list: string) => `services:\n  web: {type: local, machines: ${list}, path: /opt/web} # short\n`;
+
+  it.each([
+    ['[m1, m2]', '[m1, m3]'],
+    ['[ m1,   "m2" ]', '[ m1,   m3 ]'],
+    ['[m1, m2, m2]', '[m1, m3, m2]'],
+  ])('%s becomes %s', (before, after) => {
+    const text = listed(before);
+    expect(replaceMachine(texts(text), 'web', 'm2', 'm3').get(main)).toBe(text.replace(before, after));
+  });
+
+  it('in an included file, and written so that it stays text', () => {
+    const more = 'services:\n  web:\n    machines:\n      - m2 # far\n      - m1\n';
+    const edited = replaceMachine(texts(home, { 'more.yml': more.replace('web', 'www') }), 'www', 'm2', '10');
+    expect([...edited]).toEqual([['more.yml', more.replace('web', 'www').replace('- m2', '- "10"')]]);
+  });
+});
+
 describe('refusing', () => {
   it.each([
     [
@@ -269,6 +295,26 @@ describe('refusing', () => {
       'removing what holds an anchor in use',
       'registry-edit',
       () => removeMachine(texts('machines:\n  a: &a {host: x}\n  b: *a\n'), 'a'),
+    ],
+    [
+      'a list that is merged from elsewhere',
+      'registry-edit',
+      () => replaceMachine(texts('services:\n  a: &a {machines: [x, y]}\n  b: {<<: *a}\n'), 'b', 'x', 'z'),
+    ],
+    [
+      'an item that is an alias',
+      'registry-edit',
+      () => replaceMachine(texts('x-a: &a x\nservices:\n  b: {machines: [*a]}\n'), 'b', 'x', 'z'),
+    ],
+    [
+      'an item that others take',
+      'registry-edit',
+      () => replaceMachine(texts('services:\n  b: {machines: [&a x]}\nx-a: *a\n'), 'b', 'x', 'z'),
+    ],
+    [
+      'an item that is filled in',
+      'registry-edit',
+      () => replaceMachine(texts('services:\n  b: {machines: ["{{ home }}"]}\n'), 'b', 'x', 'z'),
     ],
     ['broken YAML', 'registry-edit', () => setMachine(texts('machines: ['), 'a', m2)],
     [

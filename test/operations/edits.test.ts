@@ -71,6 +71,11 @@ function open(cwd: string, flags: Flags = {}): Engine {
   return engine;
 }
 
+async function commit(text: string): Promise<void> {
+  await writeFile(join(top, 'repo', 'registry.yml'), text);
+  await git(join(top, 'repo'), 'commit', '-q', '-a', '-m', 'other');
+}
+
 const ask = <N extends OperationName>(engine: Engine, name: N, input: InputOf<N>): Promise<OutputOf<N>> =>
   engine.perform(name, input, { name: 'ada', by: 'cli' }, new AbortController().signal);
 
@@ -166,6 +171,52 @@ describe('in a work tree of one’s own', () => {
     expect(await git(join(top, 'repo'), 'rev-parse', 'HEAD')).toBe(before);
   });
 
+  it('a service moves, by its own line alone', async () => {
+    const moved = await ask(open('repo'), 'service.move', { service: 'web', machine: 'm2' });
+    expect(moved).toMatchObject({
+      service: 'web',
+      from: 'm1',
+      to: 'm2',
+      stateful: false,
+      edited: { files: [{ path: 'registry.yml', line: 15, removed: ['    machine: m1'], added: ['    machine: m2'] }] },
+    });
+    expect(await text()).toBe(registry.replace('machine: m1', 'machine: m2'));
+    expect(await git(join(top, 'repo'), 'log', '-1', '--format=%s')).toBe('Move service web from m1 to m2');
+  });
+
+  it.each([
+    ['[m1, m2] # both', '[m3, m2] # both'],
+    ['\n      - m1 # the first\n      - m2', '\n      - m3 # the first\n      - m2'],
+  ])('one of several placements moves: machines: %j', async (before, after) => {
+    const several = registry
+      .replace('\nservices:', '  m3: {host: 192.168.0.12, user: admin, platform: linux}\n\nservices:')
+      .replace('machine: m1', `machines: ${before}`);
+    await commit(several);
+    const engine = open('repo');
+    await expect(ask(engine, 'service.move', { service: 'web', machine: 'm3' })).rejects.toMatchObject({
+      code: 'usage',
+      message: 'web runs on m1, m2',
+    });
+    await expect(ask(engine, 'service.move', { service: 'web', machine: 'm2', from: 'm1' })).rejects.toMatchObject({
+      code: 'registry-edit',
+    });
+    await ask(engine, 'service.move', { service: 'web', machine: 'm3', from: 'm1' });
+    expect(await text()).toBe(several.replace(before, after));
+    expect((await ask(engine, 'service.show', { name: 'web' })).map(one => one.machine)).toEqual(['m2', 'm3']);
+  });
+
+  it('what holds data moves only when that is accepted', async () => {
+    const stateful = registry.replace('    type: docker', '    stateful: true # photos\n    type: docker');
+    await commit(stateful);
+    const engine = open('repo');
+    const shown = await ask(engine, 'service.move', { service: 'web', machine: 'm2' });
+    expect(shown).toEqual({ service: 'web', from: 'm1', to: 'm2', stateful: true });
+    expect(await text()).toBe(stateful);
+    const moved = await ask(engine, 'service.move', { service: 'web', machine: 'm2', accept: true });
+    expect(moved).toMatchObject({ stateful: true, edited: { unchanged: false } });
+    expect(await text()).toBe(stateful.replace('machine: m1', 'machine: m2'));
+  });
+
   it('a person who removes a service approves of just that', async () => {
     const engine = open('repo');
     await ask(engine, 'service.remove', { name: 'web' });
@@ -205,6 +256,10 @@ describe('what is refused', () => {
       { name: 'x', type: 'local', path: '/opt/web', machine: ['m1'] },
       'registry-invalid',
     ],
+    ['a move to no machine', 'service.move', { service: 'web', machine: 'm7' }, 'unknown-name'],
+    ['a move of no service', 'service.move', { service: 'wep', machine: 'm2' }, 'unknown-name'],
+    ['a move from where it is not', 'service.move', { service: 'web', machine: 'm2', from: 'm2' }, 'unknown-name'],
+    ['a move to where it is', 'service.move', { service: 'web', machine: 'm1' }, 'registry-edit'],
     ['nothing to change', 'service.update', { name: 'web' }, 'usage'],
     ['no port', 'service.update', { name: 'web', port: '80a' }, 'usage'],
     ['set and taken away', 'service.update', { name: 'web', port: '80', unset: ['port'] }, 'usage'],
@@ -219,6 +274,18 @@ describe('what is refused', () => {
     await expect(ask(open('repo'), 'service.update', { name: 'wep', port: '1' })).rejects.toMatchObject({
       hint: 'Did you mean `web`?',
     });
+  });
+
+  it('a move where tags choose the machines', async () => {
+    const tagged = registry
+      .replace('    user: admin', '    user: admin\n    tags: [a]')
+      .replace('machine: m1', 'machines: {tags: [a]}');
+    await commit(tagged);
+    await expect(ask(open('repo'), 'service.move', { service: 'web', machine: 'm2' })).rejects.toMatchObject({
+      code: 'registry-edit',
+      hint: 'Change the tags of m1 and m2 with `portoser machine update`.',
+    });
+    expect(await text()).toBe(tagged);
   });
 
   it('a file that is not as it was committed', async () => {

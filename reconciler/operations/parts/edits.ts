@@ -1,7 +1,14 @@
 // How one entry of the registry is edited: found in the file that has it, refused where the name is wrong.
 import { didYouMean } from '../../../schema/closest.js';
 import { AppError } from '../../../schema/errors.js';
-import { type EditedTexts, removeMachine, removeService, setMachine, setService } from '../../core/edit.js';
+import {
+  type EditedTexts,
+  removeMachine,
+  removeService,
+  replaceMachine,
+  setMachine,
+  setService,
+} from '../../core/edit.js';
 import { readYaml } from '../../core/yaml-text.js';
 import { declaredIn, type Editable, namesIn } from '../../loop/edit.js';
 import type { Entry } from './machine-fields.js';
@@ -44,6 +51,16 @@ export function updateEntry(registry: Editable, section: Section, name: string, 
 export function removeEntry(registry: Editable, section: Section, name: string): EditedTexts {
   fileOf(registry, section, name);
   return remove[section](textsOf(registry), name);
+}
+
+/** Another machine for one of a service's. Throws `registry-edit` where tags choose them. */
+export function moveService(registry: Editable, service: string, from: string, to: string): EditedTexts {
+  const machines = valueIn(registry, 'services', service, 'machines');
+  if (machines === undefined) return updateEntry(registry, 'services', service, { machine: to });
+  if (Array.isArray(machines)) return replaceMachine(textsOf(registry), service, from, to);
+  throw new AppError('registry-edit', `the machines of ${service} are chosen by tags`, {
+    hint: `Change the tags of ${from} and ${to} with \`portoser machine update\`.`,
+  });
 }
 
 /** What the file says under one key of an entry. */

@@ -19,7 +19,6 @@ const later = [
   'learn show p1',
   'playbook validate',
   'playbook approve p1',
-  'service move web m2',
   'machine forget m1',
   'machine doctor m1',
   'metrics',
@@ -55,7 +54,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['history', 'learn', 'playbook', 'service', 'machine', 'lock', 'token', 'audit', 'notify'];
+  const groups = ['history', 'learn', 'playbook', 'machine', 'lock', 'token', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 
@@ -82,5 +81,5 @@ test('nothing was written, and all that works is in --help', async () => {
     expect(here).toMatch(new RegExp(`^ {2}${word} `, 'm'));
   expect(here).toContain('machine add|update|remove|list|show|trust');
   expect(here).toContain('registry validate|check-conflicts|reload');
-  expect(here).toContain('service add|update|remove|list|show');
+  expect(here).toContain('service add|update|remove|list|show|move');
 });
