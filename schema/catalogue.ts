@@ -97,6 +97,12 @@ export const machineErrors = {
     409,
     'Remove one of the two entries from the registry.',
   ),
+  'machine-in-registry': entry(
+    'The machine is still in the registry',
+    'human',
+    409,
+    'Take it out with `portoser machine remove <machine>` first; with `policy.prune: keep` its services run on.',
+  ),
   'machine-platform': entry(
     'The machine is not what the registry says',
     'human',

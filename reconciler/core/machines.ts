@@ -49,6 +49,16 @@ function contradiction(machine: Machine, seen: MachineSeen): ErrorReport | undef
   return undefined;
 }
 
+/** Another repository has the cluster's name there. */
+export function claimedByOther(machine: string, seen: MachineSeen, desired: DesiredState): ErrorReport | undefined {
+  if (seen.identity === undefined || seen.identity === identityOf(desired)) return undefined;
+  const owner =
+    seen.identity === '-'
+      ? 'a registry outside any repository'
+      : `the repository that began with ${seen.identity.slice(0, 12)}`;
+  return report('machine-claimed', `on ${machine} the cluster "${desired.cluster}" belongs to ${owner}`);
+}
+
 function noteOf(
   machine: Machine,
   desired: DesiredState,
@@ -66,16 +76,8 @@ function noteOf(
   }
   const lie = contradiction(machine, view);
   if (lie) return blocked(machine.name, lie);
-  if (view.identity !== undefined && view.identity !== identityOf(desired)) {
-    const owner =
-      view.identity === '-'
-        ? 'a registry outside any repository'
-        : `the repository that began with ${view.identity.slice(0, 12)}`;
-    return blocked(
-      machine.name,
-      report('machine-claimed', `on ${machine.name} the cluster "${desired.cluster}" belongs to ${owner}`),
-    );
-  }
+  const claimed = claimedByOther(machine.name, view, desired);
+  if (claimed) return blocked(machine.name, claimed);
   if (view.unreadableStamps !== undefined) {
     const where = `${view.stateFolder.path}/stamps`;
     const message = `${view.unreadableStamps} stamps in ${where} of ${machine.name} are damaged or of a newer version`;

@@ -26,7 +26,8 @@ export interface BatchReading {
 const restOf = (sections: readonly ProbeSection[], name: string) =>
   sections.find(section => section.name === name)?.rest;
 
-function refusal(
+/** Why nothing was begun, as all scripts say it that take the lock of a machine; undefined: it was. */
+export function refusal(
   sections: readonly ProbeSection[],
   machine: string,
 ): Pick<BatchReading, 'refused' | 'lockedBy'> | undefined {

@@ -197,8 +197,9 @@ async function publish(
   const applied = { appliedCommit: synced.commit };
   const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
   if (inForce && !sameNote(await readApplied(state), applied)) await write('git', () => writeApplied(state, applied));
-  const fleet = fleetAfter(desired, leaving, after);
-  if (!sameFleet(await readFleet(state), fleet)) await write('fleet', () => writeFleet(state, fleet));
+  const known = await readFleet(state);
+  const fleet = fleetAfter(desired, leaving, after, known);
+  if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
   const used = usedUp(plan, desired, outcomes);
   if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
     await write('approvals', () => forgetApprovals(state, used));

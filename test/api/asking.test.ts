@@ -1,7 +1,9 @@
 // Commands that ask before they act: what a person is told, what a yes, a no and an empty chair mean, and what is then performed.
 import { describe, expect, it } from 'vitest';
 import type { AnyCommand, Call } from '../../api/cli/command.js';
+import { machineForget } from '../../api/cli/commands/machine-forget.js';
 import { serviceMove } from '../../api/cli/commands/service-move.js';
+import type { OutputOf } from '../../reconciler/engine.js';
 
 interface Seat {
   readonly words: readonly string[];
@@ -92,5 +94,72 @@ describe('service move', () => {
     [['web', 'm2', 'm3'], '`m3` is not understood here'],
   ])('%j is no line of it', async (words, message) => {
     await expect(sit(serviceMove, { words, perform: () => web })).rejects.toMatchObject({ code: 'usage', message });
+  });
+});
+
+describe('machine forget', () => {
+  type Forgetting = OutputOf<'machine.forget'>;
+  const left: Forgetting = {
+    machine: 'm1',
+    host: '10.0.0.1',
+    user: 'admin',
+    does: 'remove',
+    folder: '/var/lib/portoser/clusters/home',
+    services: [
+      { service: 'db', run: 'running', path: '/opt/db', project: 'db', pids: [5] },
+      { service: 'api', run: 'stopped', path: '/opt/api', unit: 'portoser-api.service', pids: [] },
+      { service: 'job', run: 'running', path: '/opt/job', pids: [4711] },
+    ],
+  };
+  const unreached: Forgetting = { ...left, does: 'drop', why: 'it cannot be reached: no route', services: [] };
+  const doing =
+    (one: Forgetting, done: NonNullable<Forgetting['done']>) => (input: Readonly<Record<string, unknown>>) =>
+      input['accept'] === undefined ? one : { ...one, done };
+
+  it('shows what goes and what runs on, asks, and does what was shown', async () => {
+    const sat = await sit(machineForget, { words: ['m1'], says: true, perform: doing(left, 'removed') });
+    expect(sat).toMatchObject({
+      code: 0,
+      asked: ['Forget m1?'],
+      performed: [{ name: 'm1' }, { name: 'm1', accept: 'remove' }],
+    });
+    expect(sat.err.split('\n')).toEqual([
+      'On m1 (admin@10.0.0.1) our state folder goes: /var/lib/portoser/clusters/home (stamps, lock, steps, identity).',
+      '3 services stay as they are, with their folders, units, containers and data; nobody of ours looks after them any more:',
+      'SERVICE  NOW      PATH      FOUND AS',
+      'db       running  /opt/db   Compose project db',
+      'api      stopped  /opt/api  unit portoser-api.service',
+      'job      running  /opt/job  process 4711; nothing restarts it',
+    ]);
+    expect(sat.out).toBe('m1 is forgotten: /var/lib/portoser/clusters/home is gone there.');
+  });
+
+  it('does nothing after a no', async () => {
+    const sat = await sit(machineForget, { words: ['m1'], says: false, perform: doing(left, 'removed') });
+    expect([sat.code, sat.out, sat.performed]).toEqual([1, 'Nothing was changed.', [{ name: 'm1' }]]);
+  });
+
+  it('says clearly when it is only dropped', async () => {
+    const sat = await sit(machineForget, {
+      words: ['m1'],
+      values: { yes: true },
+      says: false,
+      perform: doing(unreached, 'nothing'),
+    });
+    expect([sat.code, sat.asked, sat.performed.at(-1)]).toEqual([0, [], { name: 'm1', accept: 'drop' }]);
+    expect(sat.err).toContain(
+      'only dropped from our list, and nothing is touched there: it cannot be reached: no route.',
+    );
+    expect(sat.out).toBe('m1 is forgotten: it is dropped from our list. Nothing was removed there.');
+  });
+
+  it('tells how the empty folder goes that is root’s', async () => {
+    const sat = await sit(machineForget, { words: ['m1'], perform: doing(left, 'emptied') });
+    expect(sat.out).toContain('`rmdir /var/lib/portoser/clusters/home`');
+  });
+
+  it('answers in JSON without a question', async () => {
+    const sat = await sit(machineForget, { words: ['m1'], json: true, says: false, perform: doing(left, 'removed') });
+    expect([sat.asked, sat.err, JSON.parse(sat.out)]).toEqual([[], '', { ...left, done: 'removed' }]);
   });
 });

@@ -4,7 +4,9 @@ import type { Machine } from '../../schema/registry-types.js';
 import type { LiveState, MachineView } from '../../schema/state.js';
 import {
   fleetAfter,
+  forgetIn,
   leavingOf,
+  leftOf,
   readFleet,
   sameFleet,
   withoutRenamed,
@@ -64,20 +66,43 @@ describe('machines that leave', () => {
       ...viewOf(state, 'm2'),
       stamps: viewOf(state, 'm2').stamps.map(stamp => ({ ...stamp, prunedAt: 1 })),
     };
-    const of = (view: MachineView | undefined) =>
-      names(fleetAfter(desired, [aMachine('m2')], live(view === undefined ? {} : { m2: view })).leaving);
-    expect(of(viewOf(state, 'm2'))).toEqual(['m2']);
-    expect(of(off)).toEqual(['m2']);
-    expect(of(undefined)).toEqual(['m2']);
-    expect(of(pruned)).toEqual([]);
-    expect(of({ ...fresh, stamps: [] })).toEqual([]);
-    expect(of({ ...viewOf(state, 'm2'), identity: 'of another repository' })).toEqual([]);
+    const of = (view: MachineView | undefined) => {
+      const before = { machines: [], leaving: [aMachine('m2')] };
+      const fleet = fleetAfter(desired, [aMachine('m2')], live(view === undefined ? {} : { m2: view }), before);
+      return [names(fleet.leaving), names(fleet.emptied ?? [])];
+    };
+    expect(of(viewOf(state, 'm2'))).toEqual([['m2'], []]);
+    expect(of(off)).toEqual([['m2'], []]);
+    expect(of(undefined)).toEqual([['m2'], []]);
+    expect(of(pruned)).toEqual([[], ['m2']]);
+    expect(of({ ...fresh, stamps: [] })).toEqual([[], ['m2']]);
+    expect(of({ ...viewOf(state, 'm2'), identity: 'of another repository' })).toEqual([[], []]);
+  });
+
+  it('are not noted again when a person forgot them meanwhile', () => {
+    const fleet = fleetAfter(desired, [aMachine('m2')], live({ m2: off }), { machines: [aMachine('m1')], leaving: [] });
+    expect(fleet.leaving).toEqual([]);
+  });
+
+  it('are known until they are forgotten, come back, or their address is another’s', () => {
+    const emptied = [aMachine('m2', { host: 'two' }), aMachine('m3', { host: 'three' })];
+    const known = { machines: [], leaving: [], emptied };
+    const after = (machines: Readonly<Record<string, object>>) =>
+      names(fleetAfter(desire({ services: {}, machines }), [], live({}), known).emptied ?? []);
+    expect(after({ m1: {} })).toEqual(['m2', 'm3']);
+    expect(after({ m1: {}, m2: {} })).toEqual(['m3']);
+    expect(after({ new: { host: 'three', user: 'admin' } })).toEqual(['m2']);
+    expect(after({ new: { host: 'three', user: 'admin', port: 2222 } })).toEqual(['m2', 'm3']);
+    expect(names(leftOf(known, desired))).toEqual(['m2', 'm3']);
+    expect(names(leftOf({ ...known, leaving: [aMachine('m3')] }, desired))).toEqual(['m3', 'm2']);
+    expect(names(leftOf(forgetIn(known, 'm2'), desired))).toEqual(['m3']);
+    expect(forgetIn(forgetIn(known, 'm2'), 'm3')).toEqual({ machines: [], leaving: [] });
   });
 
   it('are noted and read again; nothing known is nothing', async () => {
     const { state } = createFakePorts();
     expect(await readFleet(state)).toEqual({ machines: [], leaving: [] });
-    const fleet = fleetAfter(desired, [aMachine('m2')], live({}));
+    const fleet = fleetAfter(desired, [aMachine('m2')], live({}), { machines: [aMachine('m2')], leaving: [] });
     await writeFleet(state, fleet);
     expect(sameFleet(await readFleet(state), fleet)).toBe(true);
     expect(names(leavingOf(await readFleet(state), desired))).toEqual(['m2']);

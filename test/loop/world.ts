@@ -141,7 +141,8 @@ export async function createWorld(): Promise<World> {
 
   async function push(services: Readonly<Record<string, object>>, more: Pushed = {}): Promise<string> {
     const names = more.machines ?? ['m1', 'm2'];
-    const machines = Object.fromEntries(names.map(name => [name, { host: '127.0.0.1', user: 'u', platform: 'linux' }]));
+    const addressOf = (name: string) => ({ host: `${name}.test`, user: 'u', platform: 'linux' });
+    const machines = Object.fromEntries(names.map(name => [name, addressOf(name)]));
     const placed = Object.entries(services).map(([name, one]) => [name, serviceOf(name, one)]);
     const registry = { cluster: 'c', machines, services: Object.fromEntries(placed), policy: more.policy ?? {} };
     const files = { 'registry.yml': JSON.stringify(registry), ...more.files };

@@ -11,14 +11,19 @@ const unique = (names: readonly string[]): readonly string[] => [...new Set(name
 export const serviceNames = (registry: Registry): readonly string[] =>
   unique(registry.placements.map(one => one.service));
 
+/** The name that was meant, as a sentence; undefined: none is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const hint = didYouMean(name, known);
+  return hint === undefined ? undefined : `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
+}
+
 export function unknownName(
   kind: 'service' | 'machine' | 'group' | 'placement',
   name: string,
   known: readonly string[],
 ): AppError {
-  const hint = didYouMean(name, known);
   const none = known.length === 0 ? `The registry names no ${kind}s.` : undefined;
-  const sentence = hint === undefined ? none : `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
+  const sentence = nearest(name, known) ?? none;
   return new AppError(
     'unknown-name',
     `there is no ${kind} \`${name}\``,
