@@ -107,6 +107,21 @@ p_ends down`,
   ]);
 }
 
+/**
+ * One line `engine STATE` (`ok`, `missing`, `down`, `refused`); before it `docker VERSION` of an engine that answers, and
+ * `compose VERSION PROGRAM…` where there is one.
+ */
+export function askEngine(): Command {
+  return alone([
+    sh`p_ends() { echo "engine $1"; exit 0; }
+command -v docker >/dev/null 2>&1 || p_ends missing
+p_server=$(p_timed docker version --format '{{.Server.Version}}' 2>/dev/null)
+case $? in 0) echo "docker $p_server" ;; ${sudoRefusedCode}) p_ends refused ;; *) p_ends down ;; esac
+if p_find_compose; then echo "compose $p_version $p_program"; fi
+p_ends ok`,
+  ]);
+}
+
 /** One call of Compose for one project. */
 export interface ComposeCall {
   readonly path: string;

@@ -38,7 +38,8 @@ const blocked = (machine: string, error: ErrorReport): MachineNote => ({
   why: error.message,
 });
 
-function contradiction(machine: Machine, seen: MachineSeen): ErrorReport | undefined {
+/** What the machine says of itself against what the registry says of it. */
+export function contradiction(machine: Machine, seen: MachineSeen): ErrorReport | undefined {
   const { platform, arch } = seen.facts;
   if (platform !== machine.platform) {
     return report('machine-platform', `${machine.name} says it is ${platform}, the registry says ${machine.platform}`);

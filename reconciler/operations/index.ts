@@ -14,6 +14,7 @@ export const operations = {
   logs: async () => (await import('./logs.js')).logs,
   'machine.add': async () => (await import('./machine-add.js')).machineAdd,
   'machine.claim': async () => (await import('./machine-claim.js')).machineClaim,
+  'machine.doctor': async () => (await import('./machine-doctor.js')).machineDoctor,
   'machine.forget': async () => (await import('./machine-forget.js')).machineForget,
   'machine.list': async () => (await import('./machine-list.js')).machineList,
   'machine.remove': async () => (await import('./machine-remove.js')).machineRemove,

@@ -28,6 +28,8 @@ describe('bash', () => {
     [['dep'], 'deploy deps'],
     [['deps', ''], 'graph order impact'],
     [['machine', 't'], 'trust'],
+    [['machine', 'do'], 'doctor'],
+    [['service', 'move', '--f'], '--from'],
     [['deploy', '--dr'], '--dry-run'],
     [['deps', 'graph', '--do'], '--dot'],
     [['--json', 'registry', 'sc'], 'schema'],

@@ -32,6 +32,8 @@ describe('the documented forms', () => {
     ],
     ['service move web m2', 'service move', ['web', 'm2'], {}],
     ['service move web m2 --from m1 -y', 'service move', ['web', 'm2'], { from: 'm1', yes: true }],
+    ['machine doctor', 'machine doctor', [], {}],
+    ['machine doctor m1', 'machine doctor', ['m1'], {}],
     ['machine forget m1 --yes', 'machine forget', ['m1'], { yes: true }],
     ['service remove my-app', 'service remove', ['my-app'], {}],
     ['service list', 'service list', [], {}],

@@ -19,7 +19,6 @@ const later = [
   'learn show p1',
   'playbook validate',
   'playbook approve p1',
-  'machine doctor m1',
   'metrics',
   'uptime',
   'suspend web',
@@ -53,7 +52,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['history', 'learn', 'playbook', 'machine', 'lock', 'token', 'audit', 'notify'];
+  const groups = ['history', 'learn', 'playbook', 'lock', 'token', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 
@@ -78,7 +77,7 @@ test('nothing was written, and all that works is in --help', async () => {
   const here = help.slice(help.indexOf('Commands:'), help.indexOf('Every command'));
   for (const word of ['init', 'demo', 'run', 'plan', 'deploy', 'status', 'logs', 'exec', 'observe', 'approve'])
     expect(here).toMatch(new RegExp(`^ {2}${word} `, 'm'));
-  expect(here).toContain('machine add|update|remove|list|show|trust|claim|forget');
+  expect(here).toContain('machine add|update|remove|list|show|trust|claim|forget|doctor');
   expect(here).toContain('registry validate|check-conflicts|reload');
   expect(here).toContain('service add|update|remove|list|show|move');
 });
