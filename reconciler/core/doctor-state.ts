@@ -1,7 +1,7 @@
 // Our own state folder on a machine: whose it is, whether it can be used, who is at work there, and what is left of earlier times.
 import type { Stamp } from '../../schema/state.js';
 import { amiss, fine, type Patient, type Remark } from './doctor-remark.js';
-import { claimedByOther, judgeMachines, report } from './machines.js';
+import { claimedByOther, judgeMachines, report, unreadableStamps } from './machines.js';
 
 /** As the words of the lock have it: without renewal for so long, others take it over. */
 const lockSeconds = 60;
@@ -45,10 +45,12 @@ function leftovers({ machine, seen, desired }: Patient): readonly Remark[] {
   const unknown = seen.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine.name}`));
   const stopped = unknown.filter(stamp => stamp.prunedAt !== undefined);
   const running = unknown.filter(stamp => stamp.prunedAt === undefined);
+  const unreadable = unreadableStamps(machine.name, seen);
   const keeps = desired.policy.prune === 'keep';
   const stays = (verb: string) =>
     `${named(running)} ${verb}, and the registry does not place ${running.length === 1 ? 'it' : 'them'} here`;
   return [
+    ...(unreadable === undefined ? [] : [amiss('stamps', unreadable)]),
     ...(stopped.length === 0
       ? []
       : [fine('stamps', `${named(stopped)} left the registry: stopped, and removed after 7 days with all data kept`)]),
@@ -64,7 +66,9 @@ function leftovers({ machine, seen, desired }: Patient): readonly Remark[] {
                 hint: `See \`portoser plan --machine ${machine.name}\`: the next pass stops what is not wanted any more.`,
               },
         ]),
-    ...(unknown.length === 0 ? [fine('stamps', `${seen.stamps.length} of ours, all of them placed here`)] : []),
+    ...(unknown.length === 0 && unreadable === undefined
+      ? [fine('stamps', `${seen.stamps.length} of ours, all of them placed here`)]
+      : []),
   ];
 }
 

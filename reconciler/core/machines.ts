@@ -60,6 +60,14 @@ export function claimedByOther(machine: string, seen: MachineSeen, desired: Desi
   return report('machine-claimed', `on ${machine} the cluster "${desired.cluster}" belongs to ${owner}`);
 }
 
+/** Nobody can tell what is ours there. */
+export function unreadableStamps(machine: string, seen: MachineSeen): ErrorReport | undefined {
+  if (seen.unreadableStamps === undefined) return undefined;
+  const where = `${seen.stateFolder.path}/stamps`;
+  const message = `${seen.unreadableStamps} stamps in ${where} of ${machine} are damaged or of a newer version`;
+  return report('machine-stamps', message);
+}
+
 function noteOf(
   machine: Machine,
   desired: DesiredState,
@@ -79,11 +87,8 @@ function noteOf(
   if (lie) return blocked(machine.name, lie);
   const claimed = claimedByOther(machine.name, view, desired);
   if (claimed) return blocked(machine.name, claimed);
-  if (view.unreadableStamps !== undefined) {
-    const where = `${view.stateFolder.path}/stamps`;
-    const message = `${view.unreadableStamps} stamps in ${where} of ${machine.name} are damaged or of a newer version`;
-    return blocked(machine.name, report('machine-stamps', message));
-  }
+  const unreadable = unreadableStamps(machine.name, view);
+  if (unreadable) return blocked(machine.name, unreadable);
   if (busy.has(machine.name) || view.openSteps.length > 0) {
     return { machine: machine.name, state: 'in-progress', why: `a change is running on ${machine.name}` };
   }

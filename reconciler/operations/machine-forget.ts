@@ -43,6 +43,8 @@ export interface Forgetting {
   readonly why?: string;
   readonly folder?: string;
   readonly services: readonly LeftService[];
+  /** Stamps besides these that cannot be read: what they stand for is not known. */
+  readonly unreadableStamps?: number;
   /** Absent: nothing was done yet. `nothing`: there was nothing to remove there. */
   readonly done?: TracesEnd;
 }
@@ -101,7 +103,16 @@ function shown(left: Left): Forgetting {
   if (why !== undefined || seen === undefined)
     return { machine, host, user, does: 'drop', services: [], ...(why === undefined ? {} : { why }) };
   if (seen.openSteps.length > 0) throw new AppError('machine-lock', `a change is running on ${machine}`);
-  return { machine, host, user, does: 'remove', folder: seen.stateFolder.path, services: servicesOf(left, seen) };
+  const { stateFolder, unreadableStamps } = seen;
+  return {
+    machine,
+    host,
+    user,
+    does: 'remove',
+    folder: stateFolder.path,
+    services: servicesOf(left, seen),
+    ...(unreadableStamps === undefined ? {} : { unreadableStamps }),
+  };
 }
 
 async function carryOut({ ports }: Context, left: Left, forgetting: Forgetting): Promise<Forgetting> {

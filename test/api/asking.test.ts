@@ -134,6 +134,11 @@ describe('machine forget', () => {
     expect(sat.out).toBe('m1 is forgotten: /var/lib/portoser/clusters/home is gone there.');
   });
 
+  it('tells that there is more than it can name', async () => {
+    const perform = doing({ ...left, services: [], unreadableStamps: 1 }, 'removed');
+    expect((await sit(machineForget, { words: ['m1'], perform })).err).toContain('1 stamp there cannot be read');
+  });
+
   it('does nothing after a no', async () => {
     const sat = await sit(machineForget, { words: ['m1'], says: false, perform: doing(left, 'removed') });
     expect([sat.code, sat.out, sat.performed]).toEqual([1, 'Nothing was changed.', [{ name: 'm1' }]]);

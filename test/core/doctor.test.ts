@@ -207,6 +207,12 @@ describe('our state there', () => {
     expect(about('work', { seen })).toEqual([text]);
   });
 
+  it('has stamps that nobody can read', () => {
+    expect(about('stamps', { services: web, settled: true, seen: { unreadableStamps: 2 } })).toEqual([
+      'problem: 2 stamps in /var/lib/portoser/m1/stamps of m1 are damaged or of a newer version',
+    ]);
+  });
+
   it('has stamps of what the registry does not place there', () => {
     const old = stamp({ service: 'old' });
     const gone = stamp({ service: 'gone', prunedAt: 1 });

@@ -152,6 +152,12 @@ describe('a machine that leaves', () => {
     expect(knows()).toEqual({ machines: ['m2'], leaving: [], emptied: [] });
   });
 
+  it('says how much of what is there it cannot name', async () => {
+    await leave();
+    writeFileSync(join(stateOf('m1'), 'stamps/web'), 'portoser-stamp 1\nservice web\n');
+    expect(await ask('m1')).toMatchObject({ does: 'remove', services: [], unreadableStamps: 1 });
+  });
+
   it('takes back what was approved of it', async () => {
     await leave();
     await noteApprovals(world.ports.state, ['remove:web@m1', 'remove:api@m2', '0a1b'], { by: 'ada', at: 1 });

@@ -19,7 +19,10 @@ export function forgettingText(one: Forgetting): string {
   const who = `${one.machine} (${one.user}@${one.host})`;
   if (one.does === 'drop')
     return `${who} is only dropped from our list, and nothing is touched there: ${one.why ?? ''}.\nWhat runs there runs on, and what is ours there stays.`;
-  const head = `On ${who} our state folder goes: ${one.folder ?? ''} (stamps, lock, steps, identity).`;
+  const unreadable = one.unreadableStamps ?? 0;
+  const more =
+    unreadable === 0 ? '' : `\n${count(unreadable, 'stamp')} there cannot be read: what is there besides is not known.`;
+  const head = `On ${who} our state folder goes: ${one.folder ?? ''} (stamps, lock, steps, identity).${more}`;
   if (one.services.length === 0) return `${head}\nNo service of ours is noted there.`;
   return [
     head,
