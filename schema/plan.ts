@@ -76,8 +76,20 @@ export interface Plan {
 export type Outcome =
   | { readonly key: PlacementKey; readonly result: 'applied'; readonly kind: ChangeKind; readonly durationMs: number }
   | { readonly key: PlacementKey; readonly result: 'skipped'; readonly why: string }
-  | { readonly key: PlacementKey; readonly result: 'failed'; readonly error: ErrorReport; readonly outputTail?: string }
+  | {
+      readonly key: PlacementKey;
+      readonly result: 'failed';
+      readonly error: ErrorReport;
+      readonly outputTail?: string;
+      /** What became of going back to the last healthy revision; absent: there was none, or policy does not want it. */
+      readonly undone?: Undone;
+    }
   | { readonly key: PlacementKey; readonly result: 'in-progress'; readonly why: string };
+
+/** `back`: the last healthy revision runs again, that of this commit. */
+export type Undone =
+  | { readonly result: 'back'; readonly commit: string }
+  | { readonly result: 'failed'; readonly error: ErrorReport; readonly outputTail?: string };
 
 /** What the loop does after a pass. */
 export type Next =

@@ -28,6 +28,18 @@ export interface Placement {
   readonly dependsOn: readonly PlacementKey[];
   /** Why it is not applied, found without looking at machines. */
   readonly blocked?: string;
+  /** Set where not the newest revision is wanted, but the last healthy one before it. */
+  readonly instead?: Instead;
+  /** It failed, and the last healthy revision cannot be brought back: why. */
+  readonly noWayBack?: string;
+}
+
+/** A revision that failed, and what runs in its place. */
+export interface Instead {
+  /** Fingerprint of the revision that failed: in quarantine. */
+  readonly of: string;
+  /** Where the revision that is wanted instead was resolved. */
+  readonly commit: string;
 }
 
 export interface DesiredState {
@@ -49,6 +61,14 @@ export interface StampFile {
   readonly kind: 'source' | 'generated';
 }
 
+/** What is needed to bring a revision back: the commit has its files and words, the machine its images. */
+export interface HealthyRevision {
+  readonly fingerprint: string;
+  readonly commit: string;
+  /** Image id by inner service. */
+  readonly images: Readonly<Record<string, string>>;
+}
+
 /** A placement's record in the state folder of its machine: it alone decides what is ours. */
 export interface Stamp {
   readonly service: string;
@@ -63,6 +83,8 @@ export interface Stamp {
   readonly fingerprint?: string;
   /** A fingerprint that was applied and did not pass its gate: not tried again until git changes it or a person asks. */
   readonly failed?: string;
+  /** The last revision that was healthy, while the one above it is unfinished or failed: what is gone back to. */
+  readonly healthy?: HealthyRevision;
   readonly commit: string;
   readonly fields: Readonly<Record<string, string>>;
   readonly files: readonly StampFile[];

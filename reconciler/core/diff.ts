@@ -142,6 +142,8 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
   const asApplied = stamp.fingerprint === placement.fingerprint;
   const fields = asApplied ? [] : fieldChanges(stamp.fields, placement.fields);
+  if (stamp.fingerprint === undefined && placement.instead !== undefined)
+    return differs(one, 'changed', 'the newer revision failed: back to the last healthy one', fields);
   if (stamp.fingerprint === undefined)
     return wasMade(one, stamp) ? undefined : differs(one, 'missing', 'an earlier attempt was not finished', fields);
   if (stamp.fingerprint !== placement.fingerprint)
@@ -172,13 +174,24 @@ function judgeDrift(one: Case, stamp: Stamp): Difference | undefined {
   return undefined;
 }
 
+/** A revision that failed. `noWayBack`: why not even the last healthy one is brought back. */
+function heldBack(placement: Placement, noWayBack?: string): LeftAlone {
+  const { service } = placement.spec;
+  const runs =
+    placement.instead === undefined
+      ? ''
+      : `; what was healthy at commit ${placement.instead.commit.slice(0, 12)} runs instead`;
+  const stays = noWayBack === undefined ? '' : `; the one before it is not brought back: ${noWayBack}`;
+  const why = `this revision was applied and did not become healthy${runs}${stays}; correct it in git, or try again with \`portoser deploy ${service}\``;
+  return left(placement, 'held', why, report('gate-failed', why));
+}
+
 function judgeOwned(one: Case, stamp: Stamp): Finding | undefined {
   const { placement, again } = one;
   const failedBefore = stamp.failed === placement.fingerprint && !again.has(placement.spec.service);
   const changed = judgeChanged(one, stamp);
   if (failedBefore && changed !== undefined) {
-    const why = `this revision was applied and did not become healthy; correct it in git, or try again with \`portoser deploy ${placement.spec.service}\``;
-    return left(placement, 'held', why, report('gate-failed', why));
+    return heldBack(placement, placement.noWayBack);
   }
   const found = changed ?? judgeDrift(one, stamp);
   if (found !== undefined || !wasMade(one, stamp)) return found;
@@ -232,9 +245,10 @@ function judgePlacement(
 /** Compares all placements, then what is ours on the machines and no longer in the registry. */
 export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Differences {
   const notes = judgeMachines(desired, live, ask.busy);
-  const findings = desired.placements.flatMap(
-    placement => judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? [],
-  );
+  const findings = desired.placements.flatMap(placement => [
+    ...(placement.instead === undefined ? [] : [heldBack(placement)]),
+    ...[judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? []].flat(),
+  ]);
   const orphans = diffOrphans(desired, live, notes, ask);
   const all = [...findings, ...orphans.findings];
   return {

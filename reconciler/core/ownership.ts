@@ -22,6 +22,8 @@ export function stampText(stamp: Stamp): string {
     ...optional('project', stamp.project),
     ...optional('fingerprint', stamp.fingerprint),
     ...optional('failed', stamp.failed),
+    ...(stamp.healthy === undefined ? [] : [`healthy ${stamp.healthy.fingerprint} ${stamp.healthy.commit}`]),
+    ...sorted(stamp.healthy?.images ?? {}).map(([inner, id]) => `healthy-image ${inner} ${id}`),
     `commit ${stamp.commit}`,
     `adopted ${stamp.adopted ? 'yes' : 'no'}`,
     `stop-timeout-ms ${stamp.stopTimeoutMs}`,
@@ -47,6 +49,7 @@ interface Draft {
   readonly files: StampFile[];
   readonly own: Pair[];
   readonly images: Pair[];
+  readonly healthyImages: Pair[];
 }
 
 /** A row that is not as we write it: then the whole stamp says nothing. */
@@ -97,6 +100,7 @@ function readRow(draft: Draft, key: string, rest: string): void {
   else if (key === 'field') draft.fields.push(readField(rest));
   else if (key === 'own') draft.own.push([second, first === '-' ? '' : first]);
   else if (key === 'image') draft.images.push([first, second]);
+  else if (key === 'healthy-image') draft.healthyImages.push([first, second]);
   else if (key === 'file') draft.files.push(readFile(rest));
   else draft.one.set(key, rest);
 }
@@ -104,7 +108,16 @@ function readRow(draft: Draft, key: string, rest: string): void {
 const drivers: readonly string[] = ['docker', 'local', 'native'] satisfies readonly ServiceType[];
 const scopes: readonly string[] = ['system', 'user', 'none'];
 
-function assemble({ one, ...lists }: Draft): Stamp {
+function healthyOf({ one, healthyImages }: Draft): Pick<Stamp, 'healthy'> {
+  const row = one.get('healthy');
+  if (row === undefined) return {};
+  const [fingerprint, commit] = cut(row);
+  if (!/^[0-9a-f]{64}$/.test(fingerprint) || commit === '') throw notOurs(row);
+  return { healthy: { fingerprint, commit, images: Object.fromEntries(healthyImages) } };
+}
+
+function assemble(draft: Draft): Stamp {
+  const { one, ...lists } = draft;
   const [service, driver = '', scope = '', path] = ['service', 'driver', 'scope', 'path'].map(key => one.get(key));
   if (!service || !path || !drivers.includes(driver) || !scopes.includes(scope)) throw notOurs(service ?? '');
   const prunedAt = one.get('pruned-at');
@@ -117,6 +130,7 @@ function assemble({ one, ...lists }: Draft): Stamp {
     ...given('project', one.get('project')),
     ...given('fingerprint', one.get('fingerprint')),
     ...given('failed', one.get('failed')),
+    ...healthyOf(draft),
     commit: one.get('commit') ?? '',
     fields: Object.fromEntries(lists.fields),
     files: lists.files,
@@ -135,7 +149,16 @@ export function parseStamp(text: string): Stamp | undefined {
   const rows = text.split('\n');
   const end = rows.indexOf('end');
   if (rows[0] !== header || end < 0) return undefined;
-  const draft: Draft = { one: new Map(), ports: [], dependsOn: [], fields: [], files: [], own: [], images: [] };
+  const draft: Draft = {
+    one: new Map(),
+    ports: [],
+    dependsOn: [],
+    fields: [],
+    files: [],
+    own: [],
+    images: [],
+    healthyImages: [],
+  };
   try {
     for (const row of rows.slice(1, end)) readRow(draft, ...cut(row));
     const stamp = assemble(draft);

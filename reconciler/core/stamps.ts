@@ -9,6 +9,8 @@ interface Claim {
   readonly generated: readonly GeneratedFile[];
   readonly commit: string;
   readonly before?: Stamp | undefined;
+  /** What stood there, also where its place is given up: what is gone back to when this fails. */
+  readonly replaced?: Stamp | undefined;
 }
 
 const sha256 = (text: string): string => hash('sha256', text);
@@ -52,12 +54,24 @@ function base(claim: Omit<Claim, 'before'>): Stamp {
   };
 }
 
+/** The revision to go back to: the finished one that stood there, or the one that it knew of itself. */
+export function healthyOf(before: Stamp | undefined): Pick<Stamp, 'healthy'> {
+  if (before === undefined || before.prunedAt !== undefined) return {};
+  const { fingerprint, commit, images } = before;
+  if (fingerprint !== undefined && commit !== '') return { healthy: { fingerprint, commit, images } };
+  return before.healthy === undefined ? {} : { healthy: before.healthy };
+}
+
+/** While an older revision runs instead of one that failed, its stamp says both. */
+const quarantineOf = ({ instead }: Placement): Pick<Stamp, 'failed'> =>
+  instead === undefined ? {} : { failed: instead.of };
+
 /**
  * Written before anything is touched: no fingerprint, so whoever looks next knows that it is ours and unfinished. It
  * keeps what the last finished one says of fields, and names the files of both.
  */
 export function claimOf(claim: Claim): Stamp {
-  const next = base(claim);
+  const next = { ...base(claim), ...quarantineOf(claim.placement), ...healthyOf(claim.replaced) };
   if (claim.before === undefined) return { ...next, fields: {} };
   const named = new Set(next.files.map(file => file.path));
   return {
@@ -77,16 +91,21 @@ export function finalStamp(finished: Finished): Stamp {
   const { placement, sighting, ownFiles } = finished;
   return {
     ...base(finished),
+    ...quarantineOf(placement),
     fingerprint: placement.fingerprint,
     own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
     images: sighting.state === 'present' ? sighting.images : {},
   };
 }
 
-/** It was applied and did not become healthy: not finished, and not tried again by itself. */
-export function heldStamp(final: Stamp): Stamp {
+/**
+ * It was applied and did not become healthy: not finished, and not tried again by itself. `before`: what stood there, and
+ * is gone back to. An older revision that fails too leaves nothing to go back to.
+ */
+export function heldStamp(final: Stamp, before: Stamp | undefined): Stamp {
   const { fingerprint, ...rest } = final;
-  return fingerprint === undefined ? rest : { ...rest, failed: fingerprint };
+  if (fingerprint === undefined || final.failed !== undefined) return rest;
+  return { ...rest, failed: fingerprint, ...healthyOf(before) };
 }
 
 /** `clock`: seconds since 1970 by the machine's own clock. */

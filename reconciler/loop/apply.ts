@@ -19,6 +19,8 @@ export interface ApplyRun {
   readonly desired: DesiredState;
   readonly live: LiveState;
   readonly files: RepoFiles;
+  /** Of placements that are of an older commit. */
+  readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
   /** Machines that left the registry, at their old addresses. */
   readonly leaving: readonly Machine[];
   readonly emit: (progress: Progress) => void;
@@ -87,7 +89,7 @@ async function obstacle(room: Room, change: Change): Promise<string | undefined>
 }
 
 /** Never finished here, whatever an earlier attempt left. */
-const isFirstStart = ({ stamp }: Change): boolean => stamp?.fingerprint === undefined;
+const isFirstStart = ({ stamp }: Change): boolean => stamp?.fingerprint === undefined && stamp?.healthy === undefined;
 
 /** Why nothing more is begun at all; asked when everything that was waited for has come. */
 function tooLate(room: Room): string | undefined {

@@ -15,6 +15,8 @@ export interface BatchRun {
   readonly desired: DesiredState;
   readonly live: LiveState;
   readonly files: RepoFiles;
+  /** Of placements that are of an older commit. */
+  readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
   readonly machine: Machine;
   /** Machines that left the registry, at their old addresses. */
   readonly leaving: readonly Machine[];

@@ -82,7 +82,7 @@ export async function makeBatch(run: BatchRun, changes: readonly Change[]): Prom
     const rest = changes.filter(change => !lost.some(outcome => outcome.key === change.key));
     const { prepared, refused } = await prepareAll(run, rest, seen);
     const { fitting, refused: full } = splitFull(run, prepared, seen);
-    for (const one of fitting) run.told(one.change.key, toldOf(one.change.kind));
+    for (const one of fitting) run.told(one.change.key, toldOf(one));
     const outcomes = fitting.length === 0 ? [] : await carryOut(run, fitting, seen);
     return [...lost, ...refused, ...full, ...outcomes];
   } catch (thrown) {
@@ -92,7 +92,9 @@ export async function makeBatch(run: BatchRun, changes: readonly Change[]): Prom
   }
 }
 
-function toldOf(kind: ChangeKind): string {
+function toldOf({ change, placement }: Prepared): string {
+  if (placement?.instead !== undefined)
+    return `going back to what was healthy at commit ${placement.instead.commit.slice(0, 12)}`;
   const words: Readonly<Record<ChangeKind, string>> = {
     create: 'creating',
     update: 'updating',
@@ -103,5 +105,5 @@ function toldOf(kind: ChangeKind): string {
     remove: 'removing',
     release: 'releasing',
   };
-  return words[kind];
+  return words[change.kind];
 }

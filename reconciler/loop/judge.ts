@@ -58,6 +58,11 @@ export async function logTail(run: BatchRun, prepared: Prepared, stamp: Stamp, s
   }
 }
 
+/** `leave`: what came up stays as it is, as any service that became unhealthy later. */
+function unhealthyStamp(one: Starting, stamp: Stamp): Stamp {
+  return one.placement.spec.policy.onFailure === 'leave' ? stamp : heldStamp(stamp, one.change.stamp);
+}
+
 export async function judgeStart(
   run: BatchRun,
   one: Starting,
@@ -80,11 +85,12 @@ export async function judgeStart(
     identity: one.driver.identity(one.placement.spec, seen.facts),
     generated: one.generated,
     sighting,
-    commit: run.desired.commit,
+    commit: one.placement.instead?.commit ?? run.desired.commit,
     ownFiles: one.driver.ownFiles(one.placement.spec).map(file => file.path),
   });
   if (gateFailure !== undefined) {
-    if (gateFailure.judged) ended.stamps.push({ service: one.change.service, text: stampText(heldStamp(stamp)) });
+    if (gateFailure.judged)
+      ended.stamps.push({ service: one.change.service, text: stampText(unhealthyStamp(one, stamp)) });
     return failed(one.change, gateFailure.error, await logTail(run, one, stamp, seen));
   }
   const amiss = stillDiffers(run.desired, after, run.lists.drivers, one.change.key, stamp);

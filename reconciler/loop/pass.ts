@@ -1,6 +1,6 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError, catalogue, type ErrorReport } from '../../schema/errors.js';
-import type { Next, Outcome, Plan } from '../../schema/plan.js';
+import type { Next, Outcome, Plan, Undone } from '../../schema/plan.js';
 import type { Finding, PassReport } from '../../schema/status.js';
 import type { DesiredState, Verdict } from '../../schema/state.js';
 import type { Lists, Progress } from '../operations/operation.js';
@@ -88,7 +88,8 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
-  const outcomes = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const made = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const outcomes = await goBack(context, ask, synced, made);
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   await publish(context, synced, considered, outcomes);
   return {
@@ -108,13 +109,14 @@ async function carryOut(
   considered: Considered,
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
-  const { desired, live, leaving } = considered;
+  const { desired, live, leaving, olderFiles } = considered;
   return await apply(
     {
       ...context,
       desired,
       live,
       leaving,
+      olderFiles,
       files: synced.files,
       superseded: ask.superseded ?? (() => false),
       toTheEnd: ask.toTheEnd ?? true,
@@ -122,6 +124,59 @@ async function carryOut(
     },
     considered.plan,
   );
+}
+
+/**
+ * Brings the last healthy revision back where a new one failed at its gate. It is an ordinary plan, made from a fresh look:
+ * the stamps say what failed and what was healthy, so a controller that is killed here goes on in its next pass.
+ */
+async function goBack(
+  context: PassContext,
+  ask: PassAsk,
+  synced: Synced,
+  outcomes: readonly Outcome[],
+): Promise<readonly Outcome[]> {
+  const failed = outcomes.filter(one => one.result === 'failed' && one.error.code === 'gate-failed');
+  if (failed.length === 0 || context.signal.aborted) return outcomes;
+  const { ports, lists } = context;
+  const only = [...new Set(failed.map(one => one.key.slice(0, one.key.indexOf('@'))))];
+  const considered = await consider(ports, lists, synced, { from: ask.from, only, noDeps: true });
+  ask.onConsidered?.(considered);
+  const instead = new Map(
+    considered.desired.placements.flatMap(one => (one.instead === undefined ? [] : [[one.key, one.instead] as const])),
+  );
+  const keys = new Set(failed.map(one => one.key).filter(key => instead.has(key)));
+  const waves = considered.plan.waves.map(wave => wave.filter(change => keys.has(change.key)));
+  const plan = { ...considered.plan, waves: waves.filter(wave => wave.length > 0) };
+  const back = plan.held === undefined ? await carryOut(context, ask, synced, { ...considered, plan }) : [];
+  return outcomes.map(one => {
+    const commit = instead.get(one.key)?.commit;
+    const undone =
+      commit === undefined
+        ? undefined
+        : undoneBy(
+            back.find(other => other.key === one.key),
+            commit,
+          );
+    return one.result === 'failed' && undone !== undefined ? { ...one, undone } : one;
+  });
+}
+
+function undoneBy(outcome: Outcome | undefined, commit: string): Undone | undefined {
+  switch (outcome?.result) {
+    case 'applied':
+      return { result: 'back', commit };
+    case 'failed': {
+      const { error, outputTail } = outcome;
+      return { result: 'failed', error, ...(outputTail === undefined ? {} : { outputTail }) };
+    }
+    case 'skipped':
+    case 'in-progress':
+    case undefined:
+      return undefined;
+    default:
+      return outcome satisfies never;
+  }
 }
 
 function syncFindings(synced: Synced): readonly Finding[] {

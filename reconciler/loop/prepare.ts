@@ -23,7 +23,8 @@ const runsAs = (placement: Placement, seen: MachineSeen) => placement.spec.user 
 
 async function sourceBytes(run: BatchRun, placement: Placement, oid: string, path: string): Promise<Uint8Array> {
   const from = placement.spec.source === '' ? path : `${placement.spec.source ?? ''}/${path}`;
-  const bytes = await run.files.read(from);
+  const files = run.olderFiles.get(placement.key) ?? run.files;
+  const bytes = await files.read(from);
   if (bytes === undefined) throw new AppError('file-missing', `${from} (${oid.slice(0, 12)}) cannot be read`);
   return bytes;
 }
@@ -77,8 +78,9 @@ async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): P
     placement,
     identity: driver.identity(placement.spec, seen.facts),
     generated,
-    commit: run.desired.commit,
+    commit: placement.instead?.commit ?? run.desired.commit,
     before: change.kind === 'replace' ? undefined : change.stamp,
+    replaced: change.stamp,
   });
   const owner = runsAs(placement, seen);
   const batch: BatchChange = {

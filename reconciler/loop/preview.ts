@@ -7,12 +7,13 @@ import { diff } from '../core/diff.js';
 import { guard } from '../core/guard.js';
 import { makePlan, type Selection } from '../core/plan.js';
 import type { Lists } from '../operations/operation.js';
-import type { Ports } from '../ports.js';
+import type { Ports, RepoFiles } from '../ports.js';
 import { approachFleet } from './approach.js';
 import { readApprovals } from './approvals.js';
 import { checkOnce } from './check.js';
 import { desire } from './desired.js';
 import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
+import { insteadOfFailed } from './instead.js';
 import { look } from './look.js';
 import { rewrittenPast } from './rewritten.js';
 import { sessionOf } from './session.js';
@@ -63,7 +64,10 @@ export function selectionOf(registry: Registry, choice: Choice): Selection {
 }
 
 export interface Considered {
+  /** What is in force: git's, and the last healthy revision of what failed. */
   readonly desired: DesiredState;
+  /** Where the files of placements lie that are not of the desired commit. */
+  readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
   readonly live: LiveState;
   readonly plan: Plan;
   readonly leaving: readonly Machine[];
@@ -76,15 +80,17 @@ export async function consider(
   synced: Synced,
   ask: PreviewAsk & { readonly approved?: string },
 ): Promise<Considered> {
-  const desired = await desire(ports, lists, synced);
+  const newest = await desire(ports, lists, synced);
   const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
-  const candidates = leavingOf(await readFleet(ports.state), desired);
-  const live = await look(ports, lists, desired, { leaving: candidates });
-  const leaving = withoutRenamed(candidates, live, desired);
+  const candidates = leavingOf(await readFleet(ports.state), newest);
+  const first = await look(ports, lists, newest, { leaving: candidates });
+  const leaving = withoutRenamed(candidates, first, newest);
   const again =
     ask.again === true
-      ? (selection.services ?? new Set(desired.placements.map(one => one.spec.service)))
+      ? (selection.services ?? new Set(newest.placements.map(one => one.spec.service)))
       : new Set<string>();
+  const { desired, files: olderFiles } = await insteadOfFailed(ports, lists, newest, first, again);
+  const live = await lookAgain(ports, lists, desired, first);
   const busy = new Set(sessionOf(ports).busy.keys());
   const differences = diff(desired, live, {
     drivers: lists.drivers,
@@ -96,7 +102,20 @@ export async function consider(
   const approved = new Set(ask.approved === undefined ? approvals : [...approvals, ask.approved]);
   const plan = guard(makePlan(differences, desired, selection), desired, live, approved);
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
-  return { desired, live, plan: rewritten === undefined ? plan : { ...plan, held: { why: rewritten } }, leaving };
+  const held = rewritten === undefined ? {} : { held: { why: rewritten } };
+  return { desired, olderFiles, live, plan: { ...plan, ...held }, leaving };
+}
+
+/** What an older revision runs from (its path, unit, files) may be elsewhere: its machine is looked at with that in mind. */
+async function lookAgain(ports: Ports, lists: Lists, desired: DesiredState, live: LiveState): Promise<LiveState> {
+  const only = new Set(desired.placements.flatMap(one => (one.instead === undefined ? [] : [one.spec.machine])));
+  if (only.size === 0) return live;
+  const again = await look(ports, lists, desired, { only });
+  return {
+    ...live,
+    machines: { ...live.machines, ...again.machines },
+    sightings: { ...live.sightings, ...again.sightings },
+  };
 }
 
 /** Placements that are as git says and can be asked whether they answer. */

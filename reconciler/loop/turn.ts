@@ -74,8 +74,11 @@ function stands(placement: Placement, considered: Considered): boolean {
 /** What was brought up is checked continuously; what never was, is blocked or held is not. */
 function watchHealth(turn: Turn, considered: Considered, outcomes: readonly Outcome[]): void {
   turn.considered = considered;
+  const instead = new Set(considered.desired.placements.flatMap(one => (one.instead === undefined ? [] : [one.key])));
   const aside = new Set(
-    considered.plan.leftAlone.filter(one => one.state === 'blocked' || one.state === 'held').map(one => one.key),
+    considered.plan.leftAlone
+      .filter(one => one.state === 'blocked' || (one.state === 'held' && !instead.has(one.key)))
+      .map(one => one.key),
   );
   const applied = new Set(outcomes.flatMap(outcome => (outcome.result === 'applied' ? [outcome.key] : [])));
   const machines = considered.desired.machines.map(machine => {

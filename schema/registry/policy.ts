@@ -48,7 +48,8 @@ const ofService = {
   }),
   prune_after: duration({ description: 'When stopped things are removed.', default: '7d' }),
   on_failure: oneOf(['rollback', 'stop', 'leave'], {
-    description: 'What happens when a change fails.',
+    description:
+      'When a change does not become healthy: back to the last healthy revision; stop there, with the failed one held; or leave it as it came up.',
     default: 'rollback',
   }),
   windows: oneOrMany(window, 'a window such as {allow: true, cron: "0 22 * * *", for: 4h}, or a list of them', {

@@ -113,7 +113,7 @@ describe('what is there and otherwise', () => {
     const machine = fleet.machine('m1');
     const stamp = machine.stamps.get('web');
     if (stamp === undefined) throw new Error('no stamp');
-    machine.stamps.set('web', heldStamp(stamp));
+    machine.stamps.set('web', heldStamp(stamp, undefined));
     expect(planned(fleet, desired)).toEqual([
       'held web@m1: this revision was applied and did not become healthy; correct it in git, or try again with `portoser deploy web`',
     ]);

@@ -24,6 +24,11 @@ const stamp: fc.Arbitrary<Stamp> = fc.record(
     project: word,
     fingerprint: hash,
     failed: hash,
+    healthy: fc.record({
+      fingerprint: hash,
+      commit: fc.stringMatching(/^[0-9a-f]{40}$/),
+      images: fc.dictionary(word, line),
+    }),
     commit: fc.oneof(fc.stringMatching(/^[0-9a-f]{40}$/), fc.constantFrom('', 'work-tree')),
     fields: fc.dictionary(line, fc.string({ unit: 'binary' })),
     files: fc.array(
@@ -91,8 +96,10 @@ describe('a stamp', () => {
     fc.assert(
       fc.property(stamp, one => {
         const rows = stampText(one).split('\n');
-        const lists = [one.fields, one.own, one.images].map(record => Object.keys(record).length);
-        const optional = [one.unit, one.project, one.fingerprint, one.failed, one.prunedAt].filter(
+        const lists = [one.fields, one.own, one.images, one.healthy?.images ?? {}].map(
+          record => Object.keys(record).length,
+        );
+        const optional = [one.unit, one.project, one.fingerprint, one.failed, one.healthy, one.prunedAt].filter(
           value => value !== undefined,
         );
         const sum =

@@ -56,8 +56,25 @@ describe('a stamp', () => {
   });
 
   it('that is held names what failed as such, and nothing as finished', () => {
-    expect(heldStamp(final)).toMatchObject({ failed: placement.fingerprint });
-    expect(heldStamp(final)).not.toHaveProperty('fingerprint');
+    expect(heldStamp(final, undefined)).toMatchObject({ failed: placement.fingerprint });
+    expect(heldStamp(final, undefined)).not.toHaveProperty('fingerprint');
+  });
+
+  it('that is unfinished or held knows the healthy one before it, and what it ran from', () => {
+    const healthy = { fingerprint: placement.fingerprint, commit: 'c1', images: { main: 'sha256:1' } };
+    const next = { ...placement, fingerprint: 'f'.repeat(64) };
+    expect(claimOf({ ...common, placement: next, before: final, replaced: final })).toMatchObject({ healthy });
+    const held = heldStamp({ ...final, fingerprint: next.fingerprint }, final);
+    expect(held).toMatchObject({ failed: next.fingerprint, healthy });
+    expect(heldStamp({ ...final, fingerprint: 'e'.repeat(64) }, held)).toMatchObject({ healthy });
+    const instead = { ...placement, instead: { of: next.fingerprint, commit: 'c1' } };
+    const back = finalStamp({ ...common, placement: instead, sighting, ownFiles: [] });
+    expect(back).toMatchObject({ fingerprint: placement.fingerprint, failed: next.fingerprint });
+    expect(heldStamp(back, held)).not.toHaveProperty('healthy');
+    expect(claimOf({ ...common, placement: instead, before: held, replaced: held })).toMatchObject({
+      failed: next.fingerprint,
+      healthy,
+    });
   });
 
   it('of what prune stopped says when, and keeps the rest', () => {

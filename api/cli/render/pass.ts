@@ -1,5 +1,5 @@
 // How a pass ended: what was done, what failed and why, and what is still amiss.
-import type { Outcome } from '../../../schema/plan.js';
+import type { Outcome, Undone } from '../../../schema/plan.js';
 import type { Finding, PassReport } from '../../../schema/status.js';
 import type { ExitCode } from '../command.js';
 import type { Paint } from '../paint.js';
@@ -33,18 +33,29 @@ export function outcomeText(outcome: Outcome, paint: Paint): string {
   }
 }
 
+const tailLines = (tail: string | undefined, paint: Paint): readonly string[] =>
+  tail === undefined
+    ? []
+    : tail
+        .trimEnd()
+        .split('\n')
+        .map(line => paint.faint(`      | ${line}`));
+
+function undoneLines(undone: Undone | undefined, paint: Paint): readonly string[] {
+  if (undone === undefined) return [];
+  if (undone.result === 'back')
+    return [`      ${paint.good('↩')} what was healthy at commit ${undone.commit.slice(0, 12)} runs again`];
+  const { error, outputTail } = undone;
+  const text = `      ${paint.bad('✗')} the last healthy revision did not come back: ${error.message}`;
+  return [text, ...tailLines(outputTail, paint)];
+}
+
 function failedText(outcome: Outcome & { result: 'failed' }, paint: Paint): string {
-  const { error, outputTail } = outcome;
-  const tail =
-    outputTail === undefined
-      ? []
-      : outputTail
-          .trimEnd()
-          .split('\n')
-          .map(line => paint.faint(`      | ${line}`));
+  const { error, outputTail, undone } = outcome;
   return [
     `  ${paint.bad('✗')} ${outcome.key} failed: ${error.message}`,
-    ...tail,
+    ...tailLines(outputTail, paint),
+    ...undoneLines(undone, paint),
     `      ${error.hint} ${paint.faint(`[${error.code}]`)}`,
   ].join('\n');
 }

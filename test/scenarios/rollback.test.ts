@@ -1,0 +1,193 @@
+// What became unhealthy at its gate: back to the last healthy revision, and no second try until git or a person says so.
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../schema/errors.js';
+import { parseStamp, stampText } from '../../reconciler/core/ownership.js';
+import { until } from '../commands/batch-machine.js';
+import { createWorld, outcomesOf, touch, type World } from '../loop/world.js';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+/** Every look at its health leaves a line here. */
+const looks = () => join(world.clone, 'looks');
+const looked = (): number => (existsSync(looks()) ? readFileSync(looks(), 'utf8').length : 0);
+
+const healthOf = (asked: string) => ({
+  type: 'command',
+  command: ['sh', '-c', `printf x >>${looks()}; ${asked}`],
+  deadline: '10s',
+  interval: '100ms',
+});
+
+/** Healthy as long as its file says `good`. */
+const web = (more: object = {}) => ({
+  machine: 'm1',
+  source: 'apps/web',
+  health: healthOf('grep -q good state'),
+  ...more,
+});
+
+/** The next deadlines are over as soon as a look has been answered; nobody waits for them in vain. */
+function hurry(deadlines = 1): void {
+  let left = deadlines;
+  world.sleeps = ms => {
+    if (left === 0 || ms < 5000 || ms > 11_000) return undefined;
+    left -= 1;
+    const before = looked();
+    return until(() => looked() >= before + 2);
+  };
+}
+
+async function push(state: string, version: string, policy: object = {}): Promise<string> {
+  if (state === 'bad') hurry();
+  return await world.push({ web: web({ env: { VERSION: version } }) }, { files: { 'apps/web/state': state }, policy });
+}
+
+const stateFile = () => join(world.folder('m1'), 'web/state');
+const stamp = () => {
+  const read = parseStamp(world.readStamp('m1', 'web') ?? '');
+  if (read === undefined) throw new Error('no stamp');
+  return read;
+};
+const stampPath = () => join(world.folder('m1'), 'state/portoser/clusters/c/stamps/web');
+
+/** What the process that runs now was started with. */
+function version(): string | undefined {
+  const record = readFileSync(join(world.folder('m1'), 'state/portoser/clusters/c/supervise/web'), 'utf8');
+  const environ = readFileSync(`/proc/${record.trim().split(/\s/)[0]}/environ`, 'utf8');
+  return environ.split('\0').find(one => one.startsWith('VERSION='));
+}
+
+const held = (why: string) => [{ key: 'web@m1', state: 'held', why: expect.stringContaining(why) as string }];
+
+describe('a revision that does not become healthy', () => {
+  it('is undone: files, environment and process are those of the last healthy one, and it is not tried again', async () => {
+    const good = await push('good', '1');
+    await world.pass();
+    const healthy = stamp().fingerprint;
+    await push('bad', '2');
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['web@m1 failed gate-failed']);
+    expect(report.outcomes).toMatchObject([{ undone: { result: 'back', commit: good } }]);
+    expect(report.next.next).toBe('stalled');
+    expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
+    expect(stamp()).toMatchObject({
+      fingerprint: healthy,
+      commit: good,
+      failed: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
+    for (let pass = 0; pass < 3; pass += 1) {
+      world.writes.length = 0;
+      const next = await world.pass();
+      expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
+      expect(next.plan?.leftAlone).toMatchObject(held(`what was healthy at commit ${good.slice(0, 12)} runs instead`));
+    }
+  });
+
+  it('what runs instead is kept as it was, until git brings something new', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2');
+    await world.pass();
+    touch(stateFile(), 'good but edited');
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied repair']);
+    expect(readFileSync(stateFile(), 'utf8')).toBe('good');
+    expect(stamp().failed).toBeDefined();
+    await push('good again', '3');
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['web@m1 applied update']);
+    expect([report.plan?.leftAlone, stamp().failed, version()]).toEqual([[], undefined, 'VERSION=3']);
+  });
+
+  it('is tried again when a person asks', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2');
+    await world.pass();
+    hurry();
+    const report = await world.pass({ only: ['web'], again: true });
+    expect(report.outcomes).toMatchObject([{ result: 'failed', undone: { result: 'back' } }]);
+    expect(version()).toBe('VERSION=1');
+  });
+
+  it('goes back in the next pass where this one was cut off', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2');
+    let batches = 0;
+    world.before = async (_, kind) => {
+      if (kind === 'batch') batches += 1;
+      if (batches === 2) throw new AppError('ssh-lost', 'the connection to m1 was lost');
+    };
+    const cut = await world.pass();
+    expect(cut.outcomes).toMatchObject([
+      { result: 'failed', undone: { result: 'failed', error: { code: 'ssh-lost' } } },
+    ]);
+    world.before = async () => undefined;
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['web@m1 applied update']);
+    expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
+  });
+
+  it('stays held where the last healthy one cannot be brought back, and says why', async () => {
+    await push('good', '1');
+    await world.pass();
+    writeFileSync(stampPath(), stampText({ ...stamp(), commit: 'f'.repeat(40) }));
+    await push('bad', '2');
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([{ result: 'failed', error: { code: 'gate-failed' } }]);
+    expect(report.outcomes[0]).not.toHaveProperty('undone');
+    const next = await world.pass();
+    expect(next.outcomes).toEqual([]);
+    expect(next.plan?.leftAlone).toMatchObject(held('the one before it is not brought back: commit ffffffffffff'));
+  });
+
+  it('stays as it is where the last healthy one fails too, said once and not tried again', async () => {
+    const fine = join(world.clone, 'fine');
+    const health = healthOf(`test -e ${fine}`);
+    touch(fine);
+    await world.push({ web: { machine: 'm1', env: { VERSION: '1' }, health } });
+    await world.pass();
+    rmSync(fine);
+    hurry(2);
+    await world.push({ web: { machine: 'm1', env: { VERSION: '2' }, health } });
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([
+      { result: 'failed', undone: { result: 'failed', error: { code: 'gate-failed' } } },
+    ]);
+    world.sent.length = 0;
+    const next = await world.pass();
+    expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
+    expect(next.plan?.leftAlone).toMatchObject(held('this revision was applied and did not become healthy;'));
+    expect(world.sent.toSorted()).toEqual(['m1 probe', 'm2 probe']);
+    expect(version()).toBe('VERSION=1');
+  });
+});
+
+describe('policy.on_failure', () => {
+  it('stop: the failed revision stays, held', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2', { on_failure: 'stop' });
+    const report = await world.pass();
+    expect(report.outcomes[0]).not.toHaveProperty('undone');
+    expect(version()).toBe('VERSION=2');
+    expect((await world.pass()).plan?.leftAlone).toMatchObject(held('this revision was applied'));
+  });
+
+  it('leave: it stays as any service that became unhealthy later', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2', { on_failure: 'leave' });
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['web@m1 failed gate-failed']);
+    expect([version(), stamp().failed]).toEqual(['VERSION=2', undefined]);
+    const next = await world.pass();
+    expect([next.plan?.waves, next.plan?.leftAlone]).toEqual([[], []]);
+  });
+});
