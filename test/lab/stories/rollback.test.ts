@@ -1,0 +1,121 @@
+// A new revision that does not become healthy: the last healthy one runs again with its files, unit, environment and image, and nothing is tried twice.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withLab } from '../harness.js';
+import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
+import { livesOn } from './fleet-evidence.js';
+
+const lab = withLab({ hosts: 1, docker: [1] });
+const host = lab.host(1);
+
+let story: Story;
+beforeAll(async () => {
+  story = await freshStory();
+  await host.must(`systemctl disable -q --now unit 2>/dev/null; rm -rf /opt/unit /opt/web /var/lib/portoser /etc/systemd/system/unit.service
+docker ps -aq | xargs -r docker rm -f >/dev/null; docker tag lab/web:1 lab/app:now`);
+});
+afterAll(() => story?.remove());
+
+const compose = `services:
+  main:
+    image: lab/app:now
+    restart: always
+    ports: ["18095:8080"]
+    environment: { GREETING: "\${GREETING}" }
+`;
+
+const registry = (version: string, more: object = {}): StoryRegistry => ({
+  cluster: 'back',
+  machines: { m1: labMachine(host) },
+  services: {
+    unit: {
+      type: 'native',
+      machine: 'm1',
+      path: '/opt/unit',
+      source: 'unit',
+      command: `sh -c "echo ${version} >/run/unit-runs; exec sleep infinity"`,
+      env: { VERSION: version },
+      health: { type: 'command', command: ['grep', '-q', 'good', 'state'], deadline: '10s', interval: '500ms' },
+    },
+    web: {
+      type: 'docker',
+      machine: 'm1',
+      path: '/opt/web',
+      source: 'web',
+      port: 18_095,
+      env: { GREETING: version },
+      health: { type: 'http', endpoint: '/health', deadline: '10s', interval: '500ms' },
+    },
+    ...more,
+  },
+});
+
+const push = (version: string, state: string) =>
+  story.push(registry(version), { 'unit/state': state, 'web/compose.yaml': compose }, `Version ${version}`);
+
+const facts = `tr '\\0' '\\n' </proc/$(systemctl show -P MainPID unit)/environ | grep ^VERSION=
+cat /run/unit-runs /opt/unit/state; echo; grep -c 'echo one' /etc/systemd/system/unit.service
+docker inspect --format '{{.Image}} {{range .Config.Env}}{{println .}}{{end}}' $(docker ps -q --filter label=com.docker.compose.project=web) | grep -o -e 'sha256:[0-9a-f]*' -e 'GREETING=.*'`;
+
+let healthy = '';
+let first = '';
+
+test('a first revision becomes healthy', async () => {
+  first = await push('one', 'good');
+  expect((await story.once()).code).toBe(0);
+  healthy = await host.must(facts);
+  const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:1")).trim();
+  expect(healthy).toBe(`VERSION=one\none\ngood\n1\n${image}\nGREETING=one\n`);
+});
+
+test('a second one does not, also with another image under the same tag: both services are as they were', async () => {
+  await host.must(`docker create --name broken lab/web:2 >/dev/null
+docker commit --change 'CMD ["false"]' broken lab/app:now >/dev/null; docker rm broken >/dev/null`);
+  await push('two', 'bad');
+  const { code, report } = await story.once();
+  expect(code).toBe(1);
+  expect(report.outcomes).toMatchObject(
+    ['unit@m1', 'web@m1'].map(key => ({
+      key,
+      result: 'failed',
+      error: { code: 'gate-failed' },
+      undone: { result: 'back', commit: first },
+    })),
+  );
+  expect(await host.must(facts)).toBe(healthy);
+});
+
+test('which is told, and not tried again', async () => {
+  const lives = await livesOn(host);
+  for (let pass = 0; pass < 20; pass += 1) {
+    const { code, report } = await story.once();
+    expect([code, report.outcomes]).toEqual([2, []]);
+  }
+  expect(await livesOn(host)).toBe(lives);
+  const said = await story.cli(['plan', '--committed']);
+  expect(said.code).toBe(2);
+  expect(
+    said.stdout.match(new RegExp(`what was healthy at commit ${first.slice(0, 12)} runs instead`, 'g')),
+  ).toHaveLength(2);
+});
+
+test('what runs instead is kept so: drift of it is undone', async () => {
+  await host.must(
+    'echo edited >/opt/unit/state; docker rm -f $(docker ps -q --filter label=com.docker.compose.project=web) >/dev/null',
+  );
+  const { report } = await story.once();
+  expect(report.outcomes.map(one => [one.key, one.result])).toEqual([
+    ['unit@m1', 'applied'],
+    ['web@m1', 'applied'],
+  ]);
+  expect(await host.must(facts)).toBe(healthy);
+});
+
+test('a new commit is tried', async () => {
+  await host.must('docker tag lab/web:2 lab/app:now');
+  await push('three', 'good again');
+  expect(await story.once()).toMatchObject({ code: 0 });
+  const now = await host.must(facts);
+  const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:2")).trim();
+  expect(now).toBe(`VERSION=three\nthree\ngood again\n0\n${image}\nGREETING=three\n`);
+  expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
+});
