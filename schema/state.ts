@@ -40,6 +40,8 @@ export interface Instead {
   readonly of: string;
   /** Where the revision that is wanted instead was resolved. */
   readonly commit: string;
+  /** Image ids by inner service that it must run from, because what its tags name is another image by now. */
+  readonly images: Readonly<Record<string, string>>;
 }
 
 export interface DesiredState {

@@ -1,7 +1,16 @@
 // The stamps of a placement's life: claimed, finished, failed at its gate, stopped by prune.
 import { hash } from 'node:crypto';
-import type { Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
+import type { ErrorCode } from '../../schema/errors.js';
+import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
 import type { GeneratedFile, Identity } from '../drivers/driver.js';
+
+/** What the revision itself has against it, and not the machine: to try it again changes nothing. */
+export const faultsOfRevision: ReadonlySet<ErrorCode> = new Set([
+  'gate-failed',
+  'image-missing',
+  'compose-invalid',
+  'uv-failed',
+]);
 
 interface Claim {
   readonly placement: Placement;
@@ -62,6 +71,8 @@ export function healthyOf(before: Stamp | undefined): Pick<Stamp, 'healthy'> {
   return before.healthy === undefined ? {} : { healthy: before.healthy };
 }
 
+const pick = ({ commit, images }: Instead): Omit<HealthyRevision, 'fingerprint'> => ({ commit, images });
+
 /** While an older revision runs instead of one that failed, its stamp says both. */
 const quarantineOf = ({ instead }: Placement): Pick<Stamp, 'failed'> =>
   instead === undefined ? {} : { failed: instead.of };
@@ -92,10 +103,19 @@ export function finalStamp(finished: Finished): Stamp {
   return {
     ...base(finished),
     ...quarantineOf(placement),
+    ...(placement.instead === undefined
+      ? {}
+      : { healthy: { fingerprint: placement.fingerprint, ...pick(placement.instead) } }),
     fingerprint: placement.fingerprint,
     own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
     images: sighting.state === 'present' ? sighting.images : {},
   };
+}
+
+/** Its commands failed for what the revision itself says: held as if it had failed at its gate. */
+export function refusedStamp(claim: Stamp, { instead, fingerprint }: Placement): Stamp {
+  const { healthy: _, ...rest } = claim;
+  return instead === undefined ? { ...claim, failed: fingerprint } : { ...rest, failed: instead.of };
 }
 
 /**
@@ -103,7 +123,7 @@ export function finalStamp(finished: Finished): Stamp {
  * is gone back to. An older revision that fails too leaves nothing to go back to.
  */
 export function heldStamp(final: Stamp, before: Stamp | undefined): Stamp {
-  const { fingerprint, ...rest } = final;
+  const { fingerprint, healthy: _, ...rest } = final;
   if (fingerprint === undefined || final.failed !== undefined) return rest;
   return { ...rest, failed: fingerprint, ...healthyOf(before) };
 }

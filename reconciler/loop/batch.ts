@@ -3,7 +3,8 @@ import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Change, ChangeKind, Outcome } from '../../schema/plan.js';
 import type { DesiredState, MachineSeen } from '../../schema/state.js';
 import { report } from '../core/machines.js';
-import { parseStamps } from '../core/ownership.js';
+import { parseStamps, stampText } from '../core/ownership.js';
+import { faultsOfRevision, refusedStamp } from '../core/stamps.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 import type { StepFailure } from './batch-result.js';
 import { gateAll, judgeStart, judgeStop, logTail } from './judge.js';
@@ -35,14 +36,25 @@ async function carryOut(
     const outcomes: Outcome[] = [];
     for (const [index, one] of prepared.entries()) {
       const failure = reading.failures.get(index);
-      if (failure !== undefined) outcomes.push(await failedStep(run, one, failure, seen));
-      else if (isStart(one))
+      if (failure !== undefined) {
+        refuse(one, failure, ended);
+        outcomes.push(await failedStep(run, one, failure, seen));
+      } else if (isStart(one))
         outcomes.push(await judgeStart(run, one, after, gates.get(one.change.key), startedAt, ended));
       else outcomes.push(judgeStop(run, one, after, startedAt, ended));
     }
     await finish(run, ended, reading.fence, seen);
     return outcomes;
   });
+}
+
+/** Such a revision is held; an older one that was to run instead is not tried again whatever a person would have to do. */
+function refuse(one: Prepared, { error }: StepFailure, ended: Ended): void {
+  if (!isStart(one)) return;
+  const refused = one.placement.instead === undefined ? faultsOfRevision.has(error.code) : error.retry === 'human';
+  const [claim] = parseStamps(one.batch.claim.split('\n'));
+  if (refused && claim !== undefined)
+    ended.stamps.push({ service: one.change.service, text: stampText(refusedStamp(claim, one.placement)) });
 }
 
 /** What came of the tool that was called; behind it, where a start failed and nobody could say why, the log. */

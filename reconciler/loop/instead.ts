@@ -1,7 +1,7 @@
 // What is wanted instead of revisions that failed: the last healthy one, resolved anew from git at its own commit.
 import { asAppError } from '../../schema/errors.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState, HealthyRevision, LiveState, Placement, Stamp } from '../../schema/state.js';
+import type { DesiredState, HealthyRevision, LiveState, Placement, Sighting, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
 import { healthyOf } from '../core/stamps.js';
 import type { Lists } from '../operations/operation.js';
@@ -51,31 +51,43 @@ async function revisionAt(ports: Ports, lists: Lists, commit: string): Promise<R
   }
 }
 
-/** Images are named by id, as a tag may mean another one by now. */
-function pinned(old: Placement, one: Quarantined): Placement {
+/**
+ * Images that are to be named by id, because a tag may mean another one by now; none where the containers were not yet
+ * replaced, which would only be restarted by another name of the same image. Once it is back it stays as it was brought.
+ */
+function pins({ stamp, healthy }: Quarantined, sighting: Sighting | undefined): HealthyRevision['images'] {
+  if (stamp.fingerprint !== undefined) return stamp.healthy?.images ?? {};
+  const seen = sighting?.state === 'present' ? sighting.images : {};
+  const same = Object.entries(healthy.images).every(([inner, id]) => seen[inner] === id);
+  return same ? {} : healthy.images;
+}
+
+function brought(old: Placement, one: Quarantined, sighting: Sighting | undefined): Placement {
   const { spec } = old;
   const { policy, suspend } = one.placement.spec;
-  const images = { ...spec.docker?.images, ...one.healthy.images };
+  const images = pins(one, sighting);
   return {
     ...old,
     spec: {
       ...spec,
       policy,
       ...(suspend === undefined ? {} : { suspend }),
-      ...(spec.docker === undefined ? {} : { docker: { ...spec.docker, images } }),
+      ...(spec.docker === undefined
+        ? {}
+        : { docker: { ...spec.docker, images: { ...spec.docker.images, ...images } } }),
     },
-    instead: { of: one.placement.fingerprint, commit: one.healthy.commit },
+    instead: { of: one.placement.fingerprint, commit: one.healthy.commit, images },
   };
 }
 
 /** The last healthy revision of a placement, or why it cannot be brought back. */
-function restored(one: Quarantined, revision: Revision | string): Placement | string {
+function restored(one: Quarantined, revision: Revision | string, sighting?: Sighting): Placement | string {
   const when = `commit ${one.healthy.commit.slice(0, 12)}`;
   if (typeof revision === 'string') return `${when} cannot be read: ${revision}`;
   const old = revision.desired.placements.find(placement => placement.key === one.placement.key);
   if (old === undefined) return `${when} does not name it`;
   if (old.fingerprint !== one.healthy.fingerprint) return `${when} does not describe what was healthy`;
-  return old.blocked === undefined ? pinned(old, one) : `${when}: ${old.blocked}`;
+  return old.blocked === undefined ? brought(old, one, sighting) : `${when}: ${old.blocked}`;
 }
 
 /**
@@ -98,7 +110,7 @@ export async function insteadOfFailed(
   const files = new Map<PlacementKey, RepoFiles>();
   for (const one of ill) {
     const revision = revisions.get(one.healthy.commit) ?? 'it was not read';
-    const old = restored(one, revision);
+    const old = restored(one, revision, live.sightings[one.placement.key]);
     if (typeof old === 'string') placements.set(one.placement.key, { ...one.placement, noWayBack: old });
     else placements.set(old.key, old);
     if (typeof revision !== 'string') files.set(one.placement.key, revision.files);

@@ -3,6 +3,7 @@ import { asAppError, catalogue, type ErrorReport } from '../../schema/errors.js'
 import type { Next, Outcome, Plan, Undone } from '../../schema/plan.js';
 import type { Finding, PassReport } from '../../schema/status.js';
 import type { DesiredState, Verdict } from '../../schema/state.js';
+import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { readApplied, sameNote, writeApplied } from './applied.js';
@@ -136,7 +137,7 @@ async function goBack(
   synced: Synced,
   outcomes: readonly Outcome[],
 ): Promise<readonly Outcome[]> {
-  const failed = outcomes.filter(one => one.result === 'failed' && one.error.code === 'gate-failed');
+  const failed = outcomes.filter(one => one.result === 'failed' && faultsOfRevision.has(one.error.code));
   if (failed.length === 0 || context.signal.aborted) return outcomes;
   const { ports, lists } = context;
   const only = [...new Set(failed.map(one => one.key.slice(0, one.key.indexOf('@'))))];

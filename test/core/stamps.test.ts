@@ -67,7 +67,7 @@ describe('a stamp', () => {
     const held = heldStamp({ ...final, fingerprint: next.fingerprint }, final);
     expect(held).toMatchObject({ failed: next.fingerprint, healthy });
     expect(heldStamp({ ...final, fingerprint: 'e'.repeat(64) }, held)).toMatchObject({ healthy });
-    const instead = { ...placement, instead: { of: next.fingerprint, commit: 'c1' } };
+    const instead = { ...placement, instead: { of: next.fingerprint, commit: 'c1', images: {} } };
     const back = finalStamp({ ...common, placement: instead, sighting, ownFiles: [] });
     expect(back).toMatchObject({ fingerprint: placement.fingerprint, failed: next.fingerprint });
     expect(heldStamp(back, held)).not.toHaveProperty('healthy');

@@ -110,12 +110,46 @@ test('what runs instead is kept so: drift of it is undone', async () => {
   expect(await host.must(facts)).toBe(healthy);
 });
 
+test('an image that cannot be had: what serves is not even restarted', async () => {
+  const lives = (await livesOn(host)).split('\n').filter(line => line.includes('web'));
+  await story.push(registry('bad'), {
+    'unit/state': 'good',
+    'web/compose.yaml': compose.replace('lab/app:now', 'lab/nowhere:1'),
+  });
+  const { code, report } = await story.once();
+  expect(code).toBe(1);
+  expect(report.outcomes.find(one => one.key === 'web@m1')).toMatchObject({
+    error: { code: 'image-missing' },
+    undone: { result: 'back', commit: first },
+  });
+  expect((await livesOn(host)).split('\n').filter(line => line.includes('web'))).toEqual(lives);
+  expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
+});
+
+test('the image of the last healthy one is gone too: said once, and what runs is left running', async () => {
+  await host.must(`docker tag lab/web:2 lab/app:now`);
+  await push('four', 'good');
+  expect((await story.once()).code).toBe(0);
+  await host.must(`docker create --name broken lab/web:1 >/dev/null
+docker commit --change 'CMD ["false"]' broken lab/app:now >/dev/null; docker rm broken >/dev/null; docker rm -f $(docker ps -aq --filter label=com.docker.compose.project=web); docker rmi -f lab/web:2`);
+  await push('five', 'good');
+  const { code, report } = await story.once();
+  expect(code).toBe(1);
+  expect(report.outcomes.find(one => one.key === 'web@m1')).toMatchObject({
+    error: { code: 'gate-failed' },
+    undone: { result: 'failed', error: { code: 'image-missing' } },
+  });
+  const next = await story.once();
+  expect([next.code, next.report.outcomes]).toEqual([2, []]);
+  expect(next.report.plan?.leftAlone).toMatchObject([{ key: 'web@m1', state: 'held' }]);
+  await host.must('docker tag lab/web:1 lab/app:now');
+});
+
 test('a new commit is tried', async () => {
-  await host.must('docker tag lab/web:2 lab/app:now');
   await push('three', 'good again');
   expect(await story.once()).toMatchObject({ code: 0 });
   const now = await host.must(facts);
-  const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:2")).trim();
+  const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:1")).trim();
   expect(now).toBe(`VERSION=three\nthree\ngood again\n0\n${image}\nGREETING=three\n`);
   expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
 });
