@@ -69,6 +69,8 @@ export interface HealthyRevision {
   readonly commit: string;
   /** Image id by inner service. */
   readonly images: Readonly<Record<string, string>>;
+  /** It runs from these ids, and not from what its tags name by now. */
+  readonly pinned: boolean;
 }
 
 /** A placement's record in the state folder of its machine: it alone decides what is ours. */
@@ -85,7 +87,7 @@ export interface Stamp {
   readonly fingerprint?: string;
   /** A fingerprint that was applied and did not pass its gate: not tried again until git changes it or a person asks. */
   readonly failed?: string;
-  /** The last revision that was healthy, while the one above it is unfinished or failed: what is gone back to. */
+  /** The last other revision that was healthy: what is gone back to when this one fails. */
   readonly healthy?: HealthyRevision;
   readonly commit: string;
   readonly fields: Readonly<Record<string, string>>;
@@ -99,6 +101,8 @@ export interface Stamp {
   /** We did not write it (an existing unit): prune releases it, and never stops it. */
   readonly adopted: boolean;
   readonly stopTimeoutMs: number;
+  /** Seconds since 1970 by the machine's clock when it was last brought up and found healthy. */
+  readonly finishedAt?: number;
   /** Seconds since 1970 by the machine's clock when prune stopped it. */
   readonly prunedAt?: number;
   /** SHA-256 of its text where another version wrote it, and this one would write it otherwise. */

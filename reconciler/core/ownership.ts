@@ -1,12 +1,15 @@
 // Stamps as text: one line a field, readable by people and by the probe's shell. A stamp alone decides what is ours.
 import { createHash } from 'node:crypto';
 import type { ServiceType } from '../../schema/registry-types.js';
-import type { Stamp, StampFile } from '../../schema/state.js';
+import type { HealthyRevision, Stamp, StampFile } from '../../schema/state.js';
 import { optional as given } from './optional.js';
 
 const header = 'portoser-stamp 1';
 
 const optional = (key: string, value: string | number | undefined) => (value === undefined ? [] : [`${key} ${value}`]);
+
+const healthyRow = ({ fingerprint, commit, pinned }: HealthyRevision): string =>
+  `healthy ${fingerprint} ${pinned ? 'pinned' : 'tagged'} ${commit}`;
 
 /** Values go in as JSON strings, since they may hold newlines; paths of files cannot (the registry refuses them). */
 export function stampText(stamp: Stamp): string {
@@ -22,11 +25,12 @@ export function stampText(stamp: Stamp): string {
     ...optional('project', stamp.project),
     ...optional('fingerprint', stamp.fingerprint),
     ...optional('failed', stamp.failed),
-    ...(stamp.healthy === undefined ? [] : [`healthy ${stamp.healthy.fingerprint} ${stamp.healthy.commit}`]),
+    ...(stamp.healthy === undefined ? [] : [healthyRow(stamp.healthy)]),
     ...sorted(stamp.healthy?.images ?? {}).map(([inner, id]) => `healthy-image ${inner} ${id}`),
     `commit ${stamp.commit}`,
     `adopted ${stamp.adopted ? 'yes' : 'no'}`,
     `stop-timeout-ms ${stamp.stopTimeoutMs}`,
+    ...optional('finished-at', stamp.finishedAt),
     ...optional('pruned-at', stamp.prunedAt),
     ...stamp.ports.map(port => `port ${port}`),
     ...stamp.dependsOn.map(name => `depends-on ${name}`),
@@ -111,16 +115,19 @@ const scopes: readonly string[] = ['system', 'user', 'none'];
 function healthyOf({ one, healthyImages }: Draft): Pick<Stamp, 'healthy'> {
   const row = one.get('healthy');
   if (row === undefined) return {};
-  const [fingerprint, commit] = cut(row);
-  if (!/^[0-9a-f]{64}$/.test(fingerprint) || commit === '') throw notOurs(row);
-  return { healthy: { fingerprint, commit, images: Object.fromEntries(healthyImages) } };
+  const [, fingerprint = '', how, commit = ''] = /^([0-9a-f]{64}) (pinned|tagged) (.+)$/.exec(row) ?? [];
+  if (fingerprint === '') throw notOurs(row);
+  return { healthy: { fingerprint, commit, images: Object.fromEntries(healthyImages), pinned: how === 'pinned' } };
 }
 
 function assemble(draft: Draft): Stamp {
   const { one, ...lists } = draft;
   const [service, driver = '', scope = '', path] = ['service', 'driver', 'scope', 'path'].map(key => one.get(key));
   if (!service || !path || !drivers.includes(driver) || !scopes.includes(scope)) throw notOurs(service ?? '');
-  const prunedAt = one.get('pruned-at');
+  const [finishedAt, prunedAt] = ['finished-at', 'pruned-at'].map(key => {
+    const at = one.get(key);
+    return at === undefined ? undefined : readNumber(at);
+  });
   return {
     service,
     driver: driver as Stamp['driver'],
@@ -140,7 +147,8 @@ function assemble(draft: Draft): Stamp {
     dependsOn: lists.dependsOn,
     adopted: one.get('adopted') === 'yes',
     stopTimeoutMs: readNumber(one.get('stop-timeout-ms') ?? '10000'),
-    ...given('prunedAt', prunedAt === undefined ? undefined : readNumber(prunedAt)),
+    ...given('finishedAt', finishedAt),
+    ...given('prunedAt', prunedAt),
   };
 }
 

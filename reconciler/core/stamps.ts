@@ -67,11 +67,16 @@ function base(claim: Omit<Claim, 'before'>): Stamp {
 export function healthyOf(before: Stamp | undefined): Pick<Stamp, 'healthy'> {
   if (before === undefined || before.prunedAt !== undefined) return {};
   const { fingerprint, commit, images } = before;
-  if (fingerprint !== undefined && commit !== '') return { healthy: { fingerprint, commit, images } };
+  const pinned = before.healthy?.fingerprint === fingerprint && before.healthy?.pinned === true;
+  if (fingerprint !== undefined && commit !== '') return { healthy: { fingerprint, commit, images, pinned } };
   return before.healthy === undefined ? {} : { healthy: before.healthy };
 }
 
-const pick = ({ commit, images }: Instead): Omit<HealthyRevision, 'fingerprint'> => ({ commit, images });
+const broughtBack = (instead: Instead, images: Stamp['images']): Omit<HealthyRevision, 'fingerprint'> => ({
+  commit: instead.commit,
+  images,
+  pinned: Object.keys(instead.images).length > 0,
+});
 
 /** While an older revision runs instead of one that failed, its stamp says both. */
 const quarantineOf = ({ instead }: Placement): Pick<Stamp, 'failed'> =>
@@ -95,20 +100,31 @@ export function claimOf(claim: Claim): Stamp {
 export interface Finished extends Omit<Claim, 'before'> {
   readonly sighting: Exclude<Sighting, { state: 'unknown' }>;
   readonly ownFiles: readonly string[];
+  /** Seconds since 1970 by the machine's clock at that look. */
+  readonly clock?: number | undefined;
+}
+
+/** A revision that is only brought up anew keeps the one before it. */
+function previousOf({ placement, replaced }: Finished): Pick<Stamp, 'healthy'> {
+  const { healthy } = healthyOf(replaced);
+  if (healthy?.fingerprint !== placement.fingerprint) return healthy === undefined ? {} : { healthy };
+  return replaced?.healthy === undefined ? {} : { healthy: replaced.healthy };
 }
 
 /** What was seen to run: fingerprint, images and hashes of the user's own files as of the fresh look. */
 export function finalStamp(finished: Finished): Stamp {
   const { placement, sighting, ownFiles } = finished;
+  const images = sighting.state === 'present' ? sighting.images : {};
   return {
     ...base(finished),
     ...quarantineOf(placement),
     ...(placement.instead === undefined
-      ? {}
-      : { healthy: { fingerprint: placement.fingerprint, ...pick(placement.instead) } }),
+      ? previousOf(finished)
+      : { healthy: { fingerprint: placement.fingerprint, ...broughtBack(placement.instead, images) } }),
     fingerprint: placement.fingerprint,
+    ...(finished.clock === undefined ? {} : { finishedAt: finished.clock }),
     own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
-    images: sighting.state === 'present' ? sighting.images : {},
+    images,
   };
 }
 
@@ -126,6 +142,12 @@ export function heldStamp(final: Stamp, before: Stamp | undefined): Stamp {
   const { fingerprint, healthy: _, ...rest } = final;
   if (fingerprint === undefined || final.failed !== undefined) return rest;
   return { ...rest, failed: fingerprint, ...healthyOf(before) };
+}
+
+/** It was healthy, and became ill while it soaked. */
+export function condemnedStamp(stamp: Stamp): Stamp {
+  const { fingerprint, finishedAt: _, ...rest } = stamp;
+  return fingerprint === undefined ? rest : { ...rest, failed: fingerprint };
 }
 
 /** `clock`: seconds since 1970 by the machine's own clock. */

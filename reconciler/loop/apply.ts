@@ -131,10 +131,15 @@ function tell(room: Room, outcome: Outcome): void {
   room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text });
 }
 
+export const holderOf = async ({ state }: Ports): Promise<LockHolder> => ({
+  controller: await state.controllerId(),
+  process: state.processName,
+});
+
 /** Wave by wave the batches are laid out; each waits only for its machine's earlier batch and for its own dependencies. */
 export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome[]> {
   const { ports, desired } = run;
-  const holder = { controller: await ports.state.controllerId(), process: ports.state.processName };
+  const holder = await holderOf(ports);
   const workers = new PQueue({ concurrency: desired.policy.parallel ?? Number.POSITIVE_INFINITY });
   const room: Room = { ...run, holder, outcomes: new Map(), dependencies: askDependencies(run), workers };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));

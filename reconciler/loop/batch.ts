@@ -51,7 +51,8 @@ async function carryOut(
 /** Such a revision is held; an older one that was to run instead is not tried again whatever a person would have to do. */
 function refuse(one: Prepared, { error }: StepFailure, ended: Ended): void {
   if (!isStart(one)) return;
-  const refused = one.placement.instead === undefined ? faultsOfRevision.has(error.code) : error.retry === 'human';
+  const older = one.placement.instead !== undefined;
+  const refused = faultsOfRevision.has(error.code) || (older && error.retry === 'human');
   const [claim] = parseStamps(one.batch.claim.split('\n'));
   if (refused && claim !== undefined)
     ended.stamps.push({ service: one.change.service, text: stampText(refusedStamp(claim, one.placement)) });

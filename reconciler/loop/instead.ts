@@ -1,6 +1,6 @@
 // What is wanted instead of revisions that failed: the last healthy one, resolved anew from git at its own commit.
 import { asAppError } from '../../schema/errors.js';
-import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DockerOptions, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, HealthyRevision, LiveState, Placement, Sighting, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
 import { healthyOf } from '../core/stamps.js';
@@ -56,10 +56,17 @@ async function revisionAt(ports: Ports, lists: Lists, commit: string): Promise<R
  * replaced, which would only be restarted by another name of the same image. Once it is back it stays as it was brought.
  */
 function pins({ stamp, healthy }: Quarantined, sighting: Sighting | undefined): HealthyRevision['images'] {
-  if (stamp.fingerprint !== undefined) return stamp.healthy?.images ?? {};
+  if (healthy.pinned) return healthy.images;
+  if (stamp.fingerprint !== undefined) return {};
   const seen = sighting?.state === 'present' ? sighting.images : {};
   const same = Object.entries(healthy.images).every(([inner, id]) => seen[inner] === id);
   return same ? {} : healthy.images;
+}
+
+/** An id can be pulled from nowhere. */
+function dockerOf(docker: DockerOptions, images: HealthyRevision['images']): DockerOptions {
+  if (Object.keys(images).length === 0) return docker;
+  return { ...docker, images: { ...docker.images, ...images }, pull: 'never' };
 }
 
 function brought(old: Placement, one: Quarantined, sighting: Sighting | undefined): Placement {
@@ -72,9 +79,7 @@ function brought(old: Placement, one: Quarantined, sighting: Sighting | undefine
       ...spec,
       policy,
       ...(suspend === undefined ? {} : { suspend }),
-      ...(spec.docker === undefined
-        ? {}
-        : { docker: { ...spec.docker, images: { ...spec.docker.images, ...images } } }),
+      ...(spec.docker === undefined ? {} : { docker: dockerOf(spec.docker, images) }),
     },
     instead: { of: one.placement.fingerprint, commit: one.healthy.commit, images },
   };

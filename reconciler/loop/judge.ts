@@ -86,6 +86,8 @@ export async function judgeStart(
     generated: one.generated,
     sighting,
     commit: one.placement.instead?.commit ?? run.desired.commit,
+    replaced: one.change.stamp,
+    clock: seen.facts.clock,
     ownFiles: one.driver.ownFiles(one.placement.spec).map(file => file.path),
   });
   if (gateFailure !== undefined) {

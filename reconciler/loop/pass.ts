@@ -1,15 +1,18 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
-import { asAppError, catalogue, type ErrorReport } from '../../schema/errors.js';
+import { asAppError } from '../../schema/errors.js';
 import type { Next, Outcome, Plan, Undone } from '../../schema/plan.js';
-import type { Finding, PassReport } from '../../schema/status.js';
-import type { DesiredState, Verdict } from '../../schema/state.js';
+import type { PassReport } from '../../schema/status.js';
+import type { DesiredState } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { readApplied, sameNote, writeApplied } from './applied.js';
-import { apply, type ApplyRun } from './apply.js';
+import { apply, type ApplyRun, holderOf } from './apply.js';
 import { approachFleet } from './approach.js';
+import { condemn, toCondemn } from './condemn.js';
+import type { Faults } from './soak.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
+import { planFindings, silent, syncFindings } from './findings.js';
 import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
@@ -32,6 +35,8 @@ export interface PassAsk extends Choice {
   readonly again?: boolean;
   /** Ask every placement that was left as it is whether it answers (`run --once`). */
   readonly check?: boolean;
+  /** What became ill while it soaked, since the last pass. */
+  readonly faults?: Faults;
   /** Tells that a newer commit was seen; what has not begun is then left to the next pass. */
   readonly superseded?: () => boolean;
   /** Health checks of what is being changed are put aside meanwhile. */
@@ -86,11 +91,12 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
       next: { next: 'stalled', why: 'the registry was refused' },
     };
   }
+  const condemned = await condemnAll(context, ask, synced);
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
   const made = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
-  const outcomes = await goBack(context, ask, synced, made);
+  const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   await publish(context, synced, considered, outcomes);
   return {
@@ -110,21 +116,39 @@ async function carryOut(
   considered: Considered,
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
+  return await apply(roomOf(context, ask, synced, considered), considered.plan);
+}
+
+function roomOf(context: PassContext, ask: PassAsk, synced: Synced, considered: Considered): ApplyRun {
   const { desired, live, leaving, olderFiles } = considered;
-  return await apply(
-    {
-      ...context,
-      desired,
-      live,
-      leaving,
-      olderFiles,
-      files: synced.files,
-      superseded: ask.superseded ?? (() => false),
-      toTheEnd: ask.toTheEnd ?? true,
-      ...(ask.watch === undefined ? {} : { watch: ask.watch }),
-    },
-    considered.plan,
+  return {
+    ...context,
+    desired,
+    live,
+    leaving,
+    olderFiles,
+    files: synced.files,
+    superseded: ask.superseded ?? (() => false),
+    toTheEnd: ask.toTheEnd ?? true,
+    ...(ask.watch === undefined ? {} : { watch: ask.watch }),
+  };
+}
+
+/** Marks what became ill while it soaked, and goes back from it, before anything else is thought of. */
+async function condemnAll(context: PassContext, ask: PassAsk, synced: Synced): Promise<readonly Outcome[]> {
+  if (ask.faults === undefined || ask.faults.size === 0) return [];
+  const { ports, lists } = context;
+  const considered = await consider(ports, lists, synced, { from: ask.from });
+  const ill = toCondemn(considered, ask.faults);
+  const holder = await holderOf(ports);
+  const outcomes = await Promise.all(
+    considered.desired.machines.map(async machine => {
+      const run = { ...roomOf(context, ask, synced, considered), machine, holder, told: () => undefined };
+      const own = ill.filter(one => one.placement.spec.machine === machine.name);
+      return await condemn(run, own);
+    }),
   );
+  return await goBack(context, ask, synced, outcomes.flat());
 }
 
 /**
@@ -178,58 +202,6 @@ function undoneBy(outcome: Outcome | undefined, commit: string): Undone | undefi
     default:
       return outcome satisfies never;
   }
-}
-
-function syncFindings(synced: Synced): readonly Finding[] {
-  return [
-    ...(synced.held === undefined
-      ? []
-      : [{ kind: 'git', message: synced.held, code: 'git-held', hint: catalogue['git-held'].hint } as const]),
-    ...(synced.outage === undefined
-      ? []
-      : [{ kind: 'git', message: synced.outage.message, code: synced.outage.code, hint: synced.outage.hint } as const]),
-    ...(synced.refused === undefined
-      ? []
-      : [
-          {
-            kind: 'registry',
-            message: `the registry at ${synced.refused.slice(0, 12)} was refused`,
-            code: 'registry-invalid',
-            hint: catalogue['registry-invalid'].hint,
-          } as const,
-        ]),
-  ];
-}
-
-function planFindings(plan: Plan): readonly Finding[] {
-  const advice = (error?: ErrorReport) => (error === undefined ? {} : { code: error.code, hint: error.hint });
-  const machines = plan.machines
-    .filter(
-      note =>
-        note.state === 'unknown' || note.state === 'blocked' || (note.state === 'leaving' && note.error !== undefined),
-    )
-    .map((note): Finding => ({
-      kind: note.state === 'blocked' ? 'blocked' : 'unreachable',
-      machine: note.machine,
-      message: note.why,
-      ...advice(note.error),
-    }));
-  const noted = new Set(machines.map(one => one.machine));
-  const placements = plan.leftAlone
-    .filter(
-      one =>
-        (one.state === 'blocked' || one.state === 'unknown') && !noted.has(one.key.slice(one.key.indexOf('@') + 1)),
-    )
-    .map((one): Finding => ({ kind: 'blocked', key: one.key, message: one.why, ...advice(one.error) }));
-  return [...machines, ...placements];
-}
-
-function silent(verdicts: ReadonlyMap<Finding['key'] & string, Verdict>): readonly Finding[] {
-  return [...verdicts].flatMap(([key, verdict]) =>
-    verdict.state === 'fail'
-      ? [{ kind: 'not-answering', key, message: `not answering: ${verdict.found}` } as const]
-      : [],
-  );
 }
 
 /** The record: which commit is in force, which machines there are, which approvals are used up. A pass that changed nothing writes nothing. */

@@ -1,13 +1,15 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
 import { asAppError } from '../../schema/errors.js';
 import type { Outcome } from '../../schema/plan.js';
-import type { Placement } from '../../schema/state.js';
+import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
 import { type Monitor, startMonitor } from './monitor.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
+import type { CheckedMachine } from './look-checks.js';
+import { type Soak, soakingNow, startSoak } from './soak.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { stampOf } from '../core/lookup.js';
@@ -27,6 +29,7 @@ interface Turn {
   readonly context: PassContext;
   readonly bell: Bell;
   readonly monitor: Monitor;
+  readonly soak: Soak;
   readonly git: GitWatch | undefined;
   readonly since: number;
   readonly options: ControllerOptions;
@@ -81,18 +84,33 @@ function watchHealth(turn: Turn, considered: Considered, outcomes: readonly Outc
       .map(one => one.key),
   );
   const applied = new Set(outcomes.flatMap(outcome => (outcome.result === 'applied' ? [outcome.key] : [])));
-  const machines = considered.desired.machines.map(machine => {
-    const view = considered.live.machines[machine.name];
-    return {
-      machine,
-      cluster: considered.desired.cluster,
-      ...(view?.state === 'reachable' ? { facts: view.facts } : {}),
-    };
-  });
   const watched = considered.desired.placements.filter(
     one => !aside.has(one.key) && (applied.has(one.key) || stands(one, considered)),
   );
-  turn.monitor.update(watched, machines);
+  turn.monitor.update(watched, checkedMachines(considered.desired, considered.live));
+}
+
+/** What was applied just now, and what others (or this controller, before it was started anew) applied not long ago. */
+function followSoak(turn: Turn, { desired, live, plan }: Considered, outcomes: readonly Outcome[]): void {
+  const applied = new Set(outcomes.flatMap(one => (one.result === 'applied' ? [one.key] : [])));
+  const changed = new Set(plan.waves.flat().map(change => change.key));
+  const soaking = [
+    ...soakingNow(desired, live).filter(one => !changed.has(one.placement.key)),
+    ...desired.placements
+      .filter(one => applied.has(one.key))
+      .map(placement => ({ placement, leftMs: placement.spec.health.soakMs })),
+  ];
+  turn.soak.follow(
+    soaking.filter(one => one.placement.instead === undefined),
+    checkedMachines(desired, live),
+  );
+}
+
+function checkedMachines({ machines, cluster }: DesiredState, live: LiveState): readonly CheckedMachine[] {
+  return machines.map(machine => {
+    const view = live.machines[machine.name];
+    return { machine, cluster, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
+  });
 }
 
 /** The registry may name a cron expression beside the interval. */
@@ -129,12 +147,17 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
     from: 'commit',
     toTheEnd: false,
     watch: turn.monitor,
-    onConsidered: considered => watchHealth(turn, considered, []),
+    faults: turn.soak.take(),
+    onConsidered: considered => {
+      watchHealth(turn, considered, []);
+      turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
+    },
     superseded: () => newerThan(turn, headAtStart),
   });
   for (const running of sessionOf(context.ports).busy.values())
     void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
   if (turn.considered !== undefined && report.outcomes.length > 0) watchHealth(turn, turn.considered, report.outcomes);
+  if (turn.considered !== undefined) followSoak(turn, turn.considered, report.outcomes);
   followSchedule(turn, turn.considered?.desired.policy.schedule);
   turn.options.onPass?.(report);
   return report;
@@ -211,13 +234,25 @@ export async function runController(context: PassContext, options: ControllerOpt
     },
   });
   const git = ports.source.git === undefined ? undefined : await watchGit(ports, ports.source.git, bell);
-  const turn: Turn = { context, bell, monitor, git, since: ports.clock.now(), options, failures: 0, cron: undefined };
+  const soak = startSoak(ports, lists, key => bell.ring(`${key} became ill soon after its deploy`));
+  const turn: Turn = {
+    context,
+    bell,
+    monitor,
+    soak,
+    git,
+    since: ports.clock.now(),
+    options,
+    failures: 0,
+    cron: undefined,
+  };
   try {
     await note(turn, undefined, undefined);
     await turnAround(turn);
   } finally {
     turn.cron?.stop();
     await monitor.stop();
+    await soak.stop();
     await git?.stop();
     await Promise.allSettled(sessionOf(ports).busy.values());
   }

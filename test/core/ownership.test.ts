@@ -28,6 +28,7 @@ const stamp: fc.Arbitrary<Stamp> = fc.record(
       fingerprint: hash,
       commit: fc.stringMatching(/^[0-9a-f]{40}$/),
       images: fc.dictionary(word, line),
+      pinned: fc.boolean(),
     }),
     commit: fc.oneof(fc.stringMatching(/^[0-9a-f]{40}$/), fc.constantFrom('', 'work-tree')),
     fields: fc.dictionary(line, fc.string({ unit: 'binary' })),
@@ -45,6 +46,7 @@ const stamp: fc.Arbitrary<Stamp> = fc.record(
     dependsOn: fc.array(word),
     adopted: fc.boolean(),
     stopTimeoutMs: count,
+    finishedAt: count,
     prunedAt: count,
   },
   {
@@ -99,7 +101,7 @@ describe('a stamp', () => {
         const lists = [one.fields, one.own, one.images, one.healthy?.images ?? {}].map(
           record => Object.keys(record).length,
         );
-        const optional = [one.unit, one.project, one.fingerprint, one.failed, one.healthy, one.prunedAt].filter(
+        const optional = [one.unit, one.project, one.fingerprint, one.failed, one.healthy, one.finishedAt, one.prunedAt].filter(
           value => value !== undefined,
         );
         const sum =

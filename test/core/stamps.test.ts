@@ -61,7 +61,7 @@ describe('a stamp', () => {
   });
 
   it('that is unfinished or held knows the healthy one before it, and what it ran from', () => {
-    const healthy = { fingerprint: placement.fingerprint, commit: 'c1', images: { main: 'sha256:1' } };
+    const healthy = { fingerprint: placement.fingerprint, commit: 'c1', images: { main: 'sha256:1' }, pinned: false };
     const next = { ...placement, fingerprint: 'f'.repeat(64) };
     expect(claimOf({ ...common, placement: next, before: final, replaced: final })).toMatchObject({ healthy });
     const held = heldStamp({ ...final, fingerprint: next.fingerprint }, final);

@@ -169,6 +169,47 @@ describe('a revision that does not become healthy', () => {
   });
 });
 
+describe('a fault soon after the deploy', () => {
+  it('condemns the revision: the healthy one before it runs again', async () => {
+    const good = await push('good', '1');
+    await world.pass();
+    await push('good too', '2');
+    await world.pass();
+    expect(stamp()).toMatchObject({ finishedAt: expect.any(Number) as number, healthy: { commit: good } });
+    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    expect(report.outcomes).toMatchObject([
+      {
+        key: 'web@m1',
+        result: 'failed',
+        error: { code: 'gate-failed', message: 'web@m1 became unhealthy soon after its deploy: exit code 1' },
+        undone: { result: 'back', commit: good },
+      },
+    ]);
+    expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
+    expect((await world.pass()).plan?.leftAlone).toMatchObject(held('runs instead'));
+  });
+
+  it('holds a first revision, which has nothing before it', async () => {
+    await push('good', '1');
+    await world.pass();
+    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    expect(report.outcomes).toMatchObject([{ result: 'failed', error: { code: 'gate-failed' } }]);
+    expect(report.outcomes[0]).not.toHaveProperty('undone');
+    expect(stamp()).toMatchObject({ failed: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+    const next = await world.pass();
+    expect([next.outcomes, next.plan?.leftAlone]).toEqual([[], [expect.objectContaining({ state: 'held' })]]);
+  });
+
+  it('is none of the revision where somebody stopped it, or changed its files', async () => {
+    await push('good', '1');
+    await world.pass();
+    touch(stateFile(), 'spoilt');
+    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    expect(outcomesOf(report)).toEqual(['web@m1 applied repair']);
+    expect(stamp().failed).toBeUndefined();
+  });
+});
+
 describe('policy.on_failure', () => {
   it('stop: the failed revision stays, held', async () => {
     await push('good', '1');

@@ -1,7 +1,7 @@
 // A new revision that does not become healthy: the last healthy one runs again with its files, unit, environment and image, and nothing is tried twice.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withLab } from '../harness.js';
-import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
+import { eventually, withLab } from '../harness.js';
+import { freshStory, labMachine, type Story, type StoryRegistry, untilApplied } from '../story.js';
 import { livesOn } from './fleet-evidence.js';
 
 const lab = withLab({ hosts: 1, docker: [1] });
@@ -32,9 +32,18 @@ const registry = (version: string, more: object = {}): StoryRegistry => ({
       machine: 'm1',
       path: '/opt/unit',
       source: 'unit',
-      command: `sh -c "echo ${version} >/run/unit-runs; exec sleep infinity"`,
+      command: [
+        'sh',
+        '-c',
+        `rm -f ill; echo ${version} >/run/unit-runs; ${version === 'soft' ? 'sleep 12; touch ill; ' : ''}exec sleep infinity`,
+      ],
       env: { VERSION: version },
-      health: { type: 'command', command: ['grep', '-q', 'good', 'state'], deadline: '10s', interval: '500ms' },
+      health: {
+        type: 'command',
+        command: ['sh', '-c', 'grep -q good state && test ! -e ill'],
+        deadline: '10s',
+        interval: '500ms',
+      },
     },
     web: {
       type: 'docker',
@@ -53,7 +62,7 @@ const push = (version: string, state: string) =>
   story.push(registry(version), { 'unit/state': state, 'web/compose.yaml': compose }, `Version ${version}`);
 
 const facts = `tr '\\0' '\\n' </proc/$(systemctl show -P MainPID unit)/environ | grep ^VERSION=
-cat /run/unit-runs /opt/unit/state; echo; grep -c 'echo one' /etc/systemd/system/unit.service
+cat /run/unit-runs /opt/unit/state; echo; grep -c 'echo one ' /etc/systemd/system/unit.service
 docker inspect --format '{{.Image}} {{range .Config.Env}}{{println .}}{{end}}' $(docker ps -q --filter label=com.docker.compose.project=web) | grep -o -e 'sha256:[0-9a-f]*' -e 'GREETING=.*'`;
 
 let healthy = '';
@@ -127,11 +136,13 @@ test('an image that cannot be had: what serves is not even restarted', async () 
 });
 
 test('the image of the last healthy one is gone too: said once, and what runs is left running', async () => {
-  await host.must(`docker tag lab/web:2 lab/app:now`);
+  const commit = (from: string, change: string) => `docker create --name next ${from} >/dev/null
+docker commit --change '${change}' next lab/app:now >/dev/null; docker rm next >/dev/null`;
+  await host.must(commit('lab/web:1', 'ENV FOUR=4'));
   await push('four', 'good');
   expect((await story.once()).code).toBe(0);
-  await host.must(`docker create --name broken lab/web:1 >/dev/null
-docker commit --change 'CMD ["false"]' broken lab/app:now >/dev/null; docker rm broken >/dev/null; docker rm -f $(docker ps -aq --filter label=com.docker.compose.project=web); docker rmi -f lab/web:2`);
+  await host.must(`gone=$(docker image inspect --format '{{.Id}}' lab/app:now); ${commit('lab/web:1', 'CMD ["false"]')}
+docker rm -f $(docker ps -aq --filter label=com.docker.compose.project=web) >/dev/null; docker rmi -f "$gone"`);
   await push('five', 'good');
   const { code, report } = await story.once();
   expect(code).toBe(1);
@@ -152,4 +163,22 @@ test('a new commit is tried', async () => {
   const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:1")).trim();
   expect(now).toBe(`VERSION=three\nthree\ngood again\n0\n${image}\nGREETING=three\n`);
   expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
+});
+
+test('a fault twelve seconds after the deploy condemns it too, while a controller runs', async () => {
+  const before = await host.must(facts);
+  const controller = story.run();
+  const soft = await push('soft', 'good again');
+  await untilApplied(story, controller, soft);
+  expect(await host.must('cat /run/unit-runs')).toBe('soft\n');
+  await eventually(
+    'it is held',
+    async () => (await story.plan()).report.plan?.leftAlone.some(one => one.key === 'unit@m1'),
+    60_000,
+  );
+  expect(await controller.stop()).toBe(0);
+  expect(controller.output()).toContain('unit@m1 became unhealthy soon after its deploy: exit code 1');
+  const now = await host.must(facts);
+  expect(now.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
+  expect(await story.plan()).toMatchObject({ code: 2, report: { changes: 0 } });
 });

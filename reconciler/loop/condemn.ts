@@ -1,0 +1,88 @@
+// Writes into the stamps of revisions that became ill while they soaked that they failed: from then on they are held like any other.
+import { asAppError, type ErrorReport } from '../../schema/errors.js';
+import type { Change, Outcome } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import { stampOf } from '../core/lookup.js';
+import { report } from '../core/machines.js';
+import { basisOf, stampText } from '../core/ownership.js';
+import { condemnedStamp } from '../core/stamps.js';
+import { type BatchRun, failed, type Prepared } from './batch-run.js';
+import type { Considered } from './preview.js';
+import { finish, sendLocked } from './send.js';
+import type { Faults } from './soak.js';
+
+export interface Condemned {
+  readonly placement: Placement;
+  readonly stamp: Stamp;
+  readonly seen: MachineSeen;
+  readonly error: ErrorReport;
+}
+
+/** Stopped or removed by somebody, or not as git says: that is drift, and no fault of the revision. */
+function isDrift(key: PlacementKey, { plan, live }: Considered): boolean {
+  const change = plan.waves.flat().find(one => one.key === key);
+  if (change === undefined) return false;
+  const sighting = live.sightings[key];
+  const ill = sighting?.state === 'present' && (sighting.run === 'failed' || sighting.run === 'crash-looping');
+  return !(change.reason === 'stopped' && ill);
+}
+
+/** Those of the faults that still concern what git wants and what runs there. */
+export function toCondemn(considered: Considered, faults: Faults): readonly Condemned[] {
+  return considered.desired.placements.flatMap(placement => {
+    const found = faults.get(placement.key);
+    const seen = considered.live.machines[placement.spec.machine];
+    if (found === undefined || seen?.state !== 'reachable' || placement.instead !== undefined) return [];
+    const stamp = stampOf(seen, placement.spec.service);
+    if (stamp?.fingerprint !== placement.fingerprint || isDrift(placement.key, considered)) return [];
+    const error = report('gate-failed', `${placement.key} became unhealthy soon after its deploy: ${found}`);
+    return [{ placement, stamp, seen, error }];
+  });
+}
+
+function changeOf({ placement, stamp }: Condemned): Change {
+  const { machine, service } = placement.spec;
+  return {
+    key: placement.key,
+    machine,
+    service,
+    kind: 'restart',
+    reason: 'unhealthy',
+    because: 'it became unhealthy soon after its deploy',
+    fields: [],
+    basis: basisOf(stamp),
+    after: [],
+    stamp,
+  };
+}
+
+/** One machine's; every one has its outcome, which is a failure in any case. */
+export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<readonly Outcome[]> {
+  const [first] = ill;
+  if (first === undefined) return [];
+  const stamps = ill.map(({ placement, stamp }) => ({
+    service: placement.spec.service,
+    text: stampText(run.lists.drivers[stamp.driver] === undefined ? stamp : condemnedStamp(stamp)),
+  }));
+  const prepared = ill.flatMap((one, index): readonly Prepared[] => {
+    const driver = run.lists.drivers[one.stamp.driver];
+    const claim = stamps[index]?.text;
+    if (driver === undefined || claim === undefined) return [];
+    const change = changeOf(one);
+    const ground = { facts: one.seen.facts, sudo: run.machine.sudo, own: {}, files: {} };
+    const { service, basis } = change;
+    const batch = { service, basis, claim, folders: [], files: [], unlink: [], steps: [] };
+    return [{ change, driver, ground, steps: [], batch, generated: [] }];
+  });
+  try {
+    const reading = await sendLocked(run, prepared, first.seen);
+    if (reading.refused === undefined) await finish(run, { stamps, forget: [] }, reading.fence, first.seen);
+  } catch (thrown) {
+    const error = asAppError(thrown);
+    if (error.code === 'internal') throw thrown;
+    // It stays as it is, and is found ill again.
+    run.ports.log.warn({ machine: run.machine.name, code: error.code }, 'a failed revision could not be marked');
+  }
+  return ill.map(one => failed(changeOf(one), one.error));
+}

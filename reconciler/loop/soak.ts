@@ -1,0 +1,115 @@
+// Looks closely at what was deployed just now: a fault while it soaks condemns the revision, as its gate would have.
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
+import { stampOf } from '../core/lookup.js';
+import type { Lists } from '../operations/operation.js';
+import type { Ports } from '../ports.js';
+import { checkOnce } from './check.js';
+import type { CheckedMachine } from './look-checks.js';
+import { pause } from './pause.js';
+
+/** What was found at a placement that became ill while it soaked. */
+export type Faults = ReadonlyMap<PlacementKey, string>;
+
+export interface Soak {
+  /** Also those that began before: `leftMs` counts from now. What is not named is not looked at any more. */
+  follow(soaking: readonly Soaking[], machines: readonly CheckedMachine[]): void;
+  /** Forgets what is being changed. */
+  leave(keys: ReadonlySet<PlacementKey>): void;
+  /** The faults since the last time. */
+  take(): Faults;
+  stop(): Promise<void>;
+}
+
+export interface Soaking {
+  readonly placement: Placement;
+  readonly leftMs: number;
+}
+
+interface Watched {
+  readonly placement: Placement;
+  readonly until: number;
+  silent: number;
+}
+
+const everyMs = 2000;
+
+/** What was finished less than its soak time ago, by the machine's own clock. */
+export function soakingNow(desired: DesiredState, live: LiveState): readonly Soaking[] {
+  return desired.placements.flatMap(placement => {
+    const view = live.machines[placement.spec.machine];
+    if (view?.state !== 'reachable') return [];
+    const stamp = stampOf(view, placement.spec.service);
+    if (stamp?.finishedAt === undefined || stamp.fingerprint !== placement.fingerprint) return [];
+    const age = Math.max(0, view.facts.clock - stamp.finishedAt);
+    const leftMs = placement.spec.health.soakMs - age * 1000;
+    return leftMs > 0 ? [{ placement, leftMs }] : [];
+  });
+}
+
+/** `onFault`: there is something to take. */
+export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKey) => void): Soak {
+  const { clock } = ports;
+  const watched = new Map<PlacementKey, Watched>();
+  const faults = new Map<PlacementKey, string>();
+  const over = new AbortController();
+  let machines: readonly CheckedMachine[] = [];
+  let round: Promise<void> | undefined;
+
+  function judge(key: PlacementKey, one: Watched, found: string, passes: boolean): void {
+    one.silent = passes ? 0 : one.silent + 1;
+    if (one.silent < one.placement.spec.health.retries || watched.get(key) !== one) return;
+    watched.delete(key);
+    faults.set(key, found);
+    onFault(key);
+  }
+
+  async function look(): Promise<void> {
+    const placements = [...watched.values()].map(one => one.placement);
+    const asked = new Map(watched);
+    const verdicts = await checkOnce(placements, machines, lists, { ...ports }, { signal: over.signal });
+    for (const [key, one] of asked) {
+      const verdict = verdicts.get(key);
+      if (verdict !== undefined && verdict.state !== 'unknown' && !over.signal.aborted)
+        judge(key, one, verdict.found, verdict.state === 'pass');
+    }
+  }
+
+  async function rounds(): Promise<void> {
+    while (watched.size > 0 && (await pause(clock, everyMs, over.signal))) {
+      for (const [key, { until }] of watched) if (clock.monotonic() >= until) watched.delete(key);
+      if (watched.size > 0) await look();
+    }
+  }
+
+  return {
+    follow(soaking, where) {
+      machines = where;
+      const before = new Map(watched);
+      watched.clear();
+      for (const { placement, leftMs } of soaking) {
+        const known = before.get(placement.key);
+        const same = known?.placement.fingerprint === placement.fingerprint;
+        watched.set(placement.key, {
+          placement,
+          until: same ? known.until : clock.monotonic() + leftMs,
+          silent: same ? known.silent : 0,
+        });
+      }
+      if (over.signal.aborted || watched.size === 0) return;
+      round ??= rounds()
+        .catch((err: unknown) => ports.log.error({ err }, 'a look at what was deployed broke'))
+        .finally(() => (round = undefined));
+    },
+    leave: keys => keys.forEach(key => watched.delete(key)),
+    take() {
+      const taken = new Map(faults);
+      faults.clear();
+      return taken;
+    },
+    async stop() {
+      over.abort();
+      await round;
+    },
+  };
+}

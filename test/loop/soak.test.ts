@@ -1,0 +1,100 @@
+// What was deployed just now is looked at closely: what counts as a fault, for how long, and what is left out.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../schema/errors.js';
+import { checks } from '../../reconciler/checks/index.js';
+import { drivers } from '../../reconciler/drivers/index.js';
+import { type Soak, soakingNow, startSoak } from '../../reconciler/loop/soak.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import { desire, newFleet, think } from '../core/thinking.js';
+import { settlePromises } from '../fakes/clock.js';
+import { createFakePorts, type FakePorts } from '../fakes/ports.js';
+
+let ports: FakePorts;
+let soak: Soak;
+let rung: PlacementKey[];
+/** Whether something accepts at its port. */
+let answers: boolean;
+let looks: number;
+
+const desired = desire({
+  services: { web: { port: 80, health: { type: 'tcp', retries: 2, soak: '30s' } } },
+});
+const [web] = desired.placements;
+if (web === undefined) throw new Error('no placement');
+const machines = desired.machines.map(machine => ({ machine, cluster: 'c' }));
+
+beforeEach(() => {
+  ports = createFakePorts();
+  rung = [];
+  answers = true;
+  looks = 0;
+  const connect = async (): Promise<void> => {
+    looks += 1;
+    if (!answers) throw new AppError('command-failed', 'refused');
+  };
+  soak = startSoak({ ...ports, tunnel: { ...ports.tunnel, connect } }, { drivers, checks }, key => rung.push(key));
+});
+afterEach(() => soak.stop());
+
+async function advance(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 1000) {
+    await ports.clock.advance(1000);
+    for (let round = 0; round < 4; round += 1) await settlePromises();
+  }
+}
+
+describe('soaking', () => {
+  it('ends in peace when its time is over, and is looked at no more', async () => {
+    soak.follow([{ placement: web, leftMs: 10_000 }], machines);
+    await advance(20_000);
+    expect([rung, soak.take()]).toEqual([[], new Map()]);
+    const before = looks;
+    expect(before).toBeGreaterThan(2);
+    await advance(20_000);
+    expect(looks).toBe(before);
+  });
+
+  it('tells a fault once, after as many looks as the health check asks for', async () => {
+    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    answers = false;
+    await advance(2000);
+    expect(rung).toEqual([]);
+    await advance(10_000);
+    expect(rung).toEqual(['web@m1']);
+    expect([...soak.take().keys()]).toEqual(['web@m1']);
+    expect(soak.take()).toEqual(new Map());
+  });
+
+  it('forgives one look that failed', async () => {
+    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    for (let round = 0; round < 5; round += 1) {
+      answers = false;
+      await advance(2000);
+      answers = true;
+      await advance(2000);
+    }
+    expect(rung).toEqual([]);
+  });
+
+  it('leaves out what is being changed', async () => {
+    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    soak.leave(new Set(['web@m1']));
+    answers = false;
+    await advance(20_000);
+    expect(rung).toEqual([]);
+  });
+});
+
+it('what soaks is known by its stamp and the clock of its machine', () => {
+  const fleet = newFleet();
+  fleet.apply(think(fleet, desired), desired);
+  const live = fleet.look(desired);
+  const stamp = fleet.machine('m1').stamps.get('web');
+  if (stamp === undefined) throw new Error('no stamp');
+  expect(soakingNow(desired, live)).toEqual([]);
+  const at = (finishedAt: number) => {
+    fleet.machine('m1').stamps.set('web', { ...stamp, finishedAt });
+    return soakingNow(desired, fleet.look(desired)).map(one => one.leftMs);
+  };
+  expect([at(1_000_000 - 10), at(1_000_000 - 30), at(1_000_000 + 5)]).toEqual([[20_000], [], [30_000]]);
+});
