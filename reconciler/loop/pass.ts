@@ -148,6 +148,13 @@ async function condemnAll(context: PassContext, ask: PassAsk, synced: Synced): P
       return await condemn(run, own);
     }),
   );
+  for (const { placement, error } of ill)
+    context.emit({
+      kind: 'change',
+      machine: placement.spec.machine,
+      key: placement.key,
+      text: `failed: ${error.message}`,
+    });
   return await goBack(context, ask, synced, outcomes.flat());
 }
 
