@@ -150,6 +150,12 @@ export function condemnedStamp(stamp: Stamp): Stamp {
   return fingerprint === undefined ? rest : { ...rest, failed: fingerprint };
 }
 
+/** A person wants the failed revision tried again. */
+export function clearedStamp(stamp: Stamp): Stamp {
+  const { failed: _, ...rest } = stamp;
+  return rest;
+}
+
 /** `clock`: seconds since 1970 by the machine's own clock. */
 export function prunedStamp(stamp: Stamp, clock: number): Stamp {
   return { ...stamp, prunedAt: clock };

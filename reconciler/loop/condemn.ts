@@ -1,15 +1,14 @@
 // Writes into the stamps of revisions that became ill while they soaked that they failed: from then on they are held like any other.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
-import type { Change, Outcome } from '../../schema/plan.js';
+import type { Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
 import { report } from '../core/machines.js';
-import { basisOf, stampText } from '../core/ownership.js';
 import { condemnedStamp } from '../core/stamps.js';
-import { type BatchRun, failed, type Prepared } from './batch-run.js';
+import type { BatchRun } from './batch-run.js';
 import type { Considered } from './preview.js';
-import { finish, sendLocked } from './send.js';
+import { restamp } from './restamp.js';
 import type { Faults } from './soak.js';
 
 export interface Condemned {
@@ -41,48 +40,20 @@ export function toCondemn(considered: Considered, faults: Faults): readonly Cond
   });
 }
 
-function changeOf({ placement, stamp }: Condemned): Change {
-  const { machine, service } = placement.spec;
-  return {
-    key: placement.key,
-    machine,
-    service,
-    kind: 'restart',
-    reason: 'unhealthy',
-    because: 'it became unhealthy soon after its deploy',
-    fields: [],
-    basis: basisOf(stamp),
-    after: [],
-    stamp,
-  };
-}
+const because = 'it became unhealthy soon after its deploy';
 
 /** One machine's; every one has its outcome, which is a failure in any case. */
 export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<readonly Outcome[]> {
   const [first] = ill;
   if (first === undefined) return [];
-  const stamps = ill.map(({ placement, stamp }) => ({
-    service: placement.spec.service,
-    text: stampText(run.lists.drivers[stamp.driver] === undefined ? stamp : condemnedStamp(stamp)),
-  }));
-  const prepared = ill.flatMap((one, index): readonly Prepared[] => {
-    const driver = run.lists.drivers[one.stamp.driver];
-    const claim = stamps[index]?.text;
-    if (driver === undefined || claim === undefined) return [];
-    const change = changeOf(one);
-    const ground = { facts: one.seen.facts, sudo: run.machine.sudo, own: {}, files: {} };
-    const { service, basis } = change;
-    const batch = { service, basis, claim, folders: [], files: [], unlink: [], steps: [] };
-    return [{ change, driver, ground, steps: [], batch, generated: [] }];
-  });
+  const all = ill.map(({ stamp }) => ({ from: stamp, to: condemnedStamp(stamp), because }));
   try {
-    const reading = await sendLocked(run, prepared, first.seen);
-    if (reading.refused === undefined) await finish(run, { stamps, forget: [] }, reading.fence, first.seen);
+    await restamp(run, all, first.seen);
   } catch (thrown) {
     const error = asAppError(thrown);
     if (error.code === 'internal') throw thrown;
     // It stays as it is, and is found ill again.
     run.ports.log.warn({ machine: run.machine.name, code: error.code }, 'a failed revision could not be marked');
   }
-  return ill.map(one => failed(changeOf(one), one.error));
+  return ill.map(({ placement, error }) => ({ key: placement.key, result: 'failed', error }));
 }

@@ -8,11 +8,14 @@ import { type Batched, type BatchReading, readBatch } from './batch-result.js';
 import type { BatchRun, Prepared } from './batch-run.js';
 import { journal } from './journal.js';
 
+/** What sending needs of a batch's run. */
+export type Sending = Pick<BatchRun, 'ports' | 'machine' | 'desired' | 'holder'>;
+
 interface Sent {
   readonly reading: BatchReading;
 }
 
-async function send(run: BatchRun, prepared: readonly Prepared[], seen: MachineSeen, gone: string): Promise<Sent> {
+async function send(run: Sending, prepared: readonly Prepared[], seen: MachineSeen, gone: string): Promise<Sent> {
   const { ports, machine, desired } = run;
   const id = ports.newId();
   const nonce = ports.newId();
@@ -57,7 +60,7 @@ async function send(run: BatchRun, prepared: readonly Prepared[], seen: MachineS
 
 /** Sends it; a lock held by a process of this same controller that is gone is taken over at once. */
 export async function sendLocked(
-  run: BatchRun,
+  run: Sending,
   prepared: readonly Prepared[],
   seen: MachineSeen,
 ): Promise<BatchReading> {
@@ -73,7 +76,7 @@ export interface Ended {
   readonly forget: string[];
 }
 
-export async function finish(run: BatchRun, ended: Ended, fence: string, seen: MachineSeen): Promise<void> {
+export async function finish(run: Sending, ended: Ended, fence: string, seen: MachineSeen): Promise<void> {
   const { ports, machine } = run;
   const id = ports.newId();
   const nonce = ports.newId();

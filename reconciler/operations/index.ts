@@ -4,6 +4,7 @@ import type { Operation } from './operation.js';
 
 export const operations = {
   approve: async () => (await import('./approve.js')).approve,
+  clear: async () => (await import('./clear.js')).clear,
   'config.show': async () => (await import('./config-show.js')).configShow,
   deploy: async () => (await import('./deploy.js')).deploy,
   'deps.graph': async () => (await import('./deps-graph.js')).depsGraph,

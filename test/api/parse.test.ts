@@ -50,6 +50,7 @@ describe('the documented forms', () => {
     ['logs web -f --since 10m -n 5', 'logs', ['web'], { follow: true, since: '10m', lines: '5' }],
     ['run --once', 'run', [], { once: true }],
     ['approve 0a1b2c3d', 'approve', ['0a1b2c3d'], {}],
+    ['clear web@m1', 'clear', ['web@m1'], {}],
     ['git accept 0a1b2c3d', 'git accept', ['0a1b2c3d'], {}],
     ['machine trust m1 --replace --yes', 'machine trust', ['m1'], { replace: true, yes: true }],
     ['exec web -- ls -la --json', 'exec', ['web', 'ls', '-la', '--json'], {}],

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
+import { clearFailed } from '../../reconciler/loop/clear.js';
+import { sync } from '../../reconciler/loop/sync.js';
 import { parseStamp, stampText } from '../../reconciler/core/ownership.js';
 import { until } from '../commands/batch-machine.js';
 import { createWorld, outcomesOf, touch, type World } from '../loop/world.js';
@@ -113,6 +115,20 @@ describe('a revision that does not become healthy', () => {
     const report = await world.pass({ only: ['web'], again: true });
     expect(report.outcomes).toMatchObject([{ result: 'failed', undone: { result: 'back' } }]);
     expect(version()).toBe('VERSION=1');
+  });
+
+  it('is tried again when its mark is taken off, with the one before it still known', async () => {
+    await push('good', '1');
+    await world.pass();
+    await push('bad', '2');
+    await world.pass();
+    const synced = await sync(world.ports, { from: 'commit' });
+    const cleared = () => clearFailed(world.ports, world.lists, synced, synced.registry?.placements ?? []);
+    expect(await cleared()).toEqual([{ key: 'web@m1', state: 'cleared' }]);
+    expect(await cleared()).toEqual([{ key: 'web@m1', state: 'clean' }]);
+    hurry();
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([{ result: 'failed', undone: { result: 'back' } }]);
   });
 
   it('goes back in the next pass where this one was cut off', async () => {

@@ -23,7 +23,6 @@ const later = [
   'uptime',
   'suspend web',
   'resume web',
-  'clear web@m1',
   'adopt web',
   'lock show m1',
   'lock break m1',

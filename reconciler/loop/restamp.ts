@@ -1,0 +1,59 @@
+// Writes other stamps on a machine, under its lock and its fence, where nothing else there changes.
+import type { Change } from '../../schema/plan.js';
+import type { MachineSeen, Stamp } from '../../schema/state.js';
+import { basisOf, stampText } from '../core/ownership.js';
+import type { Ground } from '../drivers/driver.js';
+import type { Lists } from '../operations/operation.js';
+import type { ErrorReport } from '../../schema/errors.js';
+import type { Prepared } from './batch-run.js';
+import { finish, sendLocked, type Sending } from './send.js';
+
+export interface Restamp {
+  /** As it was looked at; when another one stands there by now, it is left as it is. */
+  readonly from: Stamp;
+  readonly to: Stamp;
+  /** For people and the journal: `it became unhealthy soon after its deploy`. */
+  readonly because: string;
+}
+
+export function restampChange(machine: string, { from, because }: Restamp): Change {
+  return {
+    key: `${from.service}@${machine}`,
+    machine,
+    service: from.service,
+    kind: 'restart',
+    reason: 'unhealthy',
+    because,
+    fields: [],
+    basis: basisOf(from),
+    after: [],
+    stamp: from,
+  };
+}
+
+function prepare(run: Sending & { readonly lists: Lists }, one: Restamp, seen: MachineSeen): readonly Prepared[] {
+  const driver = run.lists.drivers[one.from.driver];
+  if (driver === undefined) return [];
+  const change = restampChange(run.machine.name, one);
+  const ground: Ground = { facts: seen.facts, sudo: run.machine.sudo, own: {}, files: {} };
+  const { service, basis } = change;
+  const batch = { service, basis, claim: stampText(one.to), folders: [], files: [], unlink: [], steps: [] };
+  return [{ change, driver, ground, steps: [], batch, generated: [] }];
+}
+
+/** Why none, or each by its index, was not written; throws for a machine that is lost meanwhile. */
+export async function restamp(
+  run: Sending & { readonly lists: Lists },
+  all: readonly Restamp[],
+  seen: MachineSeen,
+): Promise<{ readonly refused?: ErrorReport; readonly failures: ReadonlyMap<number, ErrorReport> }> {
+  const prepared = all.flatMap(one => prepare(run, one, seen));
+  const reading = await sendLocked(run, prepared, seen);
+  if (reading.refused !== undefined) return { refused: reading.refused, failures: new Map() };
+  const failures = new Map([...reading.failures].map(([index, { error }]) => [index, error] as const));
+  const stamps = all
+    .filter((_, index) => !failures.has(index))
+    .map(({ to }) => ({ service: to.service, text: stampText(to) }));
+  await finish(run, { stamps, forget: [] }, reading.fence, seen);
+  return { failures };
+}
