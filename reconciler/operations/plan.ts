@@ -7,7 +7,7 @@ import { preview } from '../loop/preview.js';
 import { checkChosen } from './parts/names.js';
 import type { Operation } from './operation.js';
 import { forLoop } from './parts/selection.js';
-import { choice, object, selection } from './parts/shape.js';
+import { choice, flag, object, selection } from './parts/shape.js';
 
 export interface PlanReport {
   /** `work-tree`: made from the files as they lie there. */
@@ -30,6 +30,7 @@ export interface PlanReport {
 const input = object({
   ...selection,
   from: choice(['files', 'commit'], 'The files as they lie there (default), or the newest commit'),
+  again: flag('As a person deploys: revisions that failed are tried again'),
 });
 
 export const plan: Operation<typeof input, PlanReport> = {
@@ -38,9 +39,18 @@ export const plan: Operation<typeof input, PlanReport> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports, lists }, { from = 'files', ...chosen }) => {
+  run: async ({ ports, lists }, { from = 'files', again = false, ...chosen }) => {
     await checkChosen(ports, from, chosen);
-    const { synced, plan: made, verdicts } = await preview(ports, lists, { from, check: true, ...forLoop(chosen) });
+    const {
+      synced,
+      plan: made,
+      verdicts,
+    } = await preview(ports, lists, {
+      from,
+      again,
+      check: true,
+      ...forLoop(chosen),
+    });
     const { commit, differs = false, held, refused, outage, diagnostics } = synced;
     return {
       commit,

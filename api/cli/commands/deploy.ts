@@ -49,7 +49,7 @@ async function apply(call: DeployCall, approved: string | undefined): Promise<Ex
 }
 
 async function deployNow(call: DeployCall): Promise<ExitCode> {
-  const report = await ask(call, { ...chosen(call), from: call.values.uncommitted ? 'files' : 'commit' });
+  const report = await ask(call, { ...chosen(call), again: true, from: call.values.uncommitted ? 'files' : 'commit' });
   const text = (): string => planReportText(report, call.terminal.colours);
   if (report.changes === 0 && report.plan?.held === undefined) return respond(call, report, text, planExitCode(report));
   if (!call.json) call.terminal.err(text());
@@ -70,7 +70,7 @@ On a terminal it shows the plan and asks. Elsewhere, and with --yes, a plan appl
 a held one is left (exit code 2) and named with the command that approves it.
 Exit code 0: as the registry says, 1: something failed, 2: held or waiting for approval.`,
   run: async call => {
-    if (call.values['dry-run']) return await showPlan(call, chosen(call));
+    if (call.values['dry-run']) return await showPlan(call, { ...chosen(call), again: true });
     if (call.values.uncommitted === undefined) await refuseDifferent(call);
     return await deployNow(call);
   },

@@ -62,6 +62,7 @@ interface PlanInput {
   readonly machine?: string | undefined;
   readonly noDeps?: boolean | undefined;
   readonly from?: 'files' | 'commit' | undefined;
+  readonly again?: boolean;
 }
 
 export async function ask(call: Pick<Call<Options>, 'perform'>, { services, ...more }: PlanInput): Promise<PlanReport> {
