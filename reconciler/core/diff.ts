@@ -245,10 +245,10 @@ function judgePlacement(
 /** Compares all placements, then what is ours on the machines and no longer in the registry. */
 export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Differences {
   const notes = judgeMachines(desired, live, ask.busy);
-  const findings = desired.placements.flatMap(placement => [
-    ...(placement.instead === undefined ? [] : [heldBack(placement)]),
-    ...[judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? []].flat(),
-  ]);
+  const findings = desired.placements.flatMap(placement => {
+    const found = judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? [];
+    return placement.instead === undefined ? found : [heldBack(placement), ...[found].flat()];
+  });
   const orphans = diffOrphans(desired, live, notes, ask);
   const all = [...findings, ...orphans.findings];
   return {
