@@ -7,6 +7,7 @@ import { type Case, fieldChanges, fileDrift, generatedChanges, identityChanges, 
 import { groundOf } from './ground.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
+import { madeNote } from './made.js';
 import { strangerOnPort } from './occupied.js';
 import { diffOrphans } from './orphans.js';
 
@@ -118,14 +119,13 @@ const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => fiel
 
 /**
  * The connection or the controller was gone before the gate of just this revision had been judged, and all of its steps
- * were made. A claim does not say what the user's own files were like: with such files it is made again.
+ * were made, from the user's own files as they are now.
  */
 function wasMade(one: Case, stamp: Stamp): boolean {
-  const { placement, seen, driver } = one;
+  const { placement, seen, driver, sighting } = one;
   if (stamp.fingerprint !== undefined || stamp.failed !== undefined) return false;
   return (
-    seen.made?.[placement.spec.service] === placement.fingerprint &&
-    driver.ownFiles(placement.spec).length === 0 &&
+    seen.made?.[placement.spec.service] === madeNote(placement, driver, sighting.own) &&
     generatedChanges(one, stamp).length === 0
   );
 }
