@@ -23,6 +23,8 @@ export interface PlanReport {
   /** Absent when the registry is not valid. */
   readonly plan?: Plan;
   readonly changes: number;
+  /** Writes that killed processes had begun; the next `run` or `deploy` looks what became of them. */
+  readonly left: number;
   /** One look at the health of each placement. */
   readonly health: Readonly<Record<string, Verdict>>;
 }
@@ -61,6 +63,7 @@ export const plan: Operation<typeof input, PlanReport> = {
       diagnostics,
       ...(made === undefined ? {} : { plan: made }),
       changes: made?.waves.flat().length ?? 0,
+      left: (await ports.journal.left()).length,
       health: Object.fromEntries(verdicts ?? []),
     };
   },

@@ -85,6 +85,7 @@ Machines:
     differs: false,
     diagnostics: [],
     changes: made?.waves.flat().length ?? 0,
+    left: 0,
     health: {},
     ...(made === undefined ? {} : { plan: made }),
     ...more,

@@ -51,7 +51,10 @@ async function apply(call: DeployCall, approved: string | undefined): Promise<Ex
 async function deployNow(call: DeployCall): Promise<ExitCode> {
   const report = await ask(call, { ...chosen(call), again: true, from: call.values.uncommitted ? 'files' : 'commit' });
   const text = (): string => planReportText(report, call.terminal.colours);
-  if (report.changes === 0 && report.plan?.held === undefined) return respond(call, report, text, planExitCode(report));
+  const { changes, left, plan } = report;
+  // What a killed run had begun is looked at by a pass, also where it finds that all of it was done.
+  if (changes === 0 && left > 0 && plan !== undefined && plan.held === undefined) return await apply(call, undefined);
+  if (changes === 0 && plan?.held === undefined) return respond(call, report, text, planExitCode(report));
   if (!call.json) call.terminal.err(text());
   const { go, approved } = await consent(call, report);
   if (go) return await apply(call, approved);
