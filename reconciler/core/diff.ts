@@ -123,7 +123,7 @@ const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => fiel
  */
 function wasMade(one: Case, stamp: Stamp): boolean {
   const { placement, seen, driver, sighting } = one;
-  if (stamp.fingerprint !== undefined || stamp.failed !== undefined) return false;
+  if (stamp.fingerprint !== undefined || stamp.failed === placement.fingerprint) return false;
   return (
     seen.made?.[placement.spec.service] === madeNote(placement, driver, sighting.own) &&
     generatedChanges(one, stamp).length === 0
@@ -142,10 +142,12 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
   const asApplied = stamp.fingerprint === placement.fingerprint;
   const fields = asApplied ? [] : fieldChanges(stamp.fields, placement.fields);
-  if (stamp.fingerprint === undefined && placement.instead !== undefined)
-    return differs(one, 'changed', 'the newer revision failed: back to the last healthy one', fields);
-  if (stamp.fingerprint === undefined)
-    return wasMade(one, stamp) ? undefined : differs(one, 'missing', 'an earlier attempt was not finished', fields);
+  if (stamp.fingerprint === undefined) {
+    if (wasMade(one, stamp)) return undefined;
+    return placement.instead === undefined
+      ? differs(one, 'missing', 'an earlier attempt was not finished', fields)
+      : differs(one, 'changed', 'the newer revision failed: back to the last healthy one', fields);
+  }
   if (stamp.fingerprint !== placement.fingerprint)
     return differs(one, 'changed', `${names(fields) || 'fingerprint'} changed in git`, fields);
   const own = ownChanges(one, stamp);

@@ -76,6 +76,20 @@ it("is judged only when the user's own files are as it was made from, else made 
   expect(planned(own, seenWith(placement.fingerprint))).toEqual(again);
 });
 
+it('is judged only on the way back to an older revision too, whose stamp names the one that failed', () => {
+  const back: DesiredState = {
+    ...desired,
+    placements: desired.placements.map(one => ({ ...one, instead: { of: 'failed', commit: 'c0', images: {} } })),
+  };
+  const stamp = { failed: 'failed' };
+  expect(planned(back, unfinished(back, fingerprint, stamp))).toEqual([
+    'repair missing: an earlier attempt was made and not judged',
+  ]);
+  expect(planned(back, unfinished(back, undefined, stamp))).toEqual([
+    'update changed: the newer revision failed: back to the last healthy one',
+  ]);
+});
+
 it('is held when it was judged and failed', () => {
   const live = unfinished(desired, fingerprint, { failed: fingerprint });
   expect(diff(desired, live, ask).leftAlone).toMatchObject([{ key: 'web@m1', state: 'held' }]);

@@ -37,8 +37,8 @@ export interface CrashWorld {
   push(services: Placed, text?: string): Promise<void>;
   /** `portoser run --once`; `crashAt` arms it. */
   once(crashAt?: string): Promise<Ended>;
-  /** Again and again until it is in sync. Answers how it went each time. */
-  converge(): Promise<readonly Ended[]>;
+  /** Again and again until it is in sync (2: as far as it can be, with something held). Answers how it went each time. */
+  converge(code?: 0 | 2): Promise<readonly Ended[]>;
   plan(): Promise<Plan | undefined>;
   /** What each start of a service found, oldest first: `40000` when its file was whole. */
   starts(folder: string): readonly string[];
@@ -143,11 +143,11 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     return { code, signal, err: texts.err, ...report };
   }
 
-  async function converge(): Promise<readonly Ended[]> {
+  async function converge(code = 0): Promise<readonly Ended[]> {
     const went: Ended[] = [];
     for (let ended = await runOnce(); ; ended = await runOnce()) {
       went.push(ended);
-      if (ended.code === 0) return went;
+      if (ended.code === code) return went;
       // Steps of the killed run may still work over there: then the next pass looks again.
       if (went.length > 30) throw new Error(`it does not converge: ${JSON.stringify(went.slice(-2), null, 1)}`);
       await sleep(100);
