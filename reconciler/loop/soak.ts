@@ -1,7 +1,7 @@
 // Looks closely at what was deployed just now: a fault while it soaks condemns the revision, as its gate would have.
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
-import { stampOf } from '../core/lookup.js';
+import { lookupOf, stampOf } from '../core/lookup.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { checkOnce } from './check.js';
@@ -23,16 +23,33 @@ export interface Soak {
 
 export interface Soaking {
   readonly placement: Placement;
+  /** What it depends on, also through others: while one of them is ill, nothing it shows is its own fault. */
+  readonly dependencies: readonly Placement[];
   readonly leftMs: number;
 }
 
-interface Watched {
-  readonly placement: Placement;
+interface Watched extends Pick<Soaking, 'placement' | 'dependencies'> {
   readonly until: number;
   silent: number;
 }
 
 const everyMs = 2000;
+
+/** All that a placement depends on, directly and through others. */
+export function dependenciesOf(placement: Placement, desired: DesiredState): readonly Placement[] {
+  const { byKey } = lookupOf(desired);
+  const found = new Map<PlacementKey, Placement>();
+  const walk = (keys: readonly PlacementKey[]): void => {
+    for (const key of keys) {
+      const next = byKey.get(key);
+      if (next === undefined || found.has(key)) continue;
+      found.set(key, next);
+      walk(next.dependsOn);
+    }
+  };
+  walk(placement.dependsOn);
+  return [...found.values()];
+}
 
 /** What was finished less than its soak time ago, by the machine's own clock. */
 export function soakingNow(desired: DesiredState, live: LiveState): readonly Soaking[] {
@@ -43,7 +60,7 @@ export function soakingNow(desired: DesiredState, live: LiveState): readonly Soa
     if (stamp?.finishedAt === undefined || stamp.fingerprint !== placement.fingerprint) return [];
     const age = Math.max(0, view.facts.clock - stamp.finishedAt);
     const leftMs = placement.spec.health.soakMs - age * 1000;
-    return leftMs > 0 ? [{ placement, leftMs }] : [];
+    return leftMs > 0 ? [{ placement, dependencies: dependenciesOf(placement, desired), leftMs }] : [];
   });
 }
 
@@ -65,13 +82,15 @@ export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKe
   }
 
   async function look(): Promise<void> {
-    const placements = [...watched.values()].map(one => one.placement);
     const asked = new Map(watched);
+    const all = [...asked.values()].flatMap(one => [one.placement, ...one.dependencies]);
+    const placements = [...new Map(all.map(one => [one.key, one])).values()];
     const verdicts = await checkOnce(placements, machines, lists, { ...ports }, { signal: over.signal });
     for (const [key, one] of asked) {
       const verdict = verdicts.get(key);
-      if (verdict !== undefined && verdict.state !== 'unknown' && !over.signal.aborted)
-        judge(key, one, verdict.found, verdict.state === 'pass');
+      if (verdict === undefined || verdict.state === 'unknown' || over.signal.aborted) continue;
+      const carried = one.dependencies.every(dependency => verdicts.get(dependency.key)?.state === 'pass');
+      judge(key, one, verdict.found, verdict.state === 'pass' || !carried);
     }
   }
 
@@ -87,11 +106,12 @@ export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKe
       machines = where;
       const before = new Map(watched);
       watched.clear();
-      for (const { placement, leftMs } of soaking) {
+      for (const { placement, dependencies, leftMs } of soaking) {
         const known = before.get(placement.key);
         const same = known?.placement.fingerprint === placement.fingerprint;
         watched.set(placement.key, {
           placement,
+          dependencies,
           until: same ? known.until : clock.monotonic() + leftMs,
           silent: same ? known.silent : 0,
         });

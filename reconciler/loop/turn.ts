@@ -9,7 +9,7 @@ import { type Monitor, startMonitor } from './monitor.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
 import type { CheckedMachine } from './look-checks.js';
-import { type Soak, soakingNow, startSoak } from './soak.js';
+import { dependenciesOf, type Soak, soakingNow, startSoak } from './soak.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { stampOf } from '../core/lookup.js';
@@ -98,7 +98,11 @@ function followSoak(turn: Turn, { desired, live, plan }: Considered, outcomes: r
     ...soakingNow(desired, live).filter(one => !changed.has(one.placement.key)),
     ...desired.placements
       .filter(one => applied.has(one.key))
-      .map(placement => ({ placement, leftMs: placement.spec.health.soakMs })),
+      .map(placement => ({
+        placement,
+        dependencies: dependenciesOf(placement, desired),
+        leftMs: placement.spec.health.soakMs,
+      })),
   ];
   turn.soak.follow(
     soaking.filter(one => one.placement.instead === undefined),

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { checks } from '../../reconciler/checks/index.js';
 import { drivers } from '../../reconciler/drivers/index.js';
-import { type Soak, soakingNow, startSoak } from '../../reconciler/loop/soak.js';
-import type { PlacementKey } from '../../schema/registry-types.js';
+import { dependenciesOf, type Soak, soakingNow, startSoak } from '../../reconciler/loop/soak.js';
+import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import { desire, newFleet, think } from '../core/thinking.js';
 import { settlePromises } from '../fakes/clock.js';
 import { createFakePorts, type FakePorts } from '../fakes/ports.js';
@@ -12,25 +12,32 @@ import { createFakePorts, type FakePorts } from '../fakes/ports.js';
 let ports: FakePorts;
 let soak: Soak;
 let rung: PlacementKey[];
-/** Whether something accepts at its port. */
+/** Whether something accepts at the port of each. */
 let answers: boolean;
+let dependencyAnswers: boolean;
 let looks: number;
 
 const desired = desire({
-  services: { web: { port: 80, health: { type: 'tcp', retries: 2, soak: '30s' } } },
+  services: {
+    db: { port: 5432, health: { type: 'tcp' } },
+    web: { port: 80, depends_on: ['db'], health: { type: 'tcp', retries: 2, soak: '30s' } },
+  },
 });
-const [web] = desired.placements;
-if (web === undefined) throw new Error('no placement');
+const soaking = (leftMs: number) =>
+  desired.placements
+    .filter(placement => placement.key === 'web@m1')
+    .map(placement => ({ placement, dependencies: dependenciesOf(placement, desired), leftMs }));
 const machines = desired.machines.map(machine => ({ machine, cluster: 'c' }));
 
 beforeEach(() => {
   ports = createFakePorts();
   rung = [];
   answers = true;
+  dependencyAnswers = true;
   looks = 0;
-  const connect = async (): Promise<void> => {
+  const connect = async (_machine: Machine, _host: string, port: number): Promise<void> => {
     looks += 1;
-    if (!answers) throw new AppError('command-failed', 'refused');
+    if (port === 80 ? !answers : !dependencyAnswers) throw new AppError('command-failed', 'refused');
   };
   soak = startSoak({ ...ports, tunnel: { ...ports.tunnel, connect } }, { drivers, checks }, key => rung.push(key));
 });
@@ -45,7 +52,7 @@ async function advance(ms: number): Promise<void> {
 
 describe('soaking', () => {
   it('ends in peace when its time is over, and is looked at no more', async () => {
-    soak.follow([{ placement: web, leftMs: 10_000 }], machines);
+    soak.follow(soaking(10_000), machines);
     await advance(20_000);
     expect([rung, soak.take()]).toEqual([[], new Map()]);
     const before = looks;
@@ -55,7 +62,7 @@ describe('soaking', () => {
   });
 
   it('tells a fault once, after as many looks as the health check asks for', async () => {
-    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    soak.follow(soaking(30_000), machines);
     answers = false;
     await advance(2000);
     expect(rung).toEqual([]);
@@ -66,7 +73,7 @@ describe('soaking', () => {
   });
 
   it('forgives one look that failed', async () => {
-    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    soak.follow(soaking(30_000), machines);
     for (let round = 0; round < 5; round += 1) {
       answers = false;
       await advance(2000);
@@ -76,8 +83,19 @@ describe('soaking', () => {
     expect(rung).toEqual([]);
   });
 
+  it('blames nothing that only follows from what it depends on', async () => {
+    soak.follow(soaking(30_000), machines);
+    answers = false;
+    dependencyAnswers = false;
+    await advance(12_000);
+    expect(rung).toEqual([]);
+    dependencyAnswers = true;
+    await advance(8000);
+    expect(rung).toEqual(['web@m1']);
+  });
+
   it('leaves out what is being changed', async () => {
-    soak.follow([{ placement: web, leftMs: 30_000 }], machines);
+    soak.follow(soaking(30_000), machines);
     soak.leave(new Set(['web@m1']));
     answers = false;
     await advance(20_000);
@@ -94,7 +112,9 @@ it('what soaks is known by its stamp and the clock of its machine', () => {
   expect(soakingNow(desired, live)).toEqual([]);
   const at = (finishedAt: number) => {
     fleet.machine('m1').stamps.set('web', { ...stamp, finishedAt });
-    return soakingNow(desired, fleet.look(desired)).map(one => one.leftMs);
+    return soakingNow(desired, fleet.look(desired))
+      .filter(one => one.placement.key === 'web@m1')
+      .map(one => one.leftMs);
   };
   expect([at(1_000_000 - 10), at(1_000_000 - 30), at(1_000_000 + 5)]).toEqual([[20_000], [], [30_000]]);
 });
