@@ -1,4 +1,4 @@
-// Ctrl-C and TERM: the first asks for an orderly stop, the second ends at once.
+// Ctrl-C and TERM: the first asks for an orderly stop, a later one ends at once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../schema/errors.js';
 
@@ -11,11 +11,17 @@ export interface Interrupts {
   readonly end: () => void;
 }
 
+/** One Ctrl-C may come twice: to the whole group by the terminal, and passed on by npm or a script above us. */
+const sameMs = 1000;
+
 export function watchForInterrupts(process: NodeJS.Process): Interrupts {
   const controller = new AbortController();
   const reason = new AppError('interrupted', 'stopped by a signal');
+  let firstAt = 0;
   const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    const now = performance.now();
+    if (!controller.signal.aborted) firstAt = now;
+    else if (now - firstAt > sameMs) process.exit(130);
     controller.abort(reason);
   };
   const interrupted = new Promise<never>((_, reject) =>
