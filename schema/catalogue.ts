@@ -211,4 +211,16 @@ export const storeErrors = {
     500,
     'Its log lies in the state folder, in postgres/log; or name a PostgreSQL of your own with DATABASE_URL.',
   ),
+  'store-newer': entry(
+    'The database is of a newer version of Portoser',
+    'human',
+    409,
+    'Update this one, or name another database with DATABASE_URL.',
+  ),
+  'store-changed': entry(
+    'The database was not made by this program',
+    'human',
+    409,
+    'A migration there differs from the one here: use the version that made it, or another database.',
+  ),
 } as const satisfies Record<string, CatalogueEntry>;

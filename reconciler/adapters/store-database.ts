@@ -37,8 +37,8 @@ export const sqlState = (error: unknown): string | undefined => {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 };
 
-/** 22: the values cannot be kept. 23: they contradict what is kept. Trying again cannot help. */
-export const isRefused = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '');
+/** 22: the values cannot be kept. 23: they contradict what is kept. 54: they are too large. Trying again cannot help. */
+export const isRefused = (error: unknown): boolean => /^(22|23|54)/.test(sqlState(error) ?? '');
 
 /** Addresses hold passwords; what the driver says of them does not. */
 export function storeFault(error: unknown): AppError {
