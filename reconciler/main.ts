@@ -46,7 +46,7 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   }
   const place = locate(settings, ask.cwd);
   const log = await openLogFor(ask);
-  const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash] = await Promise.all([
+  const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }] = await Promise.all([
     openSource(place, settings, log),
     loadNotes(),
     openMachines(settings),
@@ -54,19 +54,21 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
     lazySchedule(log),
     import('./adapters/clock.js'),
     crashPoints(ask.env),
+    import('./adapters/store-lazy.js'),
   ]);
   const notes = openNotes(stateFolder(settings), scope);
-  const ports = {
-    source,
-    ...shell,
+  const common = {
     ...notes,
     clock: clock.systemClock,
     log,
-    schedule,
     newId: () => createHash('sha256').update(globalThis.crypto.randomUUID()).digest('hex').slice(0, 32),
     ...crash,
   };
+  const { value: url } = settings.databaseUrl;
+  const store = openLazyStore({ ...common, ...(url === undefined ? {} : { url }) });
+  const ports = { source, ...shell, ...common, schedule, store };
   const close = async (): Promise<void> => {
+    await store.close();
     await shell.shell.close();
     await source.git?.close();
     await notes.journal.close();

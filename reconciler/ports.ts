@@ -1,5 +1,13 @@
 // Interfaces to the world: what the loop may ask of git, machines, disk and time. Adapters and fakes implement them.
 import type { Duplex } from 'node:stream';
+import type {
+  Deployment,
+  DeploymentInRun,
+  HistoryEvent,
+  HistoryRecord,
+  HistoryState,
+  Transition,
+} from '../schema/history.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Command } from './commands/command.js';
@@ -190,6 +198,46 @@ export interface WorkTree {
   commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string>;
 }
 
+export interface DeploymentsAsk {
+  /** `web`, or `web@m1`. */
+  readonly service?: string;
+  readonly machine?: string;
+  readonly limit: number;
+}
+
+export interface EventsAsk {
+  /** Milliseconds since 1970; what happened then or later. */
+  readonly since?: number;
+  /** Id of an event: only what was kept after it, oldest first. Without it: the newest. */
+  readonly after?: string;
+  /** `web`, or `web@m1`. */
+  readonly service?: string;
+  readonly machine?: string;
+  readonly limit: number;
+}
+
+/**
+ * The diary. It holds nothing that a pass or a lock needs: without it everything goes on, and only history is missing.
+ * Writing never throws and never waits. Reading throws `store-away` or `store-none` when there is no database to ask.
+ */
+export interface Store {
+  /** Takes note and returns at once. While the database is away the record waits on disk, and is caught up in order, once. */
+  record(record: HistoryRecord): void;
+  /** For the controller: starts the database, keeps it up, catches up and clears what is too old; all in the background. `close` ends it. */
+  serve(): void;
+  state(): HistoryState;
+  /** Newest first. */
+  deployments(ask: DeploymentsAsk): Promise<readonly Deployment[]>;
+  /** By the beginning of its id, or of its run's. Throws `unknown-name` for none, and for several. */
+  deployment(prefix: string): Promise<DeploymentInRun>;
+  /** Oldest first. Throws `unknown-name` for an `after` that is not kept. */
+  events(ask: EventsAsk): Promise<readonly HistoryEvent[]>;
+  /** Oldest first, from an instant on. */
+  transitions(key: string, since: number): Promise<readonly Transition[]>;
+  /** Brings what was noted to the database or to disk, and stops what `serve` started. Nothing is noted afterwards. */
+  close(): Promise<void>;
+}
+
 /** All ports that the loop and the operations work through. */
 export interface Ports {
   readonly source: Source;
@@ -200,6 +248,7 @@ export interface Ports {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule: Schedule;
+  readonly store: Store;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

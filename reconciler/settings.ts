@@ -100,6 +100,7 @@ function fault(name: SettingName, value: string, env: Environment): string | und
   if (name === 'server' && !/^https?:\/\/[^/]/.test(value))
     return `is ${value}, which is no http:// or https:// address`;
   if (name === 'branch' && /\s|\.\.|^-|[~^:?*[\\]/.test(value)) return `is ${value}, which is no name of a branch`;
+  if (name === 'databaseUrl' && !/^(postgres|postgresql|socket):/.test(value)) return 'is no postgres:// address'; // it may hold a password: it is not repeated
   if (name === 'stateDir' && value.startsWith('~') && home(env) === '')
     return `is ${value}, and there is no home folder`;
   return undefined;

@@ -190,3 +190,37 @@ export const machineErrors = {
     'Give the service another name, or remove what stands there.',
   ),
 } as const satisfies Record<string, CatalogueEntry>;
+
+/** The database of history. Nothing else needs it. */
+export const storeErrors = {
+  'store-none': entry(
+    'There is no history here',
+    'human',
+    404,
+    'Start a controller (`portoser run`), which keeps it, or name a PostgreSQL of your own with DATABASE_URL.',
+  ),
+  'store-away': entry(
+    'The database of history does not answer',
+    'backoff',
+    503,
+    'Reconciling goes on without it; what happens meanwhile is caught up when it is back.',
+  ),
+  'store-start': entry(
+    'PostgreSQL could not be started',
+    'human',
+    500,
+    'Its log lies in the state folder, in postgres/log; or name a PostgreSQL of your own with DATABASE_URL.',
+  ),
+  'store-newer': entry(
+    'The database is of a newer version of Portoser',
+    'human',
+    409,
+    'Update this one, or name another database with DATABASE_URL.',
+  ),
+  'store-changed': entry(
+    'The database was not made by this program',
+    'human',
+    409,
+    'A migration there differs from the one here: use the version that made it, or another database.',
+  ),
+} as const satisfies Record<string, CatalogueEntry>;

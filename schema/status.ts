@@ -1,6 +1,7 @@
 // What a pass reports, and the state that people ask for: shared by command line, API and dashboard.
 import type { Diagnostic } from './diagnostics.js';
 import type { ErrorCode, ErrorReport } from './errors.js';
+import type { HistoryState } from './history.js';
 import type { Settled } from './journal.js';
 import type { Outcome, Plan, Next } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
@@ -88,4 +89,6 @@ export interface ControllerStatus {
     readonly result: string;
   };
   readonly nextPassAt?: number;
+  /** Whether what happens is kept. */
+  readonly history?: HistoryState;
 }

@@ -24,6 +24,7 @@ function nowRows(): string {
     machine: 'machines of the registry; edits are commits',
     service: 'services of the registry; edits are commits',
     deps: 'who needs whom, in what order',
+    history: 'what was deployed: a list, one of them, what it changed',
     git: 'accept a branch that was rewritten',
     config: 'each setting, its value and where it comes from',
   };

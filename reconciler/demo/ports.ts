@@ -9,7 +9,23 @@ import { createSchedule } from '../adapters/schedule.js';
 import { openShell } from '../adapters/shell.js';
 import { openStateDir } from '../adapters/state-dir.js';
 import { openTunnel } from '../adapters/tunnel.js';
-import type { Ports } from '../ports.js';
+import { AppError } from '../../schema/errors.js';
+import type { Ports, Store } from '../ports.js';
+
+const none = new AppError('store-none', 'the demo keeps no history');
+const refuse = () => Promise.reject(none);
+
+/** A database would make a user on this machine, and the demo leaves nothing behind. */
+const noStore: Store = {
+  record: () => undefined,
+  serve: () => undefined,
+  state: () => ({ state: 'none', why: none.message, hint: none.hint }),
+  deployments: refuse,
+  deployment: refuse,
+  events: refuse,
+  transitions: refuse,
+  close: async () => undefined,
+};
 
 export async function openDemoPorts(
   bare: string,
@@ -29,6 +45,7 @@ export async function openDemoPorts(
     clock: systemClock,
     log,
     schedule: createSchedule(log),
+    store: noStore,
     newId: () => randomBytes(8).toString('hex'),
   };
   const close = async () => {

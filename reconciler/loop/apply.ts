@@ -30,6 +30,8 @@ export interface ApplyRun {
   readonly watch?: { pause(key: PlacementKey): void; resume(key: PlacementKey): void };
   /** Wait for changes that outlast the pass's interval too (a pass that a person waits for). */
   readonly toTheEnd: boolean;
+  /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
+  readonly endedLate?: (outcome: Outcome) => void;
 }
 
 const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });
@@ -104,7 +106,7 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   if (ready.length === 0) return held;
   const told = (key: PlacementKey, text: string) => {
     room.watch?.pause(key);
-    room.emit({ kind: 'change', machine: machine.name, key, text });
+    room.emit({ kind: 'change', machine: machine.name, key, text, event: 'deploy.begun' });
     const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
     if (deadlineMs === undefined) return;
     const until = timeOfDay(room.ports.clock.now() + deadlineMs);
@@ -128,8 +130,17 @@ function tell(room: Room, outcome: Outcome): void {
     'in-progress': () => 'goes on',
   }[outcome.result]();
   const stopped = outcome.result === 'applied' && ['stop', 'remove', 'release'].includes(outcome.kind);
-  room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text });
+  const event = events[outcome.result];
+  room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text, ...(event && { event }) });
 }
+
+/** What is skipped may be skipped at every pass: it is told, and no event. */
+const events = {
+  applied: 'deploy.done',
+  failed: 'deploy.failed',
+  skipped: undefined,
+  'in-progress': undefined,
+} as const;
 
 export const holderOf = async ({ state }: Ports): Promise<LockHolder> => ({
   controller: await state.controllerId(),
@@ -189,6 +200,7 @@ async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
       const outcome = room.outcomes.get(change.key);
       if (outcome === undefined) return skipped(change, 'its machine is not known');
       const first = room.toTheEnd ? await outcome : await Promise.race([outcome, late]);
+      if (first === undefined) outcome.then(end => room.endedLate?.(end)).catch(() => undefined);
       return (
         first ?? {
           key: change.key,

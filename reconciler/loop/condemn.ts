@@ -1,10 +1,11 @@
 // Writes into the stamps of revisions that became ill while they soaked that they failed: from then on they are held like any other.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
-import type { Outcome } from '../../schema/plan.js';
+import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
 import { report } from '../core/machines.js';
+import { basisOf } from '../core/ownership.js';
 import { condemnedStamp } from '../core/stamps.js';
 import type { BatchRun } from './batch-run.js';
 import type { Considered } from './preview.js';
@@ -41,6 +42,13 @@ export function toCondemn(considered: Considered, faults: Faults): readonly Cond
 }
 
 const because = 'it became unhealthy soon after its deploy';
+
+/** What history calls it; nothing is restarted by it. */
+export function changeOf({ placement: { key, spec }, stamp }: Condemned): Change {
+  const { machine, service } = spec;
+  const why = { reason: 'unhealthy', because, fields: [] } as const;
+  return { key, machine, service, kind: 'restart', ...why, basis: basisOf(stamp), after: [], stamp };
+}
 
 /** One machine's; every one has its outcome, which is a failure in any case. */
 export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<readonly Outcome[]> {

@@ -8,8 +8,9 @@ import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { readApplied, sameNote, writeApplied } from './applied.js';
 import { apply, type ApplyRun, holderOf } from './apply.js';
+import type { HistoryActor } from '../../schema/history.js';
 import { approachFleet } from './approach.js';
-import { condemn, toCondemn } from './condemn.js';
+import { changeOf, condemn, toCondemn } from './condemn.js';
 import type { Faults } from './soak.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { planFindings, silent, syncFindings } from './findings.js';
@@ -17,6 +18,7 @@ import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
+import { type RunRecorder, recorderOf } from './record.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 
@@ -25,6 +27,8 @@ export interface PassContext {
   readonly lists: Lists;
   readonly emit: (progress: Progress) => void;
   readonly signal: AbortSignal;
+  /** Who asked for it, for history; absent: the loop itself. */
+  readonly actor?: HistoryActor;
 }
 
 export interface PassAsk extends Choice {
@@ -53,8 +57,10 @@ export async function runPass(context: PassContext, ask: PassAsk): Promise<PassR
   const { ports } = context;
   const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
   const log = ports.log.child({ passId: base.id });
+  const history = recorderOf(ports, base.id, context.actor);
   try {
-    const report = { ...base, ...(await reconcile(context, ask)), endedAt: ports.clock.now() };
+    const report = { ...base, ...(await reconcile(context, { ...ask, history })), endedAt: ports.clock.now() };
+    history.finish(report);
     if (report.outcomes.length > 0)
       log.info({ trigger: ask.trigger, commit: report.commit, changes: report.outcomes.length }, 'pass');
     return report;
@@ -79,7 +85,9 @@ export async function runPass(context: PassContext, ask: PassAsk): Promise<PassR
 
 type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
 
-async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
+type Ask = PassAsk & { readonly history: RunRecorder };
+
+async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;
   const [synced] = await Promise.all([sync(ports, { from: ask.from }), approachFleet(ports)]);
   const findings = syncFindings(synced);
@@ -96,6 +104,7 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
+  ask.history.wants(considered.desired);
   const settled = await settleLeft(context, considered);
   ports.crashPoint?.('before the plan is carried out');
   const made = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
@@ -116,7 +125,7 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
 
 async function carryOut(
   context: PassContext,
-  ask: PassAsk,
+  ask: Ask,
   synced: Synced,
   considered: Considered,
 ): Promise<readonly Outcome[]> {
@@ -124,7 +133,7 @@ async function carryOut(
   return await apply(roomOf(context, ask, synced, considered), considered.plan);
 }
 
-function roomOf(context: PassContext, ask: PassAsk, synced: Synced, considered: Considered): ApplyRun {
+function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Considered): ApplyRun {
   const { desired, live, leaving, olderFiles } = considered;
   return {
     ...context,
@@ -135,16 +144,18 @@ function roomOf(context: PassContext, ask: PassAsk, synced: Synced, considered: 
     files: synced.files,
     superseded: ask.superseded ?? (() => false),
     toTheEnd: ask.toTheEnd ?? true,
+    endedLate: outcome => ask.history.endedLate(outcome),
     ...(ask.watch === undefined ? {} : { watch: ask.watch }),
   };
 }
 
 /** Marks what became ill while it soaked, and goes back from it, before anything else is thought of. */
-async function condemnAll(context: PassContext, ask: PassAsk, synced: Synced): Promise<readonly Outcome[]> {
+async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<readonly Outcome[]> {
   if (ask.faults === undefined || ask.faults.size === 0) return [];
   const { ports, lists } = context;
   const considered = await consider(ports, lists, synced, { from: ask.from });
   const ill = toCondemn(considered, ask.faults);
+  ask.history.condemns(ill.map(changeOf));
   const holder = await holderOf(ports);
   const outcomes = await Promise.all(
     considered.desired.machines.map(async machine => {
@@ -159,6 +170,7 @@ async function condemnAll(context: PassContext, ask: PassAsk, synced: Synced): P
       machine: placement.spec.machine,
       key: placement.key,
       text: `failed: ${error.message}`,
+      event: 'deploy.failed',
     });
   return await goBack(context, ask, synced, outcomes.flat());
 }
@@ -169,7 +181,7 @@ async function condemnAll(context: PassContext, ask: PassAsk, synced: Synced): P
  */
 async function goBack(
   context: PassContext,
-  ask: PassAsk,
+  ask: Ask,
   synced: Synced,
   outcomes: readonly Outcome[],
 ): Promise<readonly Outcome[]> {

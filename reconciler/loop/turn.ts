@@ -12,6 +12,7 @@ import type { CheckedMachine } from './look-checks.js';
 import { dependenciesOf, type Soak, soakingNow, startSoak } from './soak.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
+import { loopActor } from './record.js';
 import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
 import { sessionOf } from './session.js';
@@ -59,6 +60,7 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
           },
         }),
     ...(nextPassAt === undefined ? {} : { nextPassAt }),
+    history: ports.store.state(),
   };
   try {
     await ports.state.write('controller', status);
@@ -146,18 +148,21 @@ function newerThan(turn: Turn, headAtStart: string | undefined): boolean {
 async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   const { context } = turn;
   const headAtStart = turn.git?.head();
-  const report = await runPass(context, {
-    trigger,
-    from: 'commit',
-    toTheEnd: false,
-    watch: turn.monitor,
-    faults: turn.soak.take(),
-    onConsidered: considered => {
-      watchHealth(turn, considered, []);
-      turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
+  const report = await runPass(
+    { ...context, actor: loopActor },
+    {
+      trigger,
+      from: 'commit',
+      toTheEnd: false,
+      watch: turn.monitor,
+      faults: turn.soak.take(),
+      onConsidered: considered => {
+        watchHealth(turn, considered, []);
+        turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
+      },
+      superseded: () => newerThan(turn, headAtStart),
     },
-    superseded: () => newerThan(turn, headAtStart),
-  });
+  );
   for (const running of sessionOf(context.ports).busy.values())
     void running.finally(() => turn.bell.ring('a change ended')).catch(() => undefined);
   if (turn.considered !== undefined && report.outcomes.length > 0) watchHealth(turn, turn.considered, report.outcomes);
@@ -230,10 +235,13 @@ export async function runController(context: PassContext, options: ControllerOpt
   const { ports, lists } = context;
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
-    onTransition: ({ key, machine, from, to, found, planned }) => {
+    onTransition: transition => {
+      const { key, machine, from, to, found, planned } = transition;
+      ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...transition } });
       // That it came up, its gate has told already.
       if (planned || (to === 'healthy' && from !== 'unhealthy')) return;
-      context.emit({ kind: 'health', machine, key, text: `${to}${found === '' ? '' : `: ${found}`}` });
+      const text = `${to}${found === '' ? '' : `: ${found}`}`;
+      context.emit({ kind: 'health', machine, key, text, event: 'health', data: { from, to } });
       if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
     },
   });

@@ -2,6 +2,7 @@
 import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
 import { runPass } from '../loop/pass.js';
+import { recorded } from '../loop/record.js';
 import { sync } from '../loop/sync.js';
 import { checkChosen, needRegistry } from './parts/names.js';
 import type { Context, Operation } from './operation.js';
@@ -40,6 +41,6 @@ export const deploy: Operation<typeof input, PassReport> = {
     await checkChosen(context.ports, from, chosen);
     const more = approved === undefined ? {} : { approved };
     const trigger = `deploy by ${context.actor.name}`;
-    return await runPass(context, { trigger, from, again: true, ...forLoop(chosen), ...more });
+    return await runPass(recorded(context), { trigger, from, again: true, ...forLoop(chosen), ...more });
   },
 };

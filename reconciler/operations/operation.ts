@@ -2,6 +2,7 @@
 import type { TSchema, Static } from 'typebox';
 import type { Check } from '../checks/check.js';
 import type { Driver } from '../drivers/driver.js';
+import type { EventKind, HistoryActor, HistoryEvent } from '../../schema/history.js';
 import type { Settings } from '../../schema/settings.js';
 import type { Ports } from '../ports.js';
 
@@ -11,10 +12,7 @@ export interface Lists {
 }
 
 /** Who asks, for history and audit. */
-export interface Actor {
-  readonly name: string;
-  readonly by: 'cli' | 'loop' | 'api';
-}
+export type Actor = HistoryActor;
 
 /** What every operation gets. `emit` tells progress while it runs; people see it line by line. */
 export interface Context {
@@ -31,6 +29,9 @@ export interface Progress {
   readonly machine?: string;
   readonly key?: string;
   readonly text: string;
+  /** What history keeps it as; absent: it is told to those who listen, and not kept. */
+  readonly event?: EventKind;
+  readonly data?: HistoryEvent['data'];
 }
 
 export interface Operation<I extends TSchema = TSchema, O = unknown> {

@@ -1,6 +1,7 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
+import { recorded } from '../loop/record.js';
 import { runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
 import { passWords, type Said } from './parts/pass-words.js';
@@ -16,7 +17,7 @@ function greet({ ports, emit }: Context): void {
       hint: 'Put it into a git repository, or use `portoser deploy --uncommitted`.',
     });
   }
-  emit({ kind: 'change', text: `follows ${git.address} (${git.branch})` });
+  emit({ kind: 'change', text: `follows ${git.address} (${git.branch})`, event: 'controller.started' });
 }
 
 function tellPasses({ emit }: Context): (report: PassReport) => void {
@@ -24,7 +25,7 @@ function tellPasses({ emit }: Context): (report: PassReport) => void {
   return report => {
     const words = passWords(report, said);
     said = words.said;
-    for (const line of words.lines) emit({ kind: 'change', text: line });
+    for (const line of words.lines) emit({ kind: 'change', ...line });
   };
 }
 
@@ -34,16 +35,20 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
   effect: 'changes',
   role: 'admin',
   input,
-  run: async context => {
-    const { state } = context.ports;
+  run: async asked => {
+    const context = recorded(asked);
+    const { state, store } = context.ports;
     const release = await state.lock();
     try {
+      store.serve();
       greet(context);
       await runController(context, { onPass: tellPasses(context) });
-      context.emit({ kind: 'change', text: 'stopped' });
+      context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {
       await state.write('controller', null);
+      // The database is this controller's, and nobody's after it.
+      await store.close();
       await release();
     }
   },

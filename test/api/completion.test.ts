@@ -33,7 +33,8 @@ describe('bash', () => {
     [['deploy', '--dr'], '--dry-run'],
     [['deps', 'graph', '--do'], '--dot'],
     [['--json', 'registry', 'sc'], 'schema'],
-    [['history'], ''],
+    [['histo'], 'history'],
+    [['history', 'ro'], ''],
   ])('%j', async (words, expected) => {
     expect(await complete(words)).toBe(expected);
   });

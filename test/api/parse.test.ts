@@ -52,6 +52,8 @@ describe('the documented forms', () => {
     ['approve 0a1b2c3d', 'approve', ['0a1b2c3d'], {}],
     ['clear web@m1', 'clear', ['web@m1'], {}],
     ['git accept 0a1b2c3d', 'git accept', ['0a1b2c3d'], {}],
+    ['history list web -n 5', 'history list', ['web'], { limit: '5' }],
+    ['events --since 2h --service web', 'events', [], { since: '2h', service: 'web' }],
     ['machine trust m1 --replace --yes', 'machine trust', ['m1'], { replace: true, yes: true }],
     ['exec web -- ls -la --json', 'exec', ['web', 'ls', '-la', '--json'], {}],
   ])('%s', async (line, word, positional, values) => {
@@ -59,7 +61,7 @@ describe('the documented forms', () => {
     expect(understood).toMatchObject({ word, words: positional, values, flags: {}, json: false });
   });
 
-  it.each(['history list web', 'history rollback 12', 'diagnose web', 'vault migrate-all'])(
+  it.each(['playbook approve a1', 'history rollback 12', 'diagnose web', 'vault migrate-all'])(
     '%s is known, and not there yet',
     async line => {
       const { word } = await read(line);

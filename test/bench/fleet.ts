@@ -1,10 +1,11 @@
 // Ten lab hosts with five systemd units each: the registry, the hosts, and the scripts that are run on all of them at once.
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import { type FreshRepo, freshRepo } from '../lab/fresh-repo.js';
 import { holdLab, lab } from '../lab/hold.js';
 import { type Host, hostKey, keyFile, openHost } from '../lab/host.js';
@@ -72,6 +73,8 @@ export async function openFleet(): Promise<BenchFleet> {
   const hosts = every(hostCount, openHost);
   const repo = await freshRepo();
   const folder = mkdtempSync(join(tmpdir(), 'portoser-bench-'));
+  // As /var/lib is: the controller's database runs as a user of its own.
+  chmodSync(folder, 0o711);
   const onAll: BenchFleet['onAll'] = async (script, options = []) => {
     const words = [floorFile(`${script}.sh`), keyFile, ...options, '--', ...hosts.map(host => host.address)];
     return Number(await mustRun(floorFile('all'), words, { timeoutMs: 120_000 }));
@@ -79,6 +82,9 @@ export async function openFleet(): Promise<BenchFleet> {
   const children = new Set<ChildProcess>();
   const remove = async (): Promise<void> => {
     for (const child of children) child.kill('SIGKILL');
+    const data = join(folder, 'state/postgres/data');
+    const database = await runningPostmaster(data);
+    if (database !== undefined) await stopPostmaster(database.pid, data);
     repo.remove();
     rmSync(folder, { recursive: true, force: true });
     await release();

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, spread } from './figure.js';
 import { openFleet } from './fleet.js';
 import { measureController } from './controller.js';
+import { measureDatabase } from './database.js';
 import { measureHelp } from './help.js';
 import { measuredOn } from './measured-on.js';
 import { measureFirstApply, measureFresh, measureWarm } from './passes.js';
@@ -44,6 +45,7 @@ function leave(name: string, why: string): void {
 async function here(): Promise<void> {
   tell(await measureHelp(3 * rounds));
   tell(...(await measureThinking(rounds)));
+  tell(...(await measureDatabase(rounds, why => leave('the embedded PostgreSQL', why))));
 }
 
 async function inLab(): Promise<void> {

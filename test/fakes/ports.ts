@@ -5,12 +5,14 @@ import { createFakeClock, type FakeClock } from './clock.js';
 import { createFakeGit, type FakeGit } from './git.js';
 import { createFakeJournal, type FakeJournal } from './journal.js';
 import { createFakeLog, type FakeLog } from './log.js';
+import { createFakeStore, type FakeStore } from './store.js';
 
 export interface FakePorts extends Ports {
   readonly clock: FakeClock;
   readonly log: FakeLog;
   readonly journal: FakeJournal;
   readonly git: FakeGit;
+  readonly store: FakeStore;
   /** Documents of the state folder. */
   readonly notes: Map<string, unknown>;
   /** Names of the documents, as they were written. */
@@ -59,6 +61,7 @@ export function createFakePorts(): FakePorts {
         return () => void crons.delete(cron);
       },
     },
+    store: createFakeStore(),
     newId: () => `id${(ids += 1)}`,
     git,
     notes,

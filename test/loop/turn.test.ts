@@ -172,6 +172,28 @@ describe('a pass that waits for a person', () => {
   });
 });
 
+describe('history', () => {
+  it('is told every change of health, planned ones too, and how it stands is noted for others', async () => {
+    const web = { type: 'local', machine: 'm1', path: '/srv/web', command: 'web', suspend: true };
+    ports.git.make({ 'registry.yml': registryText({ web }) });
+    await start();
+    expect(ports.store.records).toMatchObject([
+      {
+        kind: 'transition',
+        transition: {
+          key: 'web@m1',
+          machine: 'm1',
+          from: 'unknown',
+          to: 'suspended',
+          planned: true,
+          at: ports.clock.now(),
+        },
+      },
+    ]);
+    expect(ports.notes.get('controller')).toMatchObject({ history: { state: 'kept' } });
+  });
+});
+
 describe('the end', () => {
   it('comes with the signal, and leaves no timer, watcher or schedule', async () => {
     ports.git.make({ 'registry.yml': registryText({}, { schedule: '0 4 * * *' }) });

@@ -18,12 +18,14 @@ import type { CommandResult, GitRepo, Ports, RemoteShell, StateDir } from '../..
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
 import { createFakeJournal, type FakeJournal } from '../fakes/journal.js';
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
+import { createFakeStore, type FakeStore } from '../fakes/store.js';
 
 export interface World {
   readonly ports: Ports;
   readonly lists: Lists;
   readonly journal: FakeJournal;
   readonly log: FakeLog;
+  readonly store: FakeStore;
   readonly told: Progress[];
   /** Documents of the controller's state folder, and how often each was written. */
   readonly notes: Map<string, unknown>;
@@ -84,6 +86,7 @@ export async function createWorld(): Promise<World> {
   const [writes, sent, told]: [string[], string[], Progress[]] = [[], [], []];
   const down = new Set<string>();
   const log = createFakeLog();
+  const store = createFakeStore();
   const folder = (machine: string) => join(root, machine);
 
   async function runScript(machine: string, script: string, limitMs: number): Promise<CommandResult> {
@@ -139,6 +142,7 @@ export async function createWorld(): Promise<World> {
     clock: { ...systemClock, sleep: (ms, signal) => world.sleeps(ms) ?? systemClock.sleep(ms, signal) },
     log,
     schedule: { every: () => () => undefined },
+    store,
     newId: () => `a${(ids += 1)}`,
   };
   const lists: Lists = { drivers, checks };
@@ -172,6 +176,7 @@ export async function createWorld(): Promise<World> {
     lists,
     journal,
     log,
+    store,
     told,
     notes,
     writes,

@@ -22,7 +22,7 @@ export const depsImpact = command({
         ...lines,
         ...(impact.stateful.length === 0 ? [] : [warn(`Data is at risk in: ${impact.stateful.join(', ')}`)]),
         ...(impact.critical.length === 0 ? [] : [warn(`Critical: ${impact.critical.join(', ')}`)]),
-        'How long it would be away is not known: this version keeps no history yet.',
+        'How long it would be away is not worked out from history yet.',
       ].join('\n');
     };
     return respond(call, impact, text);

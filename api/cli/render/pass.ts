@@ -41,7 +41,7 @@ const tailLines = (tail: string | undefined, paint: Paint): readonly string[] =>
         .split('\n')
         .map(line => paint.faint(`      | ${line}`));
 
-function undoneLines(undone: Undone | undefined, paint: Paint): readonly string[] {
+export function undoneLines(undone: Undone | undefined, paint: Paint): readonly string[] {
   if (undone === undefined) return [];
   if (undone.result === 'back')
     return [`      ${paint.good('↩')} what was healthy at commit ${undone.commit.slice(0, 12)} runs again`];

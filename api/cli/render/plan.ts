@@ -21,7 +21,7 @@ function sign(kind: ChangeKind, paint: Paint): string {
 
 const oneLine = (text: string): string => (text.length > 100 ? `${text.slice(0, 97)}…` : text).replaceAll('\n', '⏎');
 
-function fieldLine({ field, from, to }: Change['fields'][number], paint: Paint): string {
+export function fieldLine({ field, from, to }: Change['fields'][number], paint: Paint): string {
   const old = from === undefined ? '(none)' : oneLine(from);
   const next = to === undefined ? '(none)' : oneLine(to);
   return `      ${field}: ${paint.faint(old)} → ${next}`;

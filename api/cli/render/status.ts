@@ -61,6 +61,14 @@ function controllerLine({ controller, at }: StatusReport): string {
   return `A controller runs (pid ${controller.pid}): git ${controller.git.result}${next}.`;
 }
 
+function historyLines({ controller }: StatusReport): readonly string[] {
+  const history = controller?.history;
+  if (history === undefined || history.state === 'kept' || history.state === 'starting') return [];
+  const waiting = history.state === 'away' && history.waiting > 0 ? `; ${history.waiting} records wait on disk` : '';
+  const dropped = history.state === 'away' && history.dropped > 0 ? `, ${history.dropped} were dropped` : '';
+  return [`No history is kept now: ${history.why}${waiting}${dropped}. ${history.hint}`.trimEnd()];
+}
+
 export function statusText(report: StatusReport, paint: Paint): string {
   const rows = report.placements.map(one => row(one, report.at, paint));
   const amiss = report.machines.filter(one => one.state !== 'reachable');
@@ -72,6 +80,7 @@ export function statusText(report: StatusReport, paint: Paint): string {
     ...amiss.map(one => machineLine(one, paint)),
     ...(report.held === undefined ? [] : [`${paint.warn('Held:')} ${report.held}`]),
     controllerLine(report),
+    ...historyLines(report),
   ].join('\n');
 }
 

@@ -1,4 +1,5 @@
 // What a controller says of its passes: only what is new since the last one.
+import type { EventKind } from '../../../schema/history.js';
 import type { PassReport } from '../../../schema/status.js';
 
 /** What is amiss, one line each. */
@@ -24,17 +25,27 @@ export interface Said {
   readonly troubles: readonly string[];
 }
 
+interface Line {
+  readonly text: string;
+  readonly event: EventKind;
+}
+
 /** The lines to say now, and what to remember for the next pass. */
 export function passWords(
   report: PassReport,
   before: Said | undefined,
-): { readonly lines: readonly string[]; readonly said: Said } {
+): { readonly lines: readonly Line[]; readonly said: Said } {
   const now = troubles(report);
   const fresh = now.filter(line => !before?.troubles.includes(line));
   const over =
     now.length === 0 && (before === undefined || before.troubles.length > 0) && report.next.next === 'settled';
   const { commit } = report;
   const moved = commit === undefined || commit === before?.commit ? [] : [`commit ${commit.slice(0, 12)} is in force`];
-  const lines = [...moved, ...fresh, ...(over ? ['everything is as the registry says'] : [])];
+  const line = (event: EventKind) => (text: string) => ({ text, event });
+  const lines = [
+    ...moved.map(line('git.commit')),
+    ...fresh.map(line('pass.trouble')),
+    ...(over ? [line('pass.settled')('everything is as the registry says')] : []),
+  ];
   return { lines, said: { ...(commit === undefined ? {} : { commit }), troubles: now } };
 }

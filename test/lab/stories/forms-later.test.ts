@@ -4,12 +4,8 @@ import { freshPerson, type Person } from './forms-person.js';
 
 /** As the documentation writes them; the others by their words. */
 const later = [
-  'history list web',
   'history rollback 4711',
   'diagnose web',
-  'history show 4711',
-  'history diff 4711',
-  'events',
   'problems',
   'why web',
   'fix p1 -- true',
@@ -61,7 +57,7 @@ test.each(later)('portoser %s', async line => {
 });
 
 test('in JSON too', async () => {
-  for (const line of ['history list web', 'history rollback 4711', 'diagnose web']) {
+  for (const line of ['history rollback 4711', 'problems', 'diagnose web']) {
     const ended = await person.type(`portoser ${line} --json`);
     expect(ended).toMatchObject({ code: 1, stderr: '' });
     expect(JSON.parse(ended.stdout), line).toMatchObject({ error: { code: 'not-supported', retry: 'never' } });

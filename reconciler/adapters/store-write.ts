@@ -1,0 +1,133 @@
+// Records into rows: one statement for all of one kind that follow each other, each row once, in the order they came.
+import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
+import type { Query } from './store-database.js';
+
+/** jsonb and text hold neither NUL nor half a surrogate pair. */
+const storable = (_: string, value: unknown): unknown =>
+  typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').replaceAll(/\p{Surrogate}/gu, '\uFFFD') : value;
+
+const asJson = (rows: readonly unknown[]): string => JSON.stringify(rows, storable);
+
+const instant = (column: string): string => `to_timestamp(${column} / 1000.0)`;
+
+const insertRuns = `
+  insert into portoser.runs (id, controller, trigger, actor_name, actor_by, "commit", started_at, ended_at, plan, next)
+  select r.id, $2, r.trigger, r.actor->>'name', r.actor->>'by', r."commit",
+    ${instant('r."startedAt"')}, ${instant('r."endedAt"')}, r.plan, r.next
+  from jsonb_to_recordset($1::jsonb) as r(
+    id text, trigger text, actor jsonb, "commit" text, "startedAt" numeric, "endedAt" numeric, plan jsonb, next jsonb)
+  on conflict do nothing`;
+
+const insertDeployments = `
+  insert into portoser.deployments (id, run_id, position, key, service, machine, kind, reason, because, fields,
+    previous_commit, result, why, error, output_tail, undone, duration_ms, started_at, ended_at)
+  select d.id, d."runId", d.position, d.key, d.service, d.machine, d.kind, d.reason, d.because, d.fields,
+    d."previousCommit", d.result, d.why, d.error, d."outputTail", d.undone, d."durationMs",
+    ${instant('d."startedAt"')}, ${instant('d."endedAt"')}
+  from jsonb_to_recordset($1::jsonb) as d(
+    id text, "runId" text, position integer, key text, service text, machine text, kind text, reason text, because text,
+    fields jsonb, "previousCommit" text, result text, why text, error jsonb, "outputTail" text, undone jsonb,
+    "durationMs" integer, "startedAt" numeric, "endedAt" numeric)
+  on conflict do nothing`;
+
+/** Only what is still open ends: a record that comes twice changes nothing. */
+const endDeployments = `
+  update portoser.deployments as d
+  set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
+    undone = e.undone, duration_ms = e."durationMs",
+    ended_at = ${instant('e."endedAt"')}
+  from jsonb_to_recordset($1::jsonb) as e(
+    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, "endedAt" numeric)
+  where d.id = e.id and d.result = 'in-progress'`;
+
+const insertEvents = `
+  insert into portoser.events (id, at, kind, machine, key, text, data)
+  select e->>'id', ${instant("(e->>'at')::numeric")}, e->>'kind', e->>'machine', e->>'key', e->>'text', e->'data'
+  from jsonb_array_elements($1::jsonb) with ordinality as all_events(e, position)
+  order by position
+  on conflict do nothing`;
+
+const insertTransitions = `
+  insert into portoser.transitions (id, at, key, machine, from_state, to_state, lasted_ms, found, planned)
+  select t.id, ${instant('t.at')}, t.key, t.machine, t."from", t."to", t."lastedMs", t.found, t.planned
+  from jsonb_to_recordset($1::jsonb) as t(
+    id text, at numeric, key text, machine text, "from" text, "to" text, "lastedMs" bigint, found text, planned boolean)
+  on conflict do nothing`;
+
+/** In the plan's order. */
+const placed = (deployments: readonly Deployment[]): readonly unknown[] =>
+  deployments.map((one, position) => ({
+    ...one,
+    position,
+    ...(one.durationMs === undefined ? {} : { durationMs: Math.round(one.durationMs) }),
+  }));
+
+/** `records` in stretches of one kind. */
+function stretches(records: readonly HistoryRecord[]): readonly (readonly HistoryRecord[])[] {
+  const all: HistoryRecord[][] = [];
+  for (const record of records) {
+    const last = all.at(-1);
+    if (last?.[0]?.kind === record.kind) last.push(record);
+    else all.push([record]);
+  }
+  return all;
+}
+
+const only = <K extends HistoryRecord['kind']>(records: readonly HistoryRecord[], kind: K) =>
+  records.filter((one): one is Extract<HistoryRecord, { kind: K }> => one.kind === kind);
+
+async function writeRuns(query: Query, records: readonly HistoryRecord[], controller: string): Promise<void> {
+  const runs = only(records, 'run');
+  await query(insertRuns, [asJson(runs.map((one): Run => one.run)), controller]);
+  await query(insertDeployments, [asJson(runs.flatMap(one => placed(one.deployments)))]);
+}
+
+/** Within a transaction. Throws what the database says of a record that it cannot keep. */
+export async function writeRecords(query: Query, records: readonly HistoryRecord[], controller: string): Promise<void> {
+  for (const stretch of stretches(records)) {
+    const kind = stretch[0]?.kind ?? 'event';
+    switch (kind) {
+      case 'run':
+        await writeRuns(query, stretch, controller);
+        break;
+      case 'ended': {
+        const ends = only(stretch, kind).map(({ deployment, end, endedAt }) => ({ ...end, id: deployment, endedAt }));
+        await query(endDeployments, [asJson(ends)]);
+        break;
+      }
+      case 'event':
+        await query(insertEvents, [asJson(only(stretch, kind).map((one): HistoryEvent => one.event))]);
+        break;
+      case 'transition':
+        await query(insertTransitions, [asJson(only(stretch, kind).map((one): Transition => one.transition))]);
+        break;
+      default:
+        kind satisfies never;
+    }
+  }
+}
+
+const noEnd = {
+  code: 'interrupted',
+  message: 'the controller ended before the change did; what came of it is seen at the next look',
+  hint: 'Run `portoser status`.',
+  retry: 'backoff',
+};
+
+/** Nobody waits any more for what a process of this controller before this one had left open. */
+export async function closeLeftOpen(query: Query, controller: string, begunAt: number): Promise<void> {
+  await query(
+    `update portoser.deployments as d set result = 'failed', error = $3, why = null
+     from portoser.runs as r
+     where r.id = d.run_id and r.controller = $1 and r.ended_at < $2 and d.result = 'in-progress'`,
+    [controller, new Date(begunAt), JSON.stringify(noEnd)],
+  );
+}
+
+/** Removes what is older than that instant. */
+export async function clearBefore(query: Query, at: number): Promise<void> {
+  const before = new Date(at);
+  await query('delete from portoser.runs where ended_at < $1', [before]);
+  await query('delete from portoser.events where at < $1', [before]);
+  await query('delete from portoser.transitions where at < $1', [before]);
+}

@@ -1,0 +1,288 @@
+// Brings records to the database, one batch after the other; to disk while it is away, and from there in order when it is back.
+import PQueue from 'p-queue';
+import { AppError, asAppError } from '../../schema/errors.js';
+import type { HistoryRecord, HistoryState } from '../../schema/history.js';
+import type { Clock, Log, StateDir } from '../ports.js';
+import { type Database, isRefused, openDatabase, storeFault } from './store-database.js';
+import { type Migration, migrate } from './store-migrate.js';
+import type { Place, StartedDatabase } from './store-place.js';
+import type { Spool } from './store-spool.js';
+import { clearBefore, closeLeftOpen, writeRecords } from './store-write.js';
+
+export interface WriterOptions {
+  readonly place: Place;
+  readonly spool: Spool;
+  readonly state: Pick<StateDir, 'controllerId'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+  readonly migrations: () => Promise<readonly Migration[]>;
+}
+
+export interface Writer {
+  add(record: HistoryRecord): void;
+  serve(): void;
+  state(): HistoryState;
+  /** Connected, migrated and caught up. */
+  database(): Database | undefined;
+  /** Why it is not, as far as that is known. */
+  fault(): AppError | undefined;
+  close(): Promise<void>;
+}
+
+const batchSize = 500;
+/** A command that has done its work waits no longer than that for a connection, nor for an answer; the controller has time. */
+const commandPatienceMs = 1_500;
+const controllerPatienceMs = 10_000;
+const catchUpMs = 60_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+/** How often what commands left on disk is looked for. */
+const roundMs = 60_000;
+const dayMs = 86_400_000;
+const keptDays = 366;
+
+export function openWriter(options: WriterOptions): Writer {
+  const { place, spool, clock, log } = options;
+  const work = new PQueue({ concurrency: 1 });
+  const queue: HistoryRecord[] = [];
+  const begunAt = clock.now();
+  let database: Database | undefined;
+  let server: StartedDatabase | undefined;
+  let fault: AppError | undefined;
+  let serving: Promise<void> | undefined;
+  const stopping = new AbortController();
+  let wake = new AbortController();
+  /** Something may wait on disk. */
+  let onDisk = true;
+  let waiting = 0;
+  let dropped = 0;
+  let clearedAt = 0;
+  let attempt: Promise<void> | undefined;
+  let obstacle: Promise<AppError | undefined> | undefined;
+
+  const obstacleOnce = (): Promise<AppError | undefined> => (obstacle ??= place.obstacle());
+
+  /** Told once for each reason, not at each attempt. */
+  function failed(thrown: unknown): void {
+    const error = thrown instanceof AppError ? thrown : storeFault(thrown);
+    const known = fault?.message === error.message;
+    fault = error;
+    const what = error.code === 'store-none' ? 'history is not kept' : 'history waits for its database';
+    if (!known) log.warn({ code: error.code, why: error.message, hint: error.hint }, what);
+  }
+
+  function lose(thrown: unknown): void {
+    const gone = database;
+    database = undefined;
+    failed(thrown);
+    void gone?.close().catch(() => undefined);
+    wake.abort();
+  }
+
+  async function connect(address: Parameters<typeof openDatabase>[0]['address']): Promise<Database> {
+    const patienceMs = serving === undefined ? commandPatienceMs : controllerPatienceMs;
+    const opened = openDatabase({
+      address,
+      connectMs: patienceMs,
+      queryMs: patienceMs,
+      onLost: () => {
+        if (database === opened) lose(new AppError('store-away', 'the connection to the database was lost'));
+      },
+    });
+    try {
+      await migrate(opened, await options.migrations());
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** One that the database cannot keep is left out; the others are kept. */
+  async function write(to: Database, records: readonly HistoryRecord[], limitMs?: number): Promise<void> {
+    const controller = await options.state.controllerId();
+    const more = limitMs === undefined ? {} : { limitMs };
+    try {
+      await to.transaction(query => writeRecords(query, records, controller), more);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      const [first] = records;
+      if (records.length > 1) for (const one of records) await write(to, [one], limitMs);
+      else log.error({ err: error, kind: first?.kind }, 'the database refused a record of history');
+    }
+  }
+
+  async function catchUp(to: Database): Promise<void> {
+    await spool.drain(records => write(to, records, catchUpMs));
+    if (waiting > 0) log[fault === undefined ? 'debug' : 'info']({ records: waiting }, 'history is caught up');
+    onDisk = false;
+    waiting = 0;
+  }
+
+  async function toDisk(records: readonly HistoryRecord[]): Promise<void> {
+    onDisk = true;
+    try {
+      const gone = await spool.append(records);
+      waiting += records.length - gone;
+      if (gone === 0) return;
+      dropped += gone;
+      const text = `${gone} records of history were dropped: the database was away for too long`;
+      log.warn({ dropped: gone }, 'records of history were dropped');
+      const event = {
+        id: options.newId(),
+        at: clock.now(),
+        kind: 'history.dropped',
+        text,
+        data: { dropped: gone },
+      } as const;
+      await spool.append([{ kind: 'event', event }]);
+    } catch (thrown) {
+      dropped += records.length;
+      log.error({ err: thrown, dropped: records.length }, 'history can be kept neither in the database nor on disk');
+    }
+  }
+
+  /** A command looks once whether there is a database; starting it is not its business. */
+  async function reach(): Promise<void> {
+    try {
+      const address = await place.find();
+      if (address === undefined) return;
+      database = await connect(address);
+      fault = undefined;
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Nobody waits at the end of a command for a long time's records. */
+  const tooMuchForTheEnd = async (): Promise<boolean> =>
+    onDisk && stopping.signal.aborted && (await spool.waiting()) > batchSize;
+
+  async function put(records: readonly HistoryRecord[]): Promise<void> {
+    if ((await obstacleOnce()) !== undefined) return;
+    if (serving === undefined) await (attempt ??= reach());
+    if (database !== undefined && !(await tooMuchForTheEnd())) {
+      const to = database;
+      try {
+        if (onDisk) await catchUp(to);
+        return await write(to, records);
+      } catch (error) {
+        if (database === to) lose(error);
+      }
+    }
+    await toDisk(records);
+  }
+
+  async function flush(): Promise<void> {
+    while (queue.length > 0) await put(queue.splice(0, batchSize));
+  }
+
+  async function clear(from: Database): Promise<void> {
+    if (clock.now() - clearedAt < dayMs) return;
+    await from.transaction(query => clearBefore(query, clock.now() - keptDays * dayMs), { limitMs: catchUpMs });
+    clearedAt = clock.now();
+  }
+
+  async function bringUp(): Promise<void> {
+    const why = await obstacleOnce();
+    if (why !== undefined) throw why;
+    server = await place.start();
+    const opened = await connect(server.address);
+    await work.add(async () => {
+      try {
+        await catchUp(opened);
+        const controller = await options.state.controllerId();
+        await opened.transaction(query => closeLeftOpen(query, controller, begunAt));
+        await clear(opened);
+        if (fault !== undefined) log.info({}, 'history is kept again');
+        const before = database;
+        [database, fault] = [opened, undefined];
+        await before?.close();
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
+    });
+  }
+
+  async function round(): Promise<void> {
+    await work.add(async () => {
+      if (database === undefined) return;
+      const to = database;
+      try {
+        await catchUp(to);
+        await clear(to);
+      } catch (error) {
+        if (database === to) lose(error);
+      }
+    });
+  }
+
+  async function rest(forMs: number): Promise<void> {
+    wake = new AbortController();
+    if (stopping.signal.aborted) return;
+    await clock.sleep(forMs, AbortSignal.any([wake.signal, stopping.signal])).catch((thrown: unknown) => {
+      if (asAppError(thrown).code !== 'interrupted') throw thrown;
+    });
+  }
+
+  async function keepUp(): Promise<void> {
+    waiting = await spool.waiting();
+    for (let pauseMs = firstPauseMs; !stopping.signal.aborted;) {
+      if (database !== undefined && server !== undefined) {
+        pauseMs = firstPauseMs;
+        await rest(roundMs);
+        await round();
+        continue;
+      }
+      try {
+        await bringUp();
+      } catch (error) {
+        failed(error);
+        if ((await obstacleOnce()) !== undefined) return;
+        await rest(pauseMs);
+        pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+      }
+    }
+  }
+
+  async function close(): Promise<void> {
+    stopping.abort();
+    await serving;
+    await work.onIdle();
+    try {
+      await database?.close();
+      database = undefined;
+      await server?.stop();
+      server = undefined;
+    } catch (err) {
+      log.error({ err }, 'the database did not end in order');
+    }
+  }
+
+  return {
+    add: record => {
+      if (stopping.signal.aborted) return;
+      queue.push(record);
+      // One for all that come until it begins.
+      if (queue.length === 1)
+        work.add(flush).catch((thrown: unknown) => log.error({ err: thrown }, 'records of history were lost'));
+    },
+    serve: () => {
+      serving ??= keepUp().catch((thrown: unknown) => {
+        log.error({ err: thrown }, 'history is not kept up any more');
+        failed(thrown);
+      });
+    },
+    state: () => {
+      if (database !== undefined) return { state: 'kept' };
+      if (fault === undefined) return { state: 'starting' };
+      const said = { why: fault.message, hint: fault.hint };
+      return fault.code === 'store-none' ? { state: 'none', ...said } : { state: 'away', ...said, waiting, dropped };
+    },
+    database: () => database,
+    fault: () => fault,
+    close,
+  };
+}

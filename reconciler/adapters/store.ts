@@ -1,0 +1,97 @@
+// The diary in PostgreSQL: noted through a writer that never makes anybody wait, read from the database where one runs.
+import { join } from 'node:path';
+import { AppError } from '../../schema/errors.js';
+import type { Clock, Log, StateDir, Store } from '../ports.js';
+import { type Database, openDatabase, type Query, sqlState, storeFault } from './store-database.js';
+import { checkVersion, type Migration, readMigrations } from './store-migrate.js';
+import { placeOf } from './store-place.js';
+import { readDeployment, readDeployments, readEvents, readTransitions } from './store-read.js';
+import { openSpool } from './store-spool.js';
+import { openWriter } from './store-writer.js';
+
+export interface StoreOptions {
+  /** A server of one's own; absent: the embedded one of the state folder. */
+  readonly url?: string;
+  readonly state: StateDir;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+  /** For tests of what is bounded. */
+  readonly spool?: { readonly fileBytes: number; readonly totalBytes: number };
+  readonly migrations?: () => Promise<readonly Migration[]>;
+}
+
+const connectMs = 5_000;
+const queryMs = 30_000;
+
+/** Opens nothing and starts nothing yet: that is done by the first record, the first question, or `serve`. */
+export function openStore(options: StoreOptions): Store {
+  const { state, clock, log, newId, migrations = readMigrations } = options;
+  const place = placeOf({ url: options.url, stateDir: state.path });
+  const folder = join(state.path, 'history');
+  const spool = openSpool({
+    folder,
+    processName: state.processName,
+    runs: name => state.runs(name),
+    now: () => clock.now(),
+    ...options.spool,
+  });
+  const writer = openWriter({ place, spool, state, clock, log, newId, migrations });
+  let reader: Promise<Database> | undefined;
+
+  async function openReader(): Promise<Database> {
+    const address = await place.find();
+    if (address === undefined) throw (await place.obstacle()) ?? writer.fault() ?? notRunning();
+    const opened = openDatabase({ address, connectMs, queryMs });
+    try {
+      await checkVersion(opened, await migrations());
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** What was asked in vain is asked anew the next time. */
+  async function read<T>(ask: (query: Query) => Promise<T>): Promise<T> {
+    try {
+      const from = writer.database() ?? (await (reader ??= openReader()));
+      return await ask(from.query);
+    } catch (error) {
+      if (!(error instanceof AppError) && sqlState(error) !== undefined && !isAway(error)) throw error;
+      await forget();
+      throw storeFault(error);
+    }
+  }
+
+  async function forget(): Promise<void> {
+    const gone = reader;
+    reader = undefined;
+    await gone?.then(
+      database => database.close(),
+      () => undefined,
+    );
+  }
+
+  return {
+    record: record => writer.add(record),
+    serve: () => writer.serve(),
+    state: () => writer.state(),
+    deployments: ask => read(query => readDeployments(query, ask)),
+    deployment: prefix => read(query => readDeployment(query, prefix)),
+    events: ask => read(query => readEvents(query, ask)),
+    transitions: (key, since) => read(query => readTransitions(query, key, since)),
+    close: async () => {
+      await forget();
+      await writer.close();
+    },
+  };
+}
+
+/** 08: connection. 28: login. 53: no room. 57: it is going down. Anything else that it says is a bug of ours. */
+const isAway = (error: unknown): boolean => /^(08|28|53|57)/.test(sqlState(error) ?? '');
+
+const notRunning = (): AppError =>
+  new AppError('store-none', 'the database of this state folder does not run', {
+    hint: 'Start `portoser run`, which starts it and takes along what was deployed meanwhile; when one runs, `portoser status` says why it has none. Or set DATABASE_URL to a PostgreSQL of your own.',
+  });

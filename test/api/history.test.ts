@@ -1,0 +1,94 @@
+// History as text, and times as people write them.
+import { describe, expect, it } from 'vitest';
+import { createPaint } from '../../api/cli/paint.js';
+import { deploymentsText, deploymentText, diffText, eventsText, timeText } from '../../api/cli/render/history.js';
+import { statusText } from '../../api/cli/render/status.js';
+import { instantOf } from '../../api/cli/since.js';
+import type { StatusReport } from '../../schema/status.js';
+import { runRecord } from '../contracts/store.js';
+
+const plain = createPaint(false);
+const at = new Date(2026, 0, 31, 12, 30, 1).getTime();
+const { run, deployments } = runRecord('0a1b', at, {
+  'web@m1': { result: 'applied', durationMs: 1234 },
+  'db@m1': {
+    result: 'failed',
+    error: { code: 'gate-failed', message: 'HTTP 502', hint: 'Look at it.', retry: 'human' },
+    outputTail: 'one\ntwo\n',
+  },
+});
+const [web, db] = deployments;
+if (web === undefined || db === undefined) throw new Error('there are two');
+
+describe('history', () => {
+  it('lists deployments with what tells them apart', () => {
+    const lines = deploymentsText(deployments, plain).split('\n');
+    expect(lines[1]).toMatch(
+      new RegExp(`^2026-01-31 12:30:01  ${web.id.slice(0, 12)}  web +m1 +update  applied  commit-0a1b  new commit$`),
+    );
+    expect(deploymentsText([], plain)).toBe('No deployments.');
+  });
+
+  it('shows how one ended, and what else was in its run', () => {
+    const text = deploymentText({ deployment: db, run, others: [web] }, plain);
+    expect(text).toContain('db@m1 update: failed');
+    expect(text).toContain('env.A: 1 → 2');
+    expect(text).toContain('  HTTP 502\n  | one\n  | two\n  Look at it. [gate-failed]');
+    expect(text).toContain(`In the same run:\n  ${web.id.slice(0, 12)} web@m1 update: applied`);
+    expect(deploymentText({ deployment: web, run, others: [] }, plain)).toContain('web@m1 update: applied in 1.2 s');
+  });
+
+  it('shows what was changed, from which commit to which', () => {
+    const { id, key, kind, result, because, fields } = web;
+    const text = diffText({ id, key, kind, result, because, fields, toCommit: 'b'.repeat(40) }, plain);
+    expect(text).toContain('commits (nothing) → bbbbbbbbbbbb');
+    expect(text).toContain('env.A: 1 → 2');
+  });
+
+  it('shows events a line each', () => {
+    const event = { id: 'e', at, kind: 'health', machine: 'm1', key: 'web@m1', text: 'unhealthy: HTTP 502' } as const;
+    expect(eventsText([event], plain)).toBe('2026-01-31 12:30:01  health              web@m1: unhealthy: HTTP 502');
+    expect(eventsText([], plain)).toBe('No events.');
+  });
+
+  it('is named in the status when it is not kept', () => {
+    const report: StatusReport = {
+      at,
+      cluster: 'c',
+      repository: 'r',
+      machines: [],
+      placements: [],
+      diagnostics: [],
+      controller: {
+        pid: 7,
+        since: at,
+        git: { result: 'ok' },
+        history: { state: 'away', why: 'the database does not answer', hint: 'It waits.', waiting: 3, dropped: 2 },
+      },
+    };
+    expect(statusText(report, plain)).toContain(
+      'No history is kept now: the database does not answer; 3 records wait on disk, 2 were dropped. It waits.',
+    );
+  });
+});
+
+describe('times', () => {
+  it.each([
+    ['10m', at - 600_000],
+    ['2h', at - 7_200_000],
+    ['7d', at - 7 * 86_400_000],
+    ['2026-01-31T12:00:00Z', Date.UTC(2026, 0, 31, 12)],
+    ['2026-01-31 12:00:00+01:00', Date.UTC(2026, 0, 31, 11)],
+    ['2026-01-31', new Date(2026, 0, 31).getTime()],
+  ])('%s', (written, expected) => {
+    expect(instantOf(written, at)).toBe(expected);
+  });
+
+  it.each(['', 'yesterday', '10', '1y', '2026-13-01', '2026-02-31T99:00', '31.01.2026'])('%j is none', written => {
+    expect(() => instantOf(written, at)).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
+  });
+
+  it('are told as the place reads them', () => {
+    expect(timeText(at)).toBe('2026-01-31 12:30:01');
+  });
+});

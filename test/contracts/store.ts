@@ -1,0 +1,182 @@
+// What every Store does, in memory or in PostgreSQL: keeps what it is given once, and answers it in order.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deploymentId } from '../../reconciler/loop/record.js';
+import type { Store } from '../../reconciler/ports.js';
+import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Transition } from '../../schema/history.js';
+import type { Plan } from '../../schema/plan.js';
+
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Resolves when all that was handed in can be read. */
+  settle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const began = 1_764_300_000_000;
+const plan = (id: string): Plan => ({ id, commit: 'c1', waves: [], leftAlone: [], machines: [] });
+const actor = { name: 'ada', by: 'cli' } as const;
+
+/** A run with one deployment for each key. */
+export function runRecord(
+  id: string,
+  at: number,
+  ends: Readonly<Record<string, DeploymentEnd>>,
+): Extract<HistoryRecord, { kind: 'run' }> {
+  const times = { startedAt: at, endedAt: at + 1500 };
+  const deployments = Object.entries(ends).map(([key, end]): Deployment => {
+    const [service = '', machine = ''] = key.split('@');
+    return {
+      id: deploymentId(id, key as Deployment['key']),
+      runId: id,
+      key: key as Deployment['key'],
+      service,
+      machine,
+      kind: 'update',
+      reason: 'changed',
+      because: 'env.A changed in git',
+      fields: [{ field: 'env.A', from: '1', to: '2' }],
+      commit: `commit-${id}`,
+      previousCommit: 'c0',
+      trigger: 'new commit',
+      actor,
+      ...times,
+      ...end,
+    };
+  });
+  const run = { id, trigger: 'new commit', actor, commit: `commit-${id}`, ...times, plan: plan(id), next: settled };
+  return { kind: 'run', run, deployments };
+}
+
+const settled = { next: 'settled' } as const;
+const applied: DeploymentEnd = { result: 'applied', durationMs: 1200 };
+const failed: DeploymentEnd = {
+  result: 'failed',
+  error: { code: 'gate-failed', message: 'HTTP 502', hint: 'Look.', retry: 'human', details: { port: 80 } },
+  outputTail: 'a\nb "quoted" ü\n',
+  undone: { result: 'back', commit: 'c0' },
+};
+
+export const eventRecord = (
+  id: string,
+  at: number,
+  more: Partial<HistoryEvent> = {},
+): Extract<HistoryRecord, { kind: 'event' }> => ({
+  kind: 'event',
+  event: { id, at, kind: 'health', text: `event ${id}`, ...more },
+});
+
+const transition = (id: string, at: number, more: Partial<Transition> = {}): Transition => ({
+  id,
+  at,
+  key: 'web@m1',
+  machine: 'm1',
+  from: 'healthy',
+  to: 'unhealthy',
+  lastedMs: 90_000_000_000,
+  found: 'HTTP 502',
+  planned: false,
+  ...more,
+});
+
+export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${name} as Store`, () => {
+    let under: StoreUnderTest;
+    beforeAll(async () => {
+      under = await open();
+    });
+    afterAll(() => under.stop());
+    const keep = async (...records: readonly HistoryRecord[]): Promise<void> => {
+      records.forEach(record => under.store.record(record));
+      await under.settle();
+    };
+    const ids = (list: readonly { readonly id: string }[]) => list.map(one => one.id);
+
+    it('answers deployments as they were noted, newest first, by service, placement and machine', async () => {
+      const [old, newer] = [
+        runRecord('aa01', began, { 'web@m1': applied, 'db@m1': { result: 'skipped', why: 'web@m1 failed' } }),
+        runRecord('aa02', began + 60_000, { 'web@m1': failed, 'web@m2': applied }),
+      ];
+      await keep(old, newer);
+      const all = await under.store.deployments({ limit: 10 });
+      expect(all).toEqual([...newer.deployments.toReversed(), ...old.deployments.toReversed()]);
+      const keys = async (ask: object) =>
+        (await under.store.deployments({ limit: 10, ...ask })).map(one => `${one.runId} ${one.key}`);
+      expect(await keys({ service: 'web@m1' })).toEqual(['aa02 web@m1', 'aa01 web@m1']);
+      expect(await keys({ service: 'web', machine: 'm2' })).toEqual(['aa02 web@m2']);
+      expect(await keys({ service: 'web', limit: 1 })).toEqual(['aa02 web@m2']);
+      expect(await keys({ service: 'we' })).toEqual([]);
+    });
+
+    it('shows one deployment with its run, by the beginning of its id', async () => {
+      const record = runRecord('bb01', began + 120_000, { 'web@m1': applied, 'db@m1': failed });
+      await keep(record);
+      const [web, db] = record.deployments;
+      const found = await under.store.deployment(web?.id.slice(0, 12) ?? '');
+      expect(found).toEqual({ deployment: web, run: record.run, others: [db] });
+      await keep(runRecord('bb02', began + 121_000, { 'web@m1': applied }));
+      expect((await under.store.deployment('bb02')).run.id).toBe('bb02');
+      for (const wrong of ['bb01', 'zz', '%', '', "x' or true --"])
+        await expect(under.store.deployment(wrong), wrong).rejects.toMatchObject({ code: 'unknown-name' });
+    });
+
+    it('keeps what comes twice once', async () => {
+      const record = runRecord('cc01', began + 180_000, { 'once@m1': applied });
+      const event = eventRecord('cc-event', began, { key: 'once@m1' });
+      const moved = { kind: 'transition', transition: transition('cc-move', began, { key: 'once@m1' }) } as const;
+      await keep(record, event, moved);
+      await keep(record, event, moved, event);
+      expect(await under.store.deployments({ service: 'once', limit: 10 })).toHaveLength(1);
+      expect(ids(await under.store.events({ service: 'once', limit: 10 }))).toEqual(['cc-event']);
+      expect(ids(await under.store.transitions('once@m1', 0))).toEqual(['cc-move']);
+    });
+
+    it('ends what was in progress, once', async () => {
+      const record = runRecord('dd01', began + 240_000, { 'slow@m1': { result: 'in-progress', why: 'it goes on' } });
+      const deployment = record.deployments[0]?.id ?? '';
+      const endedAt = began + 500_000;
+      await keep(record, { kind: 'ended', deployment, end: applied, endedAt });
+      await keep({ kind: 'ended', deployment, end: failed, endedAt: endedAt + 1 });
+      const [slow] = await under.store.deployments({ service: 'slow', limit: 1 });
+      expect(slow).toMatchObject({ result: 'applied', durationMs: 1200, endedAt });
+      expect(slow).not.toHaveProperty('why');
+      expect(slow).not.toHaveProperty('error');
+    });
+
+    it('answers events in the order they were noted, by time, place and what came after one', async () => {
+      const place = { key: 'ev@m1', machine: 'm1', data: { from: 'healthy', planned: false, times: 2 } };
+      const records = [
+        eventRecord('e1', began, place),
+        eventRecord('e3', began + 3000, { ...place, key: 'ev@m2', machine: 'm2' }),
+        eventRecord('e2', began + 2000, place),
+      ];
+      await keep(...records);
+      const ask = { service: 'ev', limit: 10 };
+      expect(await under.store.events(ask)).toEqual(records.map(one => one.event));
+      expect(ids(await under.store.events({ ...ask, limit: 2 }))).toEqual(['e3', 'e2']);
+      expect(ids(await under.store.events({ ...ask, since: began + 2000 }))).toEqual(['e3', 'e2']);
+      expect(ids(await under.store.events({ ...ask, machine: 'm2' }))).toEqual(['e3']);
+      expect(ids(await under.store.events({ ...ask, service: 'ev@m1' }))).toEqual(['e1', 'e2']);
+      expect(ids(await under.store.events({ ...ask, after: 'e1', limit: 1 }))).toEqual(['e3']);
+      expect(ids(await under.store.events({ ...ask, after: 'e2' }))).toEqual([]);
+      await expect(under.store.events({ limit: 1, after: 'nobody' })).rejects.toMatchObject({ code: 'unknown-name' });
+    });
+
+    it('answers the transitions of a placement from an instant on, oldest first', async () => {
+      const moves = [
+        transition('t2', began + 2000, { from: 'unhealthy', to: 'healthy', planned: true }),
+        transition('t1', began + 1000),
+      ];
+      await keep(...moves.map(one => ({ kind: 'transition', transition: one }) as const));
+      expect(await under.store.transitions('web@m1', began + 1000)).toEqual(moves.toReversed());
+      expect(ids(await under.store.transitions('web@m1', began + 1001))).toEqual(['t2']);
+      expect(await under.store.transitions('web@m9', 0)).toEqual([]);
+    });
+
+    it('keeps every text, also what JSON and databases dislike', async () => {
+      const text = 'a\0b \ud800 c\u2028 💥 \\u0000 $1';
+      await keep(eventRecord('odd', began, { key: 'odd@m1', text }));
+      const [odd] = await under.store.events({ service: 'odd', limit: 1 });
+      expect(odd?.text.replaceAll(/[\0\p{Surrogate}]/gu, '\uFFFD')).toBe('a\uFFFDb \uFFFD c\u2028 💥 \\u0000 $1');
+    });
+  });
+}

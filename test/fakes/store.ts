@@ -1,0 +1,84 @@
+// A store in memory: the same answers, from lists; what it is given it keeps once.
+import { AppError } from '../../schema/errors.js';
+import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
+import type { Store } from '../../reconciler/ports.js';
+
+export interface FakeStore extends Store {
+  /** Everything that was handed in, in order. */
+  readonly records: HistoryRecord[];
+}
+
+const of = (service: string | undefined) => (one: { readonly key?: string }) =>
+  service === undefined || one.key === service || one.key?.split('@')[0] === service;
+const on = (machine: string | undefined) => (one: { readonly machine?: string }) =>
+  machine === undefined || one.machine === machine;
+const unknown = (message: string) => new AppError('unknown-name', message);
+
+export function createFakeStore(): FakeStore {
+  const records: HistoryRecord[] = [];
+  const runs = new Map<string, Run>();
+  const deployments = new Map<string, Deployment>();
+  const events = new Map<string, HistoryEvent>();
+  const transitions = new Map<string, Transition>();
+  const once = <T extends { readonly id: string }>(kept: Map<string, T>, one: T) => {
+    if (!kept.has(one.id)) kept.set(one.id, one);
+  };
+
+  function record(given: HistoryRecord): void {
+    const noted = structuredClone(given);
+    records.push(noted);
+    switch (noted.kind) {
+      case 'run':
+        once(runs, noted.run);
+        return noted.deployments.forEach(one => once(deployments, one));
+      case 'ended': {
+        const open = deployments.get(noted.deployment);
+        if (open?.result !== 'in-progress') return;
+        const { why: _, ...rest } = open;
+        deployments.set(open.id, { ...rest, ...noted.end, endedAt: noted.endedAt });
+        return;
+      }
+      case 'event':
+        return once(events, noted.event);
+      case 'transition':
+        return once(transitions, noted.transition);
+      default:
+        noted satisfies never;
+    }
+  }
+
+  const placed = (runId: string) => [...deployments.values()].filter(one => one.runId === runId);
+  const newestFirst = () =>
+    [...runs.values()]
+      .toSorted((one, other) => other.startedAt - one.startedAt)
+      .flatMap(run => placed(run.id).toReversed());
+
+  return {
+    records,
+    record,
+    serve: () => undefined,
+    state: () => ({ state: 'kept' }),
+    deployments: async ask => newestFirst().filter(of(ask.service)).filter(on(ask.machine)).slice(0, ask.limit),
+    deployment: async prefix => {
+      const found = newestFirst().filter(one => one.id.startsWith(prefix) || one.runId.startsWith(prefix));
+      const deployment = found.find(one => one.id === prefix) ?? found[0];
+      const run = deployment && runs.get(deployment.runId);
+      if (deployment === undefined || run === undefined) throw unknown(`there is no deployment ${prefix}`);
+      if (found.length > 1 && deployment.id !== prefix) throw unknown(`several deployments begin with ${prefix}`);
+      return { deployment, run, others: placed(run.id).filter(one => one.id !== deployment.id) };
+    },
+    events: async ask => {
+      const all = [...events.values()];
+      const from = ask.after === undefined ? -1 : all.findIndex(one => one.id === ask.after);
+      if (ask.after !== undefined && from < 0) throw unknown(`the event ${ask.after} is not kept here`);
+      const found = all.slice(from + 1).filter(one => ask.since === undefined || one.at >= ask.since);
+      const chosen = found.filter(of(ask.service)).filter(on(ask.machine));
+      return ask.after === undefined ? chosen.slice(-ask.limit) : chosen.slice(0, ask.limit);
+    },
+    transitions: async (key, since) =>
+      [...transitions.values()]
+        .filter(one => one.key === key && one.at >= since)
+        .toSorted((one, other) => one.at - other.at),
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,195 @@
+// What is noted for history: runs that changed something, with their deployments and who asked, and events.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Deployment, type HistoryRecord } from '../../schema/history.js';
+import type { Change } from '../../schema/plan.js';
+import { recorded, recorderOf } from '../../reconciler/loop/record.js';
+import type { DesiredState } from '../../schema/state.js';
+import type { Progress } from '../../reconciler/operations/operation.js';
+import { runPass } from '../../reconciler/loop/pass.js';
+import { createFakePorts } from '../fakes/ports.js';
+import { createWorld, type World } from './world.js';
+
+describe('runs', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+  afterEach(() => world.close());
+
+  const runs = () => world.store.records.flatMap(one => (one.kind === 'run' ? [one] : []));
+  const ends = (of: readonly Deployment[]) => of.map(one => `${one.key} ${one.kind} ${one.result}`).toSorted();
+
+  it('are noted when something was changed, with plan, fields, commits and who asked', async () => {
+    const first = await world.push({ web: { machine: 'm1' } });
+    const actor = { name: 'ada', by: 'cli' } as const;
+    const signal = new AbortController().signal;
+    const context = { ports: world.ports, lists: world.lists, emit: () => undefined, signal, actor };
+    const report = await runPass(context, { trigger: 'deploy by ada', from: 'commit' });
+    await world.pass();
+    expect(runs()).toHaveLength(1);
+    expect(runs()[0]?.run).toEqual({
+      id: report.id,
+      trigger: 'deploy by ada',
+      actor,
+      commit: first,
+      startedAt: report.startedAt,
+      endedAt: report.endedAt,
+      plan: report.plan,
+      next: { next: 'settled' },
+    });
+    const second = await world.push({ web: { machine: 'm1', env: { A: '2' } } });
+    await world.pass();
+    const [deployment] = runs()[1]?.deployments ?? [];
+    expect(deployment).toMatchObject({
+      key: 'web@m1',
+      kind: 'update',
+      reason: 'changed',
+      fields: [{ field: 'env.A', to: '2' }],
+      commit: second,
+      previousCommit: first,
+      result: 'applied',
+      actor: { name: 'portoser', by: 'loop' },
+    });
+    expect(runs()[1]?.run.actor.by).toBe('loop');
+  });
+
+  it('tell what failed and what was left out because of it, and are not repeated for what is only left out', async () => {
+    const broken = { machine: 'm1', command: 'sh -c "echo went wrong; exit 3"', health: { type: 'process' } };
+    await world.push({ db: broken, web: { machine: 'm2', depends_on: ['db'] } });
+    await world.pass();
+    const [run] = runs();
+    expect(ends(run?.deployments ?? [])).toEqual(['db@m1 create failed', 'web@m2 create skipped']);
+    expect(run?.deployments.find(one => one.key === 'db@m1')).toMatchObject({
+      error: { code: 'gate-failed' },
+      outputTail: expect.stringContaining('went wrong') as string,
+    });
+    await world.pass();
+    expect(runs()).toHaveLength(1);
+  });
+});
+
+describe('a revision that failed', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+  afterEach(() => world.close());
+
+  it('is noted as failed, with what became of going back', async () => {
+    const good = await world.push({ web: { machine: 'm1' } });
+    await world.pass();
+    const bad = await world.push({ web: { machine: 'm1', command: 'false', health: { type: 'process' } } });
+    await world.pass();
+    const [newest] = await world.store.deployments({ service: 'web', limit: 1 });
+    expect(newest).toMatchObject({
+      commit: bad,
+      previousCommit: good,
+      result: 'failed',
+      error: { code: 'gate-failed' },
+      undone: { result: 'back', commit: good },
+    });
+  });
+
+  it('that is put right by a later pass is noted with the commit that was brought back', () => {
+    const ports = createFakePorts();
+    const recorder = recorderOf(ports, 'r1', undefined);
+    const placement = { key: 'web@m1', instead: { of: 'f', commit: 'older' } };
+    recorder.wants({ placements: [placement] } as unknown as DesiredState);
+    const change = { key: 'web@m1', machine: 'm1', service: 'web', kind: 'update', reason: 'changed' } as const;
+    const waves = [[{ ...change, because: '', fields: [], basis: '', after: [] }]];
+    recorder.finish({
+      id: 'r1',
+      trigger: 't',
+      startedAt: 1,
+      endedAt: 2,
+      commit: 'newer',
+      diagnostics: [],
+      findings: [],
+      next: { next: 'settled' },
+      plan: { id: 'p', commit: 'newer', leftAlone: [], machines: [], waves },
+      outcomes: [{ key: 'web@m1', result: 'applied', kind: 'update', durationMs: 1 }],
+    });
+    expect(ports.store.records).toMatchObject([{ run: { commit: 'newer' }, deployments: [{ commit: 'older' }] }]);
+  });
+});
+
+describe('a revision that became ill later', () => {
+  it('is noted beside what the plan changed', async () => {
+    const ports = createFakePorts();
+    const recorder = recorderOf(ports, 'r1', undefined);
+    const changeOf = (key: Change['key'], kind: Change['kind']): Change => {
+      const [service = '', machine = ''] = key.split('@');
+      return { key, service, machine, kind, reason: 'unhealthy', because: 'ill', fields: [], basis: '', after: [] };
+    };
+    recorder.condemns([changeOf('web@m1', 'restart')]);
+    const error = { code: 'gate-failed', message: 'ill', hint: '', retry: 'human' } as const;
+    recorder.finish({
+      id: 'r1',
+      trigger: 't',
+      startedAt: 1,
+      endedAt: 2,
+      diagnostics: [],
+      findings: [],
+      next: { next: 'settled' },
+      plan: { id: 'p', commit: 'c', leftAlone: [], machines: [], waves: [[changeOf('db@m1', 'create')]] },
+      outcomes: [
+        { key: 'web@m1', result: 'failed', error, undone: { result: 'back', commit: 'older' } },
+        { key: 'db@m1', result: 'applied', kind: 'create', durationMs: 1 },
+      ],
+    });
+    const kept = (await ports.store.deployments({ limit: 9 })).toReversed();
+    expect(kept.map(one => `${one.key} ${one.kind} ${one.result} ${one.undone?.result}`)).toEqual([
+      'web@m1 restart failed back',
+      'db@m1 create applied undefined',
+    ]);
+  });
+});
+
+describe('what ends late', () => {
+  it('is noted after its run, also when the run is noted later', async () => {
+    const ports = createFakePorts();
+    const recorder = recorderOf(ports, 'r1', undefined);
+    const plan = { id: 'p', commit: 'c', leftAlone: [], machines: [] };
+    const change = { key: 'web@m1', machine: 'm1', service: 'web', kind: 'create', reason: 'missing' } as const;
+    const waves = [[{ ...change, because: '', fields: [], basis: '', after: [] }]];
+    recorder.endedLate({ key: 'web@m1', result: 'applied', kind: 'create', durationMs: 5 });
+    expect(ports.store.records).toEqual([]);
+    recorder.finish({
+      id: 'r1',
+      trigger: 't',
+      startedAt: 1,
+      endedAt: 2,
+      diagnostics: [],
+      findings: [],
+      next: { next: 'settled' },
+      plan: { ...plan, waves },
+      outcomes: [{ key: 'web@m1', result: 'in-progress', why: 'it goes on' }],
+    });
+    expect(ports.store.records.map(one => one.kind)).toEqual(['run', 'ended']);
+    expect(await ports.store.deployments({ limit: 1 })).toMatchObject([{ result: 'applied', durationMs: 5 }]);
+  });
+});
+
+describe('events', () => {
+  it('are what says so of the progress; the rest is only told', () => {
+    const ports = createFakePorts();
+    const told: Progress[] = [];
+    const { emit } = recorded({ ports, emit: one => void told.push(one) });
+    emit({ kind: 'waiting', text: 'an answer' });
+    emit({
+      kind: 'health',
+      machine: 'm1',
+      key: 'web@m1',
+      text: 'unhealthy',
+      event: 'health',
+      data: { to: 'unhealthy' },
+    });
+    expect(told).toHaveLength(2);
+    const event = { id: 'id1', at: ports.clock.now(), kind: 'health', machine: 'm1', key: 'web@m1' } as const;
+    const expected: HistoryRecord = {
+      kind: 'event',
+      event: { ...event, text: 'unhealthy', data: { to: 'unhealthy' } },
+    };
+    expect(ports.store.records).toEqual([expected]);
+  });
+});

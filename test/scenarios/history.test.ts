@@ -1,0 +1,145 @@
+// History as a person meets it: kept by the controller's own PostgreSQL, taken along from before, and there after a kill.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Deployment, HistoryEvent } from '../../schema/history.js';
+import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
+import { isAlive } from '../contracts/remote-shell.js';
+import { until } from './until.js';
+
+const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
+const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
+
+let top = '';
+let repo = '';
+const started: ChildProcess[] = [];
+const data = () => join(top, 'state/postgres/data');
+
+/** Only what it needs: whatever database the tester has is not asked. */
+const env = () => ({ PATH: process.env.PATH, HOME: top, USER: 'ada', PORTOSER_STATE_DIR: join(top, 'state') });
+
+function start(line: string): { readonly child: ChildProcess; readonly texts: { out: string; err: string } } {
+  const words = ['--import', tsx, main, ...line.split(' ')];
+  const child = spawn(process.execPath, words, { cwd: repo, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
+  const texts = { out: '', err: '' };
+  child.stdout?.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
+  child.stderr?.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
+  return { child, texts };
+}
+
+async function portoser(
+  line: string,
+): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
+  const { child, texts } = start(line);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...texts };
+}
+
+async function json<T>(line: string): Promise<T> {
+  const { out } = await portoser(`${line} --json`);
+  return JSON.parse(out) as T;
+}
+
+async function commit(greeting: string): Promise<void> {
+  const command = `"sh -c 'while :; do echo ${greeting}; sleep 1; done'"`;
+  const health = '{type: command, command: ["true"]}';
+  await writeFile(
+    join(repo, 'registry.yml'),
+    `cluster: history-${process.pid}
+machines:
+  me: {host: local, user: root, platform: linux}
+services:
+  tick: {type: local, machine: me, path: ${top}/tick, scope: none, command: ${command}, env: {WORD: ${greeting}}, health: ${health}}
+`,
+  );
+  await promisify(execFile)('git', ['-C', repo, 'add', '-A']);
+  await promisify(execFile)('git', ['-C', repo, 'commit', '-q', '-m', greeting]);
+}
+
+/** A controller whose history is kept. */
+async function startRun(): Promise<ReturnType<typeof start>> {
+  const run = start('run');
+  const tell = () => `${run.texts.out}\n${run.texts.err}`;
+  await until('it has made a pass', () => run.texts.out.includes('everything is as the registry says'), tell);
+  await until('the database is up', async () => (await runningPostmaster(data()))?.status === 'ready', tell);
+  await until('history can be read', async () => (await portoser('events')).code === 0, tell);
+  return run;
+}
+
+beforeAll(async () => {
+  top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-history-')));
+  await chmod(top, 0o711);
+  repo = join(top, 'repo');
+  await mkdir(repo);
+  const git = (...words: string[]) => promisify(execFile)('git', ['-C', repo, ...words]);
+  await git('init', '-q', '-b', 'main');
+  await git('config', 'user.name', 'Ada');
+  await git('config', 'user.email', 'ada@example.org');
+  await commit('one');
+});
+
+afterAll(async () => {
+  await writeFile(
+    join(repo, 'registry.yml'),
+    `cluster: history-${process.pid}\nmachines:\n  me: {host: local, user: root, platform: linux}\nservices: {}\n`,
+  );
+  await portoser('deploy --uncommitted --yes');
+  for (const child of started) child.kill('SIGKILL');
+  const left = await runningPostmaster(data());
+  if (left !== undefined) await stopPostmaster(left.pid, data());
+  await rm(top, { recursive: true, force: true });
+});
+
+describe('history', () => {
+  it('is kept across commands, the controller, and its violent end', async () => {
+    // Without a controller there is no database, and a command that changes starts none.
+    expect(await portoser('deploy')).toMatchObject({ code: 0 });
+    expect(await portoser('history list')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[store-none]') as string,
+    });
+    expect(await readdir(join(top, 'state'))).not.toContain('postgres');
+
+    const first = await startRun();
+    const server = await runningPostmaster(data());
+    const [deployed] = await json<readonly Deployment[]>('history list tick');
+    expect(deployed).toMatchObject({
+      key: 'tick@me',
+      kind: 'create',
+      result: 'applied',
+      actor: { name: 'ada', by: 'cli' },
+    });
+
+    await commit('two');
+    await until('it is deployed', async () => (await json<readonly Deployment[]>('history list')).length === 2);
+    first.child.kill('SIGKILL');
+    await once(first.child, 'close');
+    expect(isAlive(server?.pid ?? 0)).toBe(true);
+    const [updated] = await json<readonly Deployment[]>('history list');
+    expect(updated).toMatchObject({ kind: 'update', result: 'applied', actor: { by: 'loop' } });
+    const diff = await portoser(`history diff ${updated?.id.slice(0, 10)}`);
+    expect(diff.out).toMatch(/env\.WORD: one → two/);
+    expect(diff.out).toContain(`${deployed?.commit?.slice(0, 12)} → ${updated?.commit?.slice(0, 12)}`);
+    expect((await portoser(`history show ${updated?.id}`)).out).toContain('by        the controller');
+
+    const second = await startRun();
+    expect((await runningPostmaster(data()))?.pid).toBe(server?.pid);
+    const events = await json<readonly HistoryEvent[]>('events --since 1h');
+    expect(events.filter(one => one.kind === 'controller.started')).toHaveLength(2);
+    expect(events.filter(one => one.key === 'tick@me').map(one => one.kind)).toEqual(
+      expect.arrayContaining(['deploy.begun', 'deploy.done']),
+    );
+    second.child.kill('SIGTERM');
+    expect((await once(second.child, 'close'))[0]).toBe(0);
+    expect(await runningPostmaster(data())).toBeUndefined();
+    await until('its process is gone', () => !isAlive(server?.pid ?? 0));
+    expect(second.texts.err).not.toMatch(/warn|error/);
+    await expect(readFile(join(server?.socketFolder ?? '', '.s.PGSQL.5432'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
