@@ -61,6 +61,20 @@ export interface MachineNote {
   readonly why: string;
 }
 
+/** Why something of a plan does not go on, and what lets it. */
+export interface Hold {
+  readonly why: string;
+  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. */
+  readonly by?: 'approval' | 'observe';
+}
+
+/** A part of a plan that does not go on with the rest. */
+export interface Waiting extends Hold {
+  /** Approved by this id, as a plan is; what else the plan held when it was shown does not matter. */
+  readonly id: string;
+  readonly changes: readonly Change[];
+}
+
 export interface Plan {
   /** Short hash over commit and changes: the same plan has the same id. */
   readonly id: string;
@@ -69,8 +83,12 @@ export interface Plan {
   readonly waves: readonly (readonly Change[])[];
   readonly leftAlone: readonly LeftAlone[];
   readonly machines: readonly MachineNote[];
-  /** Set when the guard holds the whole plan until a person approves it. */
-  readonly held?: { readonly why: string };
+  /** Set when the guard holds the whole plan: until a person approves it, when nothing else is said. */
+  readonly held?: Hold;
+  /** What the guard took out of the waves: the rest goes on without it. */
+  readonly waiting?: readonly Waiting[];
+  /** Ids of approvals that it goes by: used up when it is carried out. */
+  readonly approvals?: readonly string[];
 }
 
 export type Outcome =

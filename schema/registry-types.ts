@@ -62,8 +62,13 @@ export interface Health {
   readonly soakMs: number;
 }
 
+/** What makes a plan wait for a person; `above`: more machines, or services, than that. */
+export type Condition =
+  { readonly when: 'removes' | 'stateful' } | { readonly when: 'machines' | 'services'; readonly above: number };
+
 export interface Policy {
   readonly apply: 'auto' | 'approve' | 'observe';
+  readonly approveWhen: readonly Condition[];
   readonly prune: 'stop' | 'remove' | 'keep';
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;

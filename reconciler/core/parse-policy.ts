@@ -1,5 +1,5 @@
 // `policy` as written → the policy in force, and the keys of it whose engine is not there yet.
-import type { Policy } from '../../schema/registry-types.js';
+import type { Condition, Policy } from '../../schema/registry-types.js';
 import type { PolicyText } from '../../schema/registry.js';
 import { isCron } from './cron.js';
 import { durationMs } from './durations.js';
@@ -10,6 +10,7 @@ import type { Report } from './parse-report.js';
 export function readPolicy(text: PolicyText): Policy {
   return {
     apply: text.apply ?? 'auto',
+    approveWhen: (text.approve_when ?? []).map(readCondition),
     prune: text.prune ?? 'stop',
     maxRemovals: share(text.max_removals ?? 0.3),
     intervalMs: Math.max(1000, durationMs(text.interval ?? 60) ?? 60_000),
@@ -21,18 +22,24 @@ export function readPolicy(text: PolicyText): Policy {
   };
 }
 
+/** The schema has seen to its form: `removes`, `stateful`, `machines > N` or `services > N`. */
+function readCondition(written: string): Condition {
+  const [when = '', above] = written.split('>').map(one => one.trim());
+  if (above === undefined) return { when: when as 'removes' | 'stateful' };
+  return { when: when as 'machines' | 'services', above: Number(above) };
+}
+
 function share(written: number | string): number {
   return typeof written === 'number' ? written : Number.parseFloat(written) / 100;
 }
 
 /** Values that say what is done anyway. */
 const sameAsDone: Readonly<Record<string, readonly unknown[]>> = {
-  apply: ['auto'],
   write: ['push', 'never'],
   verify: ['none'],
   drift: ['revert'],
 };
-const notYet = ['approve_when', 'prune_after', 'windows', 'retries', 'backoff', ...Object.keys(sameAsDone)];
+const notYet = ['prune_after', 'windows', 'retries', 'backoff', ...Object.keys(sameAsDone)];
 
 /** Keys that ask for something that is not done yet, such as `policy.windows`. */
 export function unsupportedPolicy(text: PolicyText): readonly string[] {

@@ -31,6 +31,10 @@ function syncLeftAlone({ state }: LeftAlone): Axis<'sync'> {
 function syncOf(key: string, parts: StatusParts): { readonly sync: Axis<'sync'>; readonly why?: string } {
   const change = parts.plan.waves.flat().find(one => one.key === key);
   if (change) return { sync: 'differs', why: change.because };
+  const part = parts.plan.waiting?.find(one => one.changes.some(change => change.key === key));
+  const waits = part?.changes.find(one => one.key === key);
+  if (part !== undefined && waits !== undefined)
+    return { sync: 'differs', why: `${waits.because} (held: ${part.why})` };
   const left = parts.plan.leftAlone.find(one => one.key === key);
   if (left) return { sync: syncLeftAlone(left), why: left.why };
   const sighting = parts.live.sightings[key];

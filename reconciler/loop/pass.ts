@@ -244,7 +244,8 @@ async function publish(
 function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
   const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
   const wanted = desired.placements.map(placement => removalOf(placement.key));
-  return new Set([...(outcomes.length > 0 ? [plan.id] : []), ...done, ...wanted]);
+  const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
+  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals ?? [])] : []), ...done, ...wanted]);
 }
 
 function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
@@ -259,7 +260,7 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
   if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
-  const waiting = plan.leftAlone.find(one => one.state === 'held');
+  const waiting = plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0];
   if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
   const skipped = outcomes.find(one => one.result === 'skipped');
   return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };

@@ -1,5 +1,6 @@
 // Looks and thinks without touching anything: the plan as it would be made now, and who answers.
 import { AppError } from '../../schema/errors.js';
+import { everyChange } from '../../schema/holds.js';
 import type { Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey, Registry } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
@@ -120,7 +121,7 @@ async function lookAgain(ports: Ports, lists: Lists, desired: DesiredState, live
 
 /** Placements that are as git says and can be asked whether they answer. */
 function askable(considered: Considered): DesiredState['placements'] {
-  const changing = new Set(considered.plan.waves.flat().map(change => change.key));
+  const changing = new Set(everyChange(considered.plan).map(change => change.key));
   const aside = new Set(considered.plan.leftAlone.map(one => one.key));
   return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
 }

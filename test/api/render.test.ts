@@ -80,6 +80,24 @@ Machines:
     );
   });
 
+  it('tells what of it is held, after what goes on, each with what lets it go on', () => {
+    const [go = [], wait = []] = plan.waves;
+    const waiting = [
+      { id: 'ffff', by: 'approval', why: 'policy.apply is approve', changes: wait },
+      { id: 'eeee', by: 'observe', why: 'policy.apply is observe', changes: [change('log@m1')] },
+    ] as const;
+    expect(planText({ ...nothing, waves: [go], waiting }, plain)).toBe(`  + create db@m1 (missing: it is not there)
+Held: policy.apply is approve
+  ~ update web@m2 (changed: env.A changed in git)
+      env.A: 1 → 2
+      env.B: (none) → x⏎y
+  Look at it, then run \`portoser approve ffff\`.
+Held: policy.apply is observe
+  + create log@m1 (missing: it is not there)
+  No approval changes that: write \`apply: auto\` or \`apply: approve\` into the policy.
+1 change on 1 machine.`);
+  });
+
   const report = (made: Plan | undefined, more: Partial<PlanReport> = {}): PlanReport => ({
     commit: 'c',
     differs: false,
@@ -94,6 +112,7 @@ Machines:
     ['nothing', report(nothing), 0],
     ['changes', report(plan), 2],
     ['held', report({ ...nothing, held: { why: 'x' } }), 2],
+    ['a part that waits', report({ ...nothing, waiting: [{ id: 'a', why: 'x', changes: [] }] }), 2],
     [
       'a quarantined change',
       report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'held', why: 'failed before' }] }),
@@ -132,12 +151,28 @@ describe('a pass', () => {
     ['another changes there', { ...base, next: { next: 'again', afterMs: 1, why: 'x' } }, 1],
     ['held', { ...base, plan: { ...nothing, held: { why: 'x' } }, next: { next: 'stalled', why: 'x' } }, 2],
     [
+      'a part waits',
+      {
+        ...base,
+        plan: { ...nothing, waiting: [{ id: 'a', why: 'x', changes: [] }] },
+        next: { next: 'stalled', why: 'x' },
+      },
+      2,
+    ],
+    [
       'a rewritten branch',
       { ...base, findings: [{ kind: 'git', message: 'rewritten' }], next: { next: 'stalled', why: 'x' } },
       2,
     ],
   ] as readonly (readonly [string, PassReport, number])[])('exits by how it ended: %s', (_, report, code) => {
     expect(passExitCode(report)).toBe(code);
+  });
+
+  it('tells what is held and the command that lets it go on', () => {
+    const waiting = [{ id: 'ffff', why: 'policy.apply is approve', changes: [change('web@m2')] }];
+    expect(passText({ ...base, plan: { ...nothing, waiting }, next: { next: 'stalled', why: 'x' } }, plain)).toBe(
+      'Held: policy.apply is approve\n  Look at it, then run `portoser approve ffff`.',
+    );
   });
 
   it('tells a failure with the end of the log and what to do', () => {

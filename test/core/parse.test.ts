@@ -120,6 +120,7 @@ describe('placements', () => {
       },
       policy: {
         apply: 'auto',
+        approveWhen: [],
         prune: 'stop',
         maxRemovals: 0.3,
         intervalMs: 60_000,
@@ -361,6 +362,7 @@ describe('policy', () => {
       ).policy,
     ).toEqual({
       apply: 'auto',
+      approveWhen: [],
       prune: 'stop',
       maxRemovals: 0.5,
       intervalMs: 120_000,
@@ -370,6 +372,24 @@ describe('policy', () => {
       write: 'never',
       onFailure: 'leave',
     });
+  });
+});
+
+describe('policy of a service', () => {
+  const policyOf = (top_: string, keys: string) =>
+    registryOf(`${top}${top_}services:\n  web: {path: /opt/web, type: docker, machine: m1${keys}}\n`).placements[0]
+      ?.policy;
+
+  it('is that of the registry, key by key under its own', () => {
+    const wide = 'policy: {apply: approve, approve_when: [removes, "machines > 2"]}\n';
+    const inherited = [{ when: 'removes' }, { when: 'machines', above: 2 }];
+    expect(policyOf(wide, '')).toMatchObject({ apply: 'approve', approveWhen: inherited });
+    expect(policyOf(wide, ', policy: {apply: observe}')).toMatchObject({ apply: 'observe', approveWhen: inherited });
+    expect(policyOf(wide, ', policy: {approve_when: ["services>10", stateful]}')).toMatchObject({
+      apply: 'approve',
+      approveWhen: [{ when: 'services', above: 10 }, { when: 'stateful' }],
+    });
+    expect(policyOf(wide, ', policy: {approve_when: []}')).toMatchObject({ approveWhen: [] });
   });
 });
 
@@ -385,8 +405,8 @@ describe('what is not there yet', () => {
       ['build: {on: m1}', ['build']],
       ['data: copy', ['data']],
       [
-        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve}',
-        ['policy.windows', 'policy.apply'],
+        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes]}',
+        ['policy.windows'],
       ],
       ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),

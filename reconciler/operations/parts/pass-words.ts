@@ -1,4 +1,5 @@
 // What a controller says of its passes: only what is new since the last one.
+import { heldOf, letGo } from '../../../schema/holds.js';
 import type { PassReport } from '../../../schema/status.js';
 
 /** What is amiss, one line each. */
@@ -12,9 +13,7 @@ function troubles(report: PassReport): readonly string[] {
       .filter(one => one.severity === 'error')
       .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
     ...report.findings.map(one => `${place(one)}${one.message}`),
-    ...(report.plan?.held === undefined
-      ? []
-      : [`held: ${report.plan.held.why}; approve it with \`portoser approve ${report.plan.id}\``]),
+    ...(report.plan === undefined ? [] : heldOf(report.plan)).map(one => `held: ${one.why}. ${letGo(one)}`),
     ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
   ];
 }

@@ -1,0 +1,66 @@
+// Passes under a policy: what waits for a person and goes on by an approval, what is only observed.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
+import { createWorld, outcomesOf, type World } from './world.js';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+const approve = (id: string | undefined) => noteApprovals(world.ports.state, [id ?? ''], { by: 'ada', at: 1 });
+const approved = async () => Object.keys(await readApprovals(world.ports.state));
+
+describe('policy.apply: approve', () => {
+  it('waits, goes on by an approval of just that plan, which is used up, and asks again at the next change', async () => {
+    const policy = { apply: 'approve' };
+    await world.push({ web: { machine: 'm1' } }, { policy });
+    const held = await world.pass();
+    expect([held.outcomes, held.next]).toEqual([[], { next: 'stalled', why: 'policy.apply is approve' }]);
+    await approve('0123456789ab');
+    expect((await world.pass()).outcomes).toEqual([]);
+    await approve(held.plan?.id);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+    expect(await approved()).toEqual(['0123456789ab']);
+    expect((await world.pass()).next).toEqual({ next: 'settled' });
+    await world.push({ web: { machine: 'm1', env: { A: '1' } } }, { policy });
+    const again = await world.pass();
+    expect([again.outcomes, again.plan?.held?.why]).toEqual([[], 'policy.apply is approve']);
+    expect(again.plan?.id).not.toBe(held.plan?.id);
+  });
+
+  it('of one service lets the others go on; the approval of its part is good after that too', async () => {
+    await world.push({ web: { machine: 'm1' }, db: { machine: 'm1', policy: { apply: 'approve' } } });
+    const first = await world.pass();
+    expect(outcomesOf(first)).toEqual(['web@m1 applied create']);
+    expect(first.next).toEqual({ next: 'stalled', why: 'policy.apply is approve' });
+    await approve(first.plan?.waiting?.[0]?.id);
+    expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied create']);
+    expect(await approved()).toEqual([]);
+  });
+
+  it('is not used up by a pass that began nothing', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: { apply: 'approve' } });
+    const { plan } = await world.pass();
+    await approve(plan?.id);
+    expect(outcomesOf(await world.pass({ superseded: () => true }))).toEqual([
+      'web@m1 skipped a newer commit came; the next pass looks again',
+    ]);
+    expect(await approved()).toEqual([plan?.id]);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+  });
+});
+
+describe('policy.apply: observe', () => {
+  it('says what it would do, and touches nothing whoever approves it', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: { apply: 'observe' } });
+    const first = await world.pass();
+    expect(first.plan?.waves.flat().map(one => `${one.kind} ${one.key}`)).toEqual(['create web@m1']);
+    await approve(first.plan?.id);
+    const second = await world.pass({ approved: first.plan?.id ?? '' });
+    expect([second.outcomes, second.next.next]).toEqual([[], 'stalled']);
+    expect(world.sent.filter(one => !one.endsWith('probe'))).toEqual([]);
+    expect(world.readStamp('m1', 'web')).toBeUndefined();
+  });
+});
