@@ -27,7 +27,17 @@ export function letGo(held: Held): string {
       return `Look at it, then run \`portoser approve ${held.id}\`.`;
     case 'observe':
       return 'No approval changes that: write `apply: auto` or `apply: approve` into the policy.';
+    case 'window':
+      return held.until === undefined
+        ? 'Correct `policy.windows`: there is no time left.'
+        : 'It goes on by itself when its window opens.';
     default:
       return held.by satisfies never;
   }
+}
+
+/** How long until something of a plan goes on by itself; Infinity: nothing of it waits for a time. */
+export function dueInMs(plan: Plan | undefined, now: number): number {
+  const instants = plan === undefined ? [] : heldOf(plan).flatMap(held => held.until ?? []);
+  return Math.min(Number.POSITIVE_INFINITY, ...instants.map(at => Math.max(0, at - now)));
 }

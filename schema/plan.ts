@@ -64,8 +64,10 @@ export interface MachineNote {
 /** Why something of a plan does not go on, and what lets it. */
 export interface Hold {
   readonly why: string;
-  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. */
-  readonly by?: 'approval' | 'observe';
+  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. `window`: time. */
+  readonly by?: 'approval' | 'observe' | 'window';
+  /** When it goes on by itself, in milliseconds since 1970. */
+  readonly until?: number;
 }
 
 /** A part of a plan that does not go on with the rest. */
@@ -87,8 +89,8 @@ export interface Plan {
   readonly held?: Hold;
   /** What the guard took out of the waves: the rest goes on without it. */
   readonly waiting?: readonly Waiting[];
-  /** Ids of approvals that it goes by: used up when it is carried out. */
-  readonly approvals?: readonly string[];
+  /** What it goes by, used up when it is carried out. `left`: what of it is approved on, because it waits for its time. */
+  readonly approvals?: { readonly used: readonly string[]; readonly left?: string };
 }
 
 export type Outcome =

@@ -66,9 +66,20 @@ export interface Health {
 export type Condition =
   { readonly when: 'removes' | 'stateful' } | { readonly when: 'machines' | 'services'; readonly above: number };
 
+/** A time again and again, in which applying is allowed or is not. */
+export interface Window {
+  readonly kind: 'allow' | 'deny';
+  /** When it begins. */
+  readonly cron: string;
+  readonly lastsMs: number;
+  /** Name of the time zone database. */
+  readonly zone: string;
+}
+
 export interface Policy {
   readonly apply: 'auto' | 'approve' | 'observe';
   readonly approveWhen: readonly Condition[];
+  readonly windows: readonly Window[];
   readonly prune: 'stop' | 'remove' | 'keep';
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;

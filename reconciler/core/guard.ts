@@ -51,5 +51,5 @@ export function guard(plan: Plan, desired: DesiredState, live: LiveState, approv
   const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
   const held = approved.has(plan.id) ? undefined : tooMany(removals, desired, live);
   if (held !== undefined) return { ...plan, held };
-  return holdParts(plan, { desired, approved, removals: new Set(removals) });
+  return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt });
 }

@@ -1,8 +1,11 @@
-// Parts of a plan that do not go on with the rest: who may let them, and what comes after them and waits too.
+// Parts of a plan that do not go on with the rest: who or what lets them, and what comes after them and waits too.
 import type { Change, Hold, Plan, Waiting } from '../../schema/plan.js';
+import type { Window } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { judgeConditions, policyOf } from './conditions.js';
+import { optional } from './optional.js';
 import { changesOf, idOf, isStop, wavesOf } from './plan.js';
+import { judgeWindows } from './windows.js';
 
 export interface HoldAsk {
   readonly desired: DesiredState;
@@ -10,6 +13,8 @@ export interface HoldAsk {
   readonly approved: ReadonlySet<string>;
   /** What goes away for good by the plan, and was not removed by name. */
   readonly removals: ReadonlySet<Change>;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
 interface Taken {
@@ -71,20 +76,61 @@ function unapproved(changes: readonly Change[], ask: HoldAsk): ReadonlyMap<Chang
   return new Map([...whys.keys()].map(change => [change, hold]));
 }
 
+/** What waits for the same window is one part. */
+function untimely(changes: readonly Change[], { desired, now }: HoldAsk): ReadonlyMap<Change, Hold> {
+  const byWindows = new Map<string, Hold | undefined>();
+  const holdOf = (windows: readonly Window[]): Hold | undefined => {
+    const key = JSON.stringify(windows);
+    if (!byWindows.has(key)) {
+      const opening = judgeWindows(windows, now);
+      byWindows.set(
+        key,
+        opening.open ? undefined : { by: 'window', why: opening.why, ...optional('until', opening.until) },
+      );
+    }
+    return byWindows.get(key);
+  };
+  return new Map(
+    changes.flatMap(change => {
+      const { windows } = policyOf(change, desired);
+      const hold = windows.length === 0 ? undefined : holdOf(windows);
+      return hold === undefined ? [] : [[change, hold] as const];
+    }),
+  );
+}
+
+interface Approved extends Taken {
+  /** Ids by which it goes on, and what goes on by them. */
+  readonly used: readonly string[];
+  readonly changes: readonly Change[];
+}
+
+/** Takes out what a person has to approve and has not. */
+function takeUnapproved(plan: Plan, changes: readonly Change[], ask: HoldAsk): Approved {
+  const taken = takeOut(changes, plan.commit, unapproved(changes, ask));
+  const used = [plan.id, ...taken.waiting.map(part => part.id)].filter(id => ask.approved.has(id));
+  if (used.length === 0) return { ...taken, used, changes: [] };
+  return { rest: changes, waiting: [], used: [...new Set(used)], changes: taken.waiting.flatMap(part => part.changes) };
+}
+
+/** What was approved and waits for its time stays approved, though the rest uses the approval up. */
+function approvalsOf(plan: Plan, { used, changes }: Approved, going: readonly Change[]): Pick<Plan, 'approvals'> {
+  if (used.length === 0) return {};
+  const left = changes.filter(change => !going.includes(change));
+  return { approvals: { used, ...(left.length === 0 ? {} : { left: idOf(plan.commit, left) }) } };
+}
+
 /** A plan that waits as a whole is held; else the rest goes on without what waits. */
 export function holdParts(plan: Plan, ask: HoldAsk): Plan {
-  const { approved } = ask;
-  const first = takeOut(changesOf(plan), plan.commit, observed(changesOf(plan), ask), passesObserved);
-  const second = takeOut(first.rest, plan.commit, unapproved(first.rest, ask));
-  const goesBy = [plan.id, ...second.waiting.map(part => part.id)].filter(id => approved.has(id));
-  const free = goesBy.length > 0 ? { rest: first.rest, waiting: [] } : second;
-  const waiting = [...first.waiting, ...free.waiting];
-  const by = goesBy.length === 0 ? {} : { approvals: [...new Set(goesBy)] };
+  const all = changesOf(plan);
+  const watched = takeOut(all, plan.commit, observed(all, ask), passesObserved);
+  const approved = takeUnapproved(plan, watched.rest, ask);
+  const timely = takeOut(approved.rest, plan.commit, untimely(approved.rest, ask));
+  const waiting = [...watched.waiting, ...approved.waiting, ...timely.waiting];
   const [part, ...others] = waiting;
-  if (part === undefined) return { ...plan, ...by };
-  if (free.rest.length === 0 && others.length === 0) {
-    const { why, by: how } = part;
-    return { ...plan, held: { why, ...(how === undefined ? {} : { by: how }) } };
-  }
-  return { ...plan, ...by, waves: wavesOf(free.rest), waiting };
+  const going = { ...plan, ...approvalsOf(plan, approved, timely.rest) };
+  if (part === undefined) return going;
+  if (timely.rest.length > 0 || others.length > 0) return { ...going, waves: wavesOf(timely.rest), waiting };
+  const { id: _id, changes: _changes, ...hold } = part;
+  return { ...plan, held: hold };
 }

@@ -1,16 +1,19 @@
 // `policy` as written → the policy in force, and the keys of it whose engine is not there yet.
-import type { Condition, Policy } from '../../schema/registry-types.js';
+import { didYouMean } from '../../schema/closest.js';
+import type { Condition, Policy, Window } from '../../schema/registry-types.js';
 import type { PolicyText } from '../../schema/registry.js';
+import type { Locate, Path } from '../../schema/validate.js';
 import { isCron } from './cron.js';
 import { durationMs } from './durations.js';
-import { optional } from './optional.js';
-import type { Layered } from './parse-entry.js';
+import { listed, optional } from './optional.js';
 import type { Report } from './parse-report.js';
+import { hasTimes, isTimeZone } from './zoned-cron.js';
 
 export function readPolicy(text: PolicyText): Policy {
   return {
     apply: text.apply ?? 'auto',
     approveWhen: (text.approve_when ?? []).map(readCondition),
+    windows: listed(text.windows).flatMap(readWindow),
     prune: text.prune ?? 'stop',
     maxRemovals: share(text.max_removals ?? 0.3),
     intervalMs: Math.max(1000, durationMs(text.interval ?? 60) ?? 60_000),
@@ -29,6 +32,15 @@ function readCondition(written: string): Condition {
   return { when: when as 'machines' | 'services', above: Number(above) };
 }
 
+type WindowText = Exclude<NonNullable<PolicyText['windows']>, readonly unknown[]>;
+
+/** None where it says neither or both; that was reported. */
+function readWindow(text: WindowText): readonly Window[] {
+  const lastsMs = durationMs(text.for);
+  if (text.allow === text.deny || lastsMs === undefined) return [];
+  return [{ kind: text.deny === true ? 'deny' : 'allow', cron: text.cron, lastsMs, zone: text.tz ?? 'UTC' }];
+}
+
 function share(written: number | string): number {
   return typeof written === 'number' ? written : Number.parseFloat(written) / 100;
 }
@@ -39,7 +51,7 @@ const sameAsDone: Readonly<Record<string, readonly unknown[]>> = {
   verify: ['none'],
   drift: ['revert'],
 };
-const notYet = ['prune_after', 'windows', 'retries', 'backoff', ...Object.keys(sameAsDone)];
+const notYet = ['prune_after', 'retries', 'backoff', ...Object.keys(sameAsDone)];
 
 /** Keys that ask for something that is not done yet, such as `policy.windows`. */
 export function unsupportedPolicy(text: PolicyText): readonly string[] {
@@ -48,9 +60,31 @@ export function unsupportedPolicy(text: PolicyText): readonly string[] {
   return asking.map(key => `policy.${key}`);
 }
 
-export function checkSchedule(text: PolicyText, entry: Layered, report: Report): void {
-  if (text.schedule === undefined || isCron(text.schedule)) return;
-  report.at(entry.locate, ['policy', 'schedule'], 'invalid-value', `\`${text.schedule}\` is not a cron expression`, {
-    expected: 'five fields such as "0 4 * * *"',
-  });
+/** What the schema cannot see; `base`: where the policy stands. */
+export function checkPolicy(text: PolicyText, locate: Locate, base: Path, report: Report): void {
+  if (text.schedule !== undefined && !isCron(text.schedule))
+    report.at(locate, [...base, 'schedule'], 'invalid-value', `\`${text.schedule}\` is not a cron expression`, {
+      expected: 'five fields such as "0 4 * * *"',
+    });
+  const alone = !Array.isArray(text.windows);
+  for (const [index, window] of listed(text.windows).entries())
+    checkWindow(window, locate, [...base, 'windows', ...(alone ? [] : [index])], report);
+}
+
+function checkWindow(window: WindowText, locate: Locate, path: Path, report: Report): void {
+  if ((window.allow === true) === (window.deny === true))
+    report.at(locate, path, 'invalid-value', 'a window either allows or denies', {
+      expected: 'allow: true, or deny: true',
+    });
+  if (durationMs(window.for) === 0)
+    report.at(locate, [...path, 'for'], 'invalid-value', 'a window must last', { expected: 'a duration such as 4h' });
+  if (!isCron(window.cron) || !hasTimes(window.cron))
+    report.at(locate, [...path, 'cron'], 'invalid-value', `\`${window.cron}\` is no time of a cron expression`, {
+      expected: 'five fields such as "0 22 * * 1-5"',
+    });
+  if (window.tz !== undefined && !isTimeZone(window.tz))
+    report.at(locate, [...path, 'tz'], 'invalid-value', `there is no time zone \`${window.tz}\``, {
+      expected: 'a name such as Europe/Berlin',
+      hint: didYouMean(window.tz, Intl.supportedValuesOf('timeZone')),
+    });
 }

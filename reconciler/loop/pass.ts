@@ -237,7 +237,7 @@ async function publish(
   if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
   const used = usedUp(plan, desired, outcomes);
   if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
-    await write('approvals', () => forgetApprovals(state, used));
+    await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
 }
 
 /** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
@@ -245,7 +245,7 @@ function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[])
   const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
   const wanted = desired.placements.map(placement => removalOf(placement.key));
   const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
-  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals ?? [])] : []), ...done, ...wanted]);
+  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
 }
 
 function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {

@@ -1,5 +1,6 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
 import { asAppError } from '../../schema/errors.js';
+import { dueInMs } from '../../schema/holds.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
@@ -208,7 +209,8 @@ async function turnAround(turn: Turn): Promise<void> {
     const saidBefore = await said(ports);
     const report = await onePass(turn, trigger);
     if (signal.aborted) return;
-    const delayMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
+    const afterMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
+    const delayMs = Math.min(afterMs, dueInMs(report.plan, ports.clock.now()));
     await note(turn, report, ports.clock.now() + delayMs);
     const over = new AbortController();
     const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };

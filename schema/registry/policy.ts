@@ -10,9 +10,9 @@ const window = fields(
     deny: Type.Optional(
       Type.Boolean({ expected: 'true or false', description: 'Applying is not allowed in this window.' }),
     ),
-    cron: line({ description: 'When the window opens, as a cron expression.' }),
+    cron: line({ description: 'When the window opens, as a cron expression in its time zone.' }),
     for: duration({ description: 'How long it stays open.' }),
-    tz: Type.Optional(line({ description: 'Time zone such as Europe/Berlin.' })),
+    tz: Type.Optional(line({ description: 'Time zone such as Europe/Berlin.', default: 'UTC' })),
   },
   { expected: 'a window such as {allow: true, cron: "0 22 * * *", for: 4h}' },
 );
@@ -53,7 +53,7 @@ const ofService = {
     default: 'rollback',
   }),
   windows: oneOrMany(window, 'a window such as {allow: true, cron: "0 22 * * *", for: 4h}, or a list of them', {
-    description: 'When changes may be applied.',
+    description: 'When changes may be applied: a denying window wins; where one allows, only within those that allow.',
   }),
   drift,
   retries: Type.Integer({

@@ -147,7 +147,7 @@ describe('an approval', () => {
     const { id } = plan({ web: {} }, { apply: 'approve' });
     const how = { approved: [id] };
     const approved = plan({ web: {} }, { apply: 'approve' }, how);
-    expect([told(approved), approved.approvals]).toEqual(['create web@m1', [id]]);
+    expect([told(approved), approved.approvals]).toEqual(['create web@m1', { used: [id] }]);
     expect(told(plan({ web: {}, db: {} }, { apply: 'approve' }, how))).toContain('held');
     expect(told(think(fleet, desire({ services: { web: {} }, policy: { apply: 'approve' } }, 'c2'), how))).toContain(
       'held',
@@ -158,7 +158,7 @@ describe('an approval', () => {
     const services = { web: {}, db: approve };
     const id = plan(services).waiting?.[0]?.id ?? '';
     const both = plan(services, {}, { approved: [id] });
-    expect([told(both), both.approvals]).toEqual(['create db@m1, create web@m1', [id]]);
+    expect([told(both), both.approvals]).toEqual(['create db@m1, create web@m1', { used: [id] }]);
     fleet.apply(plan(services), desire({ services }));
     const rest = plan(services);
     expect([told(rest), rest.id]).toEqual(['held: policy.apply is approve (approval)', id]);
@@ -171,5 +171,67 @@ describe('an approval', () => {
     const services = { web: observe, db: approve };
     const made = plan(services);
     expect(told(plan(services, {}, { approved: [made.id] }))).toBe('create db@m1 | waits web@m1 (observe)');
+  });
+});
+
+describe('policy.windows', () => {
+  const nights = { policy: { windows: { allow: true, cron: '0 22 * * *', for: '4h' } } };
+  const noon = Date.parse('2026-11-28T12:00:00Z');
+  const at = (hour: number) => noon + (hour - 12) * 3_600_000;
+  const until = '2026-11-28 22:00 UTC';
+
+  /** The plan at that hour of the day. */
+  const planAt = (
+    hour: number,
+    services: Readonly<Record<string, object>>,
+    policy: object = {},
+    approved: readonly string[] = [],
+  ) => {
+    const desired = desire({ services, policy });
+    return think(fleet, desired, { live: { ...fleet.look(desired), takenAt: at(hour) }, approved });
+  };
+
+  it('hold the whole plan outside of them, with the time when it goes on, and let it go on within', () => {
+    const held = planAt(12, { web: {} }, nights.policy);
+    expect(held.held).toEqual({ by: 'window', why: `it is outside of policy.windows until ${until}`, until: at(22) });
+    expect(told(planAt(23, { web: {} }, nights.policy))).toBe('create web@m1');
+  });
+
+  it('of a service hold just that, and what comes after it', () => {
+    const services = { db: nights, web: { depends_on: ['db'] }, api: {} };
+    const made = planAt(12, services);
+    expect(told(made)).toBe('create api@m1 | waits db@m1 web@m1 (window)');
+    expect(told(planAt(22, services))).toBe('create api@m1, create db@m1 | create web@m1');
+  });
+
+  it('are parts of their own where they differ', () => {
+    const days = { policy: { windows: [{ allow: true, cron: '0 13 * * *', for: '1h' }] } };
+    const made = planAt(12, { db: nights, web: days, api: nights });
+    expect(told(made)).toBe(' | waits api@m1 db@m1 (window) | waits web@m1 (window)');
+    expect(made.waiting?.map(part => part.until)).toEqual([at(22), at(13)]);
+  });
+
+  it('are not opened by an approval, which holds until they open', () => {
+    const policy = { ...nights.policy, apply: 'approve' };
+    const first = planAt(12, { web: {} }, policy);
+    expect(told(first)).toBe('held: policy.apply is approve (approval)');
+    const second = planAt(12, { web: {} }, policy, [first.id]);
+    expect([told(second), second.approvals]).toEqual([
+      `held: it is outside of policy.windows until ${until} (window)`,
+      undefined,
+    ]);
+    expect(told(planAt(22, { web: {} }, policy, [first.id]))).toBe('create web@m1');
+  });
+
+  it('leave approved what waits for its time when the rest of the approval goes on', () => {
+    const services = { web: {}, db: nights };
+    const policy = { apply: 'approve' };
+    const { id } = planAt(12, services, policy);
+    const made = planAt(12, services, policy, [id]);
+    expect(told(made)).toBe('create web@m1 | waits db@m1 (window)');
+    const left = made.approvals?.left ?? '';
+    fleet.apply(made, desire({ services, policy }));
+    expect(told(planAt(12, services, policy))).toContain('approve');
+    expect(told(planAt(22, services, policy, [left]))).toBe('create db@m1');
   });
 });

@@ -121,6 +121,7 @@ describe('placements', () => {
       policy: {
         apply: 'auto',
         approveWhen: [],
+        windows: [],
         prune: 'stop',
         maxRemovals: 0.3,
         intervalMs: 60_000,
@@ -363,6 +364,7 @@ describe('policy', () => {
     ).toEqual({
       apply: 'auto',
       approveWhen: [],
+      windows: [],
       prune: 'stop',
       maxRemovals: 0.5,
       intervalMs: 120_000,
@@ -391,6 +393,18 @@ describe('policy of a service', () => {
     });
     expect(policyOf(wide, ', policy: {approve_when: []}')).toMatchObject({ approveWhen: [] });
   });
+
+  it('has windows, one or many, in UTC where no zone is said', () => {
+    const wide = 'policy: {windows: {allow: true, cron: "0 22 * * *", for: 4h}}\n';
+    expect(policyOf(wide, '')?.windows).toEqual([
+      { kind: 'allow', cron: '0 22 * * *', lastsMs: 14_400_000, zone: 'UTC' },
+    ]);
+    const own =
+      'policy: {windows: [{deny: true, allow: false, cron: "0 8 * * 1-5", for: 90, tz: "{{ ZONE }}"}]}, vars: {ZONE: Asia/Tokyo}';
+    expect(policyOf(wide, `, ${own}`)?.windows).toEqual([
+      { kind: 'deny', cron: '0 8 * * 1-5', lastsMs: 90_000, zone: 'Asia/Tokyo' },
+    ]);
+  });
 });
 
 describe('what is not there yet', () => {
@@ -405,8 +419,8 @@ describe('what is not there yet', () => {
       ['build: {on: m1}', ['build']],
       ['data: copy', ['data']],
       [
-        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes]}',
-        ['policy.windows'],
+        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
+        ['policy.prune_after'],
       ],
       ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),

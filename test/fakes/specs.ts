@@ -30,6 +30,7 @@ export const tcpOn = (port: number): HealthCheck => ({ type: 'tcp', host: '127.0
 export const aPolicy: Policy = {
   apply: 'auto',
   approveWhen: [],
+  windows: [],
   prune: 'stop',
   maxRemovals: 0.3,
   intervalMs: 60_000,

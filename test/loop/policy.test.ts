@@ -1,6 +1,11 @@
 // Passes under a policy: what waits for a person and goes on by an approval, what is only observed.
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PassReport } from '../../schema/status.js';
 import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
+import { runController } from '../../reconciler/loop/turn.js';
+import { until } from '../commands/batch-machine.js';
+import { createFakeClock } from '../fakes/clock.js';
 import { createWorld, outcomesOf, type World } from './world.js';
 
 let world: World;
@@ -62,5 +67,58 @@ describe('policy.apply: observe', () => {
     expect([second.outcomes, second.next.next]).toEqual([[], 'stalled']);
     expect(world.sent.filter(one => !one.endsWith('probe'))).toEqual([]);
     expect(world.readStamp('m1', 'web')).toBeUndefined();
+  });
+});
+
+describe('policy.windows', () => {
+  const never = { policy: { windows: { deny: true, cron: '* * * * *', for: '1h' } } };
+
+  it('outside of them nothing is touched, and the plan says until when', async () => {
+    await world.push({ web: { machine: 'm1' } }, never);
+    const held = await world.pass();
+    expect([held.outcomes, held.next]).toEqual([
+      [],
+      { next: 'stalled', why: 'policy.windows denies it, and nothing is allowed within a year' },
+    ]);
+    expect(held.plan?.waves.flat().map(one => one.key)).toEqual(['web@m1']);
+    expect(world.sent.filter(one => !one.endsWith('probe'))).toEqual([]);
+  });
+
+  it('what was approved with the rest and waits for its window stays approved', async () => {
+    const services = (windows: object) => ({ web: { machine: 'm1' }, db: { machine: 'm1', ...windows } });
+    await world.push(services(never), { policy: { apply: 'approve' } });
+    const { plan } = await world.pass();
+    await approve(plan?.id);
+    const first = await world.pass();
+    expect(outcomesOf(first)).toEqual(['web@m1 applied create']);
+    const left = first.plan?.approvals?.left;
+    expect(await readApprovals(world.ports.state)).toEqual({ [left ?? '']: { by: 'ada', at: 1 } });
+    expect((await world.pass()).plan?.held?.by).toBe('window');
+  });
+
+  it('the controller wakes when a window opens', async () => {
+    const clock = createFakeClock(Date.parse('2026-11-28T21:30:00Z'));
+    const windows = { allow: true, cron: '0 22 * * *', for: '4h' };
+    await world.push({ web: { machine: 'm1' } }, { policy: { windows, interval: '24h' } });
+    const over = new AbortController();
+    const passes: PassReport[] = [];
+    const context = {
+      ports: { ...world.ports, clock },
+      lists: world.lists,
+      emit: () => undefined,
+      signal: over.signal,
+    };
+    const running = runController(context, { onPass: report => void passes.push(report) });
+    await until(() => passes.length === 1);
+    expect([passes[0]?.outcomes, passes[0]?.plan?.held?.until]).toEqual([[], Date.parse('2026-11-28T22:00:00Z')]);
+    world.sent.length = 0;
+    const looked = () => world.sent.includes('m1 probe');
+    while (!looked()) await clock.advance(clock.now() < Date.parse('2026-11-28T22:00:10Z') ? 1000 : 0);
+    expect(clock.now()).toBeGreaterThanOrEqual(Date.parse('2026-11-28T22:00:00Z'));
+    // The gate needs time of this clock, at the pace of the real process.
+    for (; passes.length < 2; await pause(10)) await clock.advance(10);
+    expect(passes[1] === undefined ? [] : outcomesOf(passes[1])).toEqual(['web@m1 applied create']);
+    over.abort();
+    await running;
   });
 });
