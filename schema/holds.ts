@@ -38,6 +38,7 @@ export function letGo(held: Held): string {
 
 /** How long until something of a plan goes on by itself; Infinity: nothing of it waits for a time. */
 export function dueInMs(plan: Plan | undefined, now: number): number {
-  const instants = plan === undefined ? [] : heldOf(plan).flatMap(held => held.until ?? []);
+  const waiting = plan === undefined ? [] : [...heldOf(plan), ...plan.leftAlone, ...plan.machines];
+  const instants = waiting.flatMap(one => one.until ?? []);
   return Math.min(Number.POSITIVE_INFINITY, ...instants.map(at => Math.max(0, at - now)));
 }

@@ -50,6 +50,8 @@ export interface LeftAlone {
   readonly why: string;
   /** `blocked` and `unknown` make the plan not clean; `suspended` and `in-progress` do not. */
   readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept';
+  /** When that is over by itself, in milliseconds since 1970. */
+  readonly until?: number;
   readonly error?: ErrorReport;
 }
 
@@ -59,6 +61,8 @@ export interface MachineNote {
   readonly state: 'unknown' | 'blocked' | 'suspended' | 'leaving' | 'in-progress';
   readonly error?: ErrorReport;
   readonly why: string;
+  /** When that is over by itself, in milliseconds since 1970. */
+  readonly until?: number;
 }
 
 /** Why something of a plan does not go on, and what lets it. */

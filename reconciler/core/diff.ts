@@ -8,7 +8,9 @@ import { groundOf } from './ground.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
 import { strangerOnPort } from './occupied.js';
+import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
+import { handsOff, suspendOf } from './suspends.js';
 
 export interface Differences {
   readonly differences: readonly Difference[];
@@ -206,7 +208,8 @@ function judgePlacement(
   note: MachineNote | undefined,
 ): Finding | undefined {
   const { spec } = placement;
-  if (note?.state === 'suspended') return left(placement, 'suspended', note.why);
+  if (note?.state === 'suspended')
+    return { ...left(placement, 'suspended', note.why), ...optional('until', note.until) };
   if (spec.suspend !== undefined)
     return left(
       placement,
@@ -224,6 +227,9 @@ function judgePlacement(
     );
 
   const seen = live.machines[spec.machine];
+  const suspend = seen?.state === 'reachable' ? suspendOf(seen, spec.service) : undefined;
+  if (seen?.state === 'reachable' && suspend !== undefined)
+    return { key: placement.key, state: 'suspended', ...handsOff(suspend, seen, live) };
   const sighting = live.sightings[placement.key];
   const driver = ask.drivers[spec.type];
   if (seen?.state !== 'reachable' || sighting === undefined || driver === undefined)

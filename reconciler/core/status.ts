@@ -59,6 +59,7 @@ function healthOf(
 
 const isSuspended = (placement: Placement, parts: StatusParts): boolean =>
   placement.spec.suspend !== undefined ||
+  parts.plan.leftAlone.some(one => one.key === placement.key && one.state === 'suspended') ||
   parts.desired.machines.some(one => one.name === placement.spec.machine && one.suspend !== undefined);
 
 function placementStatus(placement: Placement, parts: StatusParts): PlacementStatus {

@@ -21,8 +21,6 @@ const later = [
   'playbook approve p1',
   'metrics',
   'uptime',
-  'suspend web',
-  'resume web',
   'adopt web',
   'lock show m1',
   'lock break m1',
