@@ -48,8 +48,10 @@ export interface Change {
 export interface LeftAlone {
   readonly key: PlacementKey;
   readonly why: string;
-  /** `blocked` and `unknown` make the plan not clean; `suspended` and `in-progress` do not. */
-  readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept';
+  /** `blocked` and `unknown` make the plan not clean; `suspended` and `in-progress` do not. `drifted`: policy leaves it so. */
+  readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept' | 'drifted';
+  /** What differs, where that is known. */
+  readonly fields?: readonly FieldChange[];
   /** When that is over by itself, in milliseconds since 1970. */
   readonly until?: number;
   readonly error?: ErrorReport;

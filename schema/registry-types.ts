@@ -76,10 +76,20 @@ export interface Window {
   readonly zone: string;
 }
 
+/** What is done about what somebody changed on a machine. */
+export interface DriftAnswer {
+  readonly action: 'revert' | 'report';
+  /** Fields, as a plan names them, that do not count; `*` stands for anything. */
+  readonly ignore: readonly string[];
+  /** Milliseconds since 1970: from then on all of it is reverted. */
+  readonly untilAt?: number;
+}
+
 export interface Policy {
   readonly apply: 'auto' | 'approve' | 'observe';
   readonly approveWhen: readonly Condition[];
   readonly windows: readonly Window[];
+  readonly drift: DriftAnswer;
   readonly prune: 'stop' | 'remove' | 'keep';
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;

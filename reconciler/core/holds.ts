@@ -3,6 +3,7 @@ import type { Change, Hold, Plan, Waiting } from '../../schema/plan.js';
 import type { Window } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { judgeConditions, policyOf } from './conditions.js';
+import { lookupOf } from './lookup.js';
 import { optional } from './optional.js';
 import { changesOf, idOf, isStop, wavesOf } from './plan.js';
 import { judgeWindows } from './windows.js';
@@ -54,6 +55,12 @@ function takeOut(
 const passesObserved: Passes = (held, change) =>
   !isStop(held) && !isStop(change) && held.reason !== 'missing' && held.reason !== 'stopped';
 
+/** Going back from a revision that failed is the end of a change that was let go on, not a new one. */
+function isWayBack(change: Change, desired: DesiredState): boolean {
+  const instead = lookupOf(desired).byKey.get(change.key)?.instead;
+  return instead !== undefined && change.stamp?.failed === instead.of && change.stamp.fingerprint === undefined;
+}
+
 function observed(changes: readonly Change[], { desired }: HoldAsk): ReadonlyMap<Change, Hold> {
   const hold: Hold = { by: 'observe', why: 'policy.apply is observe: nothing is changed' };
   return new Map(
@@ -64,7 +71,7 @@ function observed(changes: readonly Change[], { desired }: HoldAsk): ReadonlyMap
 /** All that a person has to approve is one part, with one id. */
 function unapproved(changes: readonly Change[], ask: HoldAsk): ReadonlyMap<Change, Hold> {
   const { desired, approved } = ask;
-  const open = changes.filter(change => !approved.has(`remove:${change.key}`));
+  const open = changes.filter(change => !approved.has(`remove:${change.key}`) && !isWayBack(change, desired));
   const byPlan = judgeConditions(open, ask);
   const whys = new Map(
     open.flatMap(change => {
@@ -93,7 +100,7 @@ function untimely(changes: readonly Change[], { desired, now }: HoldAsk): Readon
   return new Map(
     changes.flatMap(change => {
       const { windows } = policyOf(change, desired);
-      const hold = windows.length === 0 ? undefined : holdOf(windows);
+      const hold = windows.length === 0 || isWayBack(change, desired) ? undefined : holdOf(windows);
       return hold === undefined ? [] : [[change, hold] as const];
     }),
   );

@@ -1,9 +1,10 @@
 // `policy` as written → the policy in force, and the keys of it whose engine is not there yet.
 import { didYouMean } from '../../schema/closest.js';
-import type { Condition, Policy, Window } from '../../schema/registry-types.js';
+import type { Condition, DriftAnswer, Policy, Window } from '../../schema/registry-types.js';
 import type { PolicyText } from '../../schema/registry.js';
 import type { Locate, Path } from '../../schema/validate.js';
 import { isCron } from './cron.js';
+import { instantOf } from './drift.js';
 import { durationMs } from './durations.js';
 import { listed, optional } from './optional.js';
 import type { Report } from './parse-report.js';
@@ -14,6 +15,7 @@ export function readPolicy(text: PolicyText): Policy {
     apply: text.apply ?? 'auto',
     approveWhen: (text.approve_when ?? []).map(readCondition),
     windows: listed(text.windows).flatMap(readWindow),
+    drift: readDrift(text.drift),
     prune: text.prune ?? 'stop',
     maxRemovals: share(text.max_removals ?? 0.3),
     intervalMs: Math.max(1000, durationMs(text.interval ?? 60) ?? 60_000),
@@ -41,6 +43,13 @@ function readWindow(text: WindowText): readonly Window[] {
   return [{ kind: text.deny === true ? 'deny' : 'allow', cron: text.cron, lastsMs, zone: text.tz ?? 'UTC' }];
 }
 
+/** `adopt` is not done yet: what asks for it is held back, whatever stands here. */
+function readDrift(written: PolicyText['drift'] = 'revert'): DriftAnswer {
+  const { action = 'revert', ignore = [], until } = typeof written === 'string' ? { action: written } : written;
+  const untilAt = until === undefined ? undefined : instantOf(until);
+  return { action: action === 'report' ? 'report' : 'revert', ignore, ...optional('untilAt', untilAt) };
+}
+
 function share(written: number | string): number {
   return typeof written === 'number' ? written : Number.parseFloat(written) / 100;
 }
@@ -49,7 +58,6 @@ function share(written: number | string): number {
 const sameAsDone: Readonly<Record<string, readonly unknown[]>> = {
   write: ['push', 'never'],
   verify: ['none'],
-  drift: ['revert'],
 };
 const notYet = ['prune_after', 'retries', 'backoff', ...Object.keys(sameAsDone)];
 
@@ -57,7 +65,8 @@ const notYet = ['prune_after', 'retries', 'backoff', ...Object.keys(sameAsDone)]
 export function unsupportedPolicy(text: PolicyText): readonly string[] {
   const written = text as Readonly<Record<string, unknown>>;
   const asking = notYet.filter(key => written[key] !== undefined && !(sameAsDone[key] ?? []).includes(written[key]));
-  return asking.map(key => `policy.${key}`);
+  const adopts = (typeof text.drift === 'string' ? text.drift : text.drift?.action) === 'adopt';
+  return [...asking, ...(adopts ? ['drift'] : [])].map(key => `policy.${key}`);
 }
 
 /** What the schema cannot see; `base`: where the policy stands. */
@@ -65,6 +74,11 @@ export function checkPolicy(text: PolicyText, locate: Locate, base: Path, report
   if (text.schedule !== undefined && !isCron(text.schedule))
     report.at(locate, [...base, 'schedule'], 'invalid-value', `\`${text.schedule}\` is not a cron expression`, {
       expected: 'five fields such as "0 4 * * *"',
+    });
+  const until = typeof text.drift === 'object' ? text.drift.until : undefined;
+  if (until !== undefined && instantOf(until) === undefined)
+    report.at(locate, [...base, 'drift', 'until'], 'invalid-value', `\`${until}\` is neither a day nor a time`, {
+      expected: 'a day such as 2026-12-01, or a time such as 2026-12-01T18:00+01:00',
     });
   const alone = !Array.isArray(text.windows);
   for (const [index, window] of listed(text.windows).entries())

@@ -19,6 +19,7 @@ function syncLeftAlone({ state }: LeftAlone): Axis<'sync'> {
       return state;
     case 'held':
     case 'in-progress':
+    case 'drifted':
       return 'differs';
     case 'suspended':
     case 'kept':

@@ -1,6 +1,6 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError } from '../../schema/errors.js';
-import type { Next, Outcome, Plan, Undone } from '../../schema/plan.js';
+import type { LeftAlone, Next, Outcome, Plan, Undone } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import type { DesiredState } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
@@ -248,6 +248,8 @@ function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[])
   return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
 }
 
+const isLeftDrifted = (one: LeftAlone): boolean => one.state === 'drifted';
+
 function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
   if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
   if (synced.held !== undefined) return { next: 'stalled', why: synced.held };
@@ -260,7 +262,8 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
   if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
-  const waiting = plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0];
+  const waiting =
+    plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0] ?? plan.leftAlone.find(isLeftDrifted);
   if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
   const skipped = outcomes.find(one => one.result === 'skipped');
   return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };

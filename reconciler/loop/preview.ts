@@ -122,7 +122,8 @@ async function lookAgain(ports: Ports, lists: Lists, desired: DesiredState, live
 /** Placements that are as git says and can be asked whether they answer. */
 function askable(considered: Considered): DesiredState['placements'] {
   const changing = new Set(everyChange(considered.plan).map(change => change.key));
-  const aside = new Set(considered.plan.leftAlone.map(one => one.key));
+  // What drifted and is left so runs all the same.
+  const aside = new Set(considered.plan.leftAlone.filter(one => one.state !== 'drifted').map(one => one.key));
   return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
 }
 

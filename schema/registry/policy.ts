@@ -21,7 +21,13 @@ const driftMode = oneOf(['revert', 'report', 'adopt']);
 const drift = Type.Union(
   [
     driftMode,
-    fields({ action: Type.Optional(driftMode), ignore: Type.Optional(list(line())), until: Type.Optional(line()) }),
+    fields({
+      action: Type.Optional(driftMode),
+      ignore: Type.Optional(
+        list(line(), { description: 'Fields that do not count, as a plan names them; * stands for anything.' }),
+      ),
+      until: Type.Optional(line({ description: 'A day or a time from which on all of it is reverted again.' })),
+    }),
   ],
   {
     expected: 'revert, report, adopt, or a map with action, ignore and until',

@@ -121,6 +121,7 @@ Held: policy.apply is observe
     ['a rewritten branch', report(nothing, { held: 'rewritten' }), 2],
     ['only a blocked one', report({ ...nothing, leftAlone: plan.leftAlone }), 1],
     ['only an unreachable machine', report({ ...nothing, machines: plan.machines }), 1],
+    ['what drifted and is left so', report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'drifted', why: 'x' }] }), 2],
     ['a suspended one', report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'suspended', why: 'x' }] }), 0],
     ['no registry', report(undefined), 1],
   ])('exits by what there is: %s', (_, made, code) => {
@@ -166,6 +167,19 @@ describe('a pass', () => {
     ],
   ] as readonly (readonly [string, PassReport, number])[])('exits by how it ended: %s', (_, report, code) => {
     expect(passExitCode(report)).toBe(code);
+  });
+
+  it('tells what drifted and is left so, and what was found', () => {
+    const fields = [{ field: 'enabled', from: 'disabled', to: 'enabled' }];
+    const drifted = { ...nothing, leftAlone: [{ key: 'a@b', state: 'drifted', why: 'by hand', fields }] } as const;
+    expect(planText(drifted, plain)).toBe(
+      'Left alone:\n  · a@b drifted: by hand\n      enabled: disabled → enabled\nNothing is changed: policy leaves what was changed by hand.',
+    );
+    const report = { ...base, plan: drifted, next: { next: 'stalled', why: 'x' } } as const;
+    expect([passExitCode(report), passText(report, plain)]).toEqual([
+      2,
+      '  ! a@b drifted: by hand\nSomething waits for a person.',
+    ]);
   });
 
   it('tells what is held and the command that lets it go on', () => {

@@ -162,6 +162,16 @@ const shape: readonly BrokenRegistry[] = [
     text: service('    policy: {windows: {allow: true, cron: nightly, for: 1h}}\n'),
     expected: ['invalid-value 8:43'],
   },
+  {
+    what: 'drift until a day that is none',
+    text: 'policy: {drift: {until: 2026-02-31}}\n',
+    expected: ['invalid-value 1:25'],
+  },
+  {
+    what: 'drift until a time without a zone',
+    text: service('    policy: {drift: {ignore: [enabled], until: "2026-12-01T18:00"}}\n'),
+    expected: ['invalid-value 8:48'],
+  },
   { what: 'a share over one', text: 'policy: {max_removals: 30}\n', expected: ['invalid-value 1:24'] },
   {
     what: 'a registry-wide policy in a service',

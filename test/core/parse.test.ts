@@ -122,6 +122,7 @@ describe('placements', () => {
         apply: 'auto',
         approveWhen: [],
         windows: [],
+        drift: { action: 'revert', ignore: [] },
         prune: 'stop',
         maxRemovals: 0.3,
         intervalMs: 60_000,
@@ -365,6 +366,7 @@ describe('policy', () => {
       apply: 'auto',
       approveWhen: [],
       windows: [],
+      drift: { action: 'revert', ignore: [] },
       prune: 'stop',
       maxRemovals: 0.5,
       intervalMs: 120_000,
@@ -392,6 +394,18 @@ describe('policy of a service', () => {
       approveWhen: [{ when: 'services', above: 10 }, { when: 'stateful' }],
     });
     expect(policyOf(wide, ', policy: {approve_when: []}')).toMatchObject({ approveWhen: [] });
+  });
+
+  it.each([
+    ['report', { action: 'report', ignore: [] }],
+    ['{action: report, until: 2026-12-01}', { action: 'report', ignore: [], untilAt: Date.UTC(2026, 11, 1) }],
+    [
+      '{ignore: ["file:{{ service.path }}/*", enabled], until: "2026-12-01T18:00+01:00"}',
+      { action: 'revert', ignore: ['file:/opt/web/*', 'enabled'], untilAt: Date.UTC(2026, 11, 1, 17) },
+    ],
+    ['{}', { action: 'revert', ignore: [] }],
+  ])('answers drift with %s', (written, expected) => {
+    expect(policyOf('policy: {drift: report}\n', `, policy: {drift: ${written}}`)?.drift).toEqual(expected);
   });
 
   it('has windows, one or many, in UTC where no zone is said', () => {
@@ -422,6 +436,9 @@ describe('what is not there yet', () => {
         'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
         ['policy.prune_after'],
       ],
+      ['policy: {drift: adopt}', ['policy.drift']],
+      ['policy: {drift: {action: adopt, ignore: [enabled]}}', ['policy.drift']],
+      ['policy: {drift: {action: report}}', []],
       ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),
   )('$keys', ({ keys, unsupported }) => {

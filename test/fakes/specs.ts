@@ -31,6 +31,7 @@ export const aPolicy: Policy = {
   apply: 'auto',
   approveWhen: [],
   windows: [],
+  drift: { action: 'revert', ignore: [] },
   prune: 'stop',
   maxRemovals: 0.3,
   intervalMs: 60_000,

@@ -1,4 +1,6 @@
 // Passes under a policy: what waits for a person and goes on by an approval, what is only observed.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PassReport } from '../../schema/status.js';
@@ -120,5 +122,67 @@ describe('policy.windows', () => {
     expect(passes[1] === undefined ? [] : outcomesOf(passes[1])).toEqual(['web@m1 applied create']);
     over.abort();
     await running;
+  });
+});
+
+describe('a revision that fails', () => {
+  it('is undone under the same approval', async () => {
+    const policy = { apply: 'approve' };
+    const web = (command: string) => ({ web: { machine: 'm1', command, health: { type: 'process', deadline: '8s' } } });
+    await world.push(web('sleep 1000'), { policy });
+    await approve((await world.pass()).plan?.id);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+    await world.push(web('false'), { policy });
+    await approve((await world.pass()).plan?.id);
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([
+      { key: 'web@m1', error: { code: 'gate-failed' }, undone: { result: 'back' } },
+    ]);
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+});
+
+describe('policy.drift', () => {
+  const files = { 'apps/web/page': 'from git', 'apps/web/other': 'x' };
+  const page = () => join(world.folder('m1'), 'web/page');
+  const push = (drift: unknown) =>
+    world.push({ web: { machine: 'm1', source: 'apps/web', policy: { drift } } }, { files });
+  beforeEach(async () => {
+    await push('revert');
+    await world.pass();
+    writeFileSync(page(), 'by hand');
+  });
+
+  it('report: it is told, and left as it is', async () => {
+    await push('report');
+    world.sent.length = 0;
+    const report = await world.pass();
+    expect([report.outcomes, report.plan?.waves]).toEqual([[], []]);
+    expect(report.plan?.leftAlone).toMatchObject([
+      { key: 'web@m1', state: 'drifted', fields: [{ field: `file:${page()}` }] },
+    ]);
+    expect(report.next).toMatchObject({
+      next: 'stalled',
+      why: expect.stringContaining('changed by hand on m1') as string,
+    });
+    expect(world.sent.toSorted()).toEqual(['m1 probe', 'm2 probe']);
+    expect(readFileSync(page(), 'utf8')).toBe('by hand');
+  });
+
+  it('ignore: a repair of something else leaves it too, and a change of git does not', async () => {
+    const ignoring = { ignore: [`file:${page()}`] };
+    await push(ignoring);
+    expect((await world.pass()).next).toEqual({ next: 'settled' });
+    writeFileSync(join(world.folder('m1'), 'web/other'), 'by hand too');
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied repair']);
+    expect(readFileSync(join(world.folder('m1'), 'web/other'), 'utf8')).toBe('x');
+    expect(readFileSync(page(), 'utf8')).toBe('by hand');
+    expect((await world.pass()).next).toEqual({ next: 'settled' });
+    await world.push(
+      { web: { machine: 'm1', source: 'apps/web', policy: { drift: ignoring } } },
+      { files: { ...files, 'apps/web/page': 'newer' } },
+    );
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
+    expect(readFileSync(page(), 'utf8')).toBe('newer');
   });
 });

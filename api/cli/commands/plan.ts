@@ -41,7 +41,7 @@ export function planExitCode(report: PlanReport): ExitCode {
     report.changes > 0 ||
     heldOf(plan).length > 0 ||
     report.held !== undefined ||
-    plan.leftAlone.some(one => one.state === 'held')
+    plan.leftAlone.some(one => one.state === 'held' || one.state === 'drifted')
   )
     return 2;
   const amiss = plan.leftAlone.some(one => one.state === 'blocked' || one.state === 'unknown');

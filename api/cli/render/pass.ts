@@ -96,6 +96,9 @@ export function passText(report: PassReport, paint: Paint): string {
     ...(report.diagnostics.length > 0 ? [diagnosticsText(report.diagnostics, paint)] : []),
     ...report.outcomes.map(one => outcomeText(one, paint)),
     ...report.findings.map(one => findingText(one, paint)),
+    ...(report.plan?.leftAlone ?? [])
+      .filter(one => one.state === 'drifted')
+      .map(one => `  ${paint.warn('!')} ${one.key} drifted: ${one.why}`),
     ...(error === undefined
       ? []
       : [`${paint.bad('✗')} ${error.message}\n  ${error.hint} ${paint.faint(`[${error.code}]`)}`]),
@@ -114,7 +117,7 @@ export function passExitCode(report: PassReport): ExitCode {
   if (failed) return 1;
   const waits =
     (report.plan !== undefined && heldOf(report.plan).length > 0) ||
-    report.plan?.leftAlone.some(one => one.state === 'held') ||
+    report.plan?.leftAlone.some(one => one.state === 'held' || one.state === 'drifted') ||
     report.next.next === 'stalled';
   return waits ? 2 : 0;
 }

@@ -35,7 +35,8 @@ function changeText(change: Change, paint: Paint): string {
 
 function leftLine(one: LeftAlone, paint: Paint): string {
   const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
-  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${hint}`;
+  const fields = (one.fields ?? []).map(field => `\n${fieldLine(field, paint)}`).join('');
+  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${fields}${hint}`;
 }
 
 function machineLine(one: MachineNote, paint: Paint): string {
@@ -64,6 +65,8 @@ const section = (heading: string, lines: readonly string[]): readonly string[] =
 export function planSummary(plan: Plan): string {
   const changes = plan.waves.flat();
   if (changes.length === 0) {
+    if (plan.leftAlone.length > 0 && plan.leftAlone.every(one => one.state === 'drifted') && plan.waiting === undefined)
+      return 'Nothing is changed: policy leaves what was changed by hand.';
     if (plan.leftAlone.length > 0 || plan.waiting !== undefined) return 'Nothing can be changed now.';
     return plan.machines.some(one => one.state === 'unknown' || one.state === 'blocked')
       ? 'Nothing to do on what could be seen.'

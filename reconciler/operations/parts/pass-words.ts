@@ -14,6 +14,7 @@ function troubles(report: PassReport): readonly string[] {
       .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
     ...report.findings.map(one => `${place(one)}${one.message}`),
     ...(report.plan === undefined ? [] : heldOf(report.plan)).map(one => `held: ${one.why}. ${letGo(one)}`),
+    ...(report.plan?.leftAlone ?? []).filter(one => one.state === 'drifted').map(one => `${one.key}: ${one.why}`),
     ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
   ];
 }
