@@ -31,6 +31,8 @@ export function letGo(held: Held): string {
       return held.until === undefined
         ? 'Correct `policy.windows`: there is no time left.'
         : 'It goes on by itself when its window opens.';
+    case 'backoff':
+      return 'It is tried again by itself.';
     default:
       return held.by satisfies never;
   }

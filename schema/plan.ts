@@ -70,8 +70,8 @@ export interface MachineNote {
 /** Why something of a plan does not go on, and what lets it. */
 export interface Hold {
   readonly why: string;
-  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. `window`: time. */
-  readonly by?: 'approval' | 'observe' | 'window';
+  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. `window`, `backoff`: time. */
+  readonly by?: 'approval' | 'observe' | 'window' | 'backoff';
   /** When it goes on by itself, in milliseconds since 1970. */
   readonly until?: number;
 }

@@ -90,6 +90,9 @@ export interface Policy {
   readonly approveWhen: readonly Condition[];
   readonly windows: readonly Window[];
   readonly drift: DriftAnswer;
+  /** Tries soon after a failure whose cause may pass, the first after `firstMs`, then ever later up to `mostMs`. */
+  readonly retries: number;
+  readonly backoff: { readonly firstMs: number; readonly mostMs: number };
   readonly prune: 'stop' | 'remove' | 'keep';
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;

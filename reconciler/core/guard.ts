@@ -1,7 +1,7 @@
 // The guard over a plan: too many removals at once wait for a person, and so does what policy says.
 import type { Change, Hold, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
-import { holdParts } from './holds.js';
+import { holdParts, type Tries } from './holds.js';
 import { changesOf, isStop } from './plan.js';
 
 /** Removals up to this number are never held, whatever their share. */
@@ -47,9 +47,15 @@ function tooMany(removals: readonly Change[], desired: DesiredState, live: LiveS
 }
 
 /** `approved`: ids of plans, and of their waiting parts, that a person approved; `remove:<key>` for what was removed by name. */
-export function guard(plan: Plan, desired: DesiredState, live: LiveState, approved: ReadonlySet<string>): Plan {
+export function guard(
+  plan: Plan,
+  desired: DesiredState,
+  live: LiveState,
+  approved: ReadonlySet<string>,
+  tries: Tries = { resting: new Map(), again: new Set() },
+): Plan {
   const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
   const held = approved.has(plan.id) ? undefined : tooMany(removals, desired, live);
   if (held !== undefined) return { ...plan, held };
-  return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt });
+  return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt, tries });
 }

@@ -1,6 +1,6 @@
 // Parts of a plan that do not go on with the rest: who or what lets them, and what comes after them and waits too.
 import type { Change, Hold, Plan, Waiting } from '../../schema/plan.js';
-import type { Window } from '../../schema/registry-types.js';
+import type { PlacementKey, Window } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { judgeConditions, policyOf } from './conditions.js';
 import { lookupOf } from './lookup.js';
@@ -16,6 +16,14 @@ export interface HoldAsk {
   readonly removals: ReadonlySet<Change>;
   /** Milliseconds since 1970. */
   readonly now: number;
+  readonly tries: Tries;
+}
+
+/** What failed for a cause that may pass. */
+export interface Tries {
+  readonly resting: ReadonlyMap<PlacementKey, Hold>;
+  /** It was let go on, and is only tried again. */
+  readonly again: ReadonlySet<PlacementKey>;
 }
 
 interface Taken {
@@ -70,8 +78,9 @@ function observed(changes: readonly Change[], { desired }: HoldAsk): ReadonlyMap
 
 /** All that a person has to approve is one part, with one id. */
 function unapproved(changes: readonly Change[], ask: HoldAsk): ReadonlyMap<Change, Hold> {
-  const { desired, approved } = ask;
-  const open = changes.filter(change => !approved.has(`remove:${change.key}`) && !isWayBack(change, desired));
+  const { desired, approved, tries } = ask;
+  const wasLet = (change: Change) => approved.has(`remove:${change.key}`) || tries.again.has(change.key);
+  const open = changes.filter(change => !wasLet(change) && !isWayBack(change, desired));
   const byPlan = judgeConditions(open, ask);
   const whys = new Map(
     open.flatMap(change => {
@@ -133,11 +142,18 @@ export function holdParts(plan: Plan, ask: HoldAsk): Plan {
   const watched = takeOut(all, plan.commit, observed(all, ask), passesObserved);
   const approved = takeUnapproved(plan, watched.rest, ask);
   const timely = takeOut(approved.rest, plan.commit, untimely(approved.rest, ask));
-  const waiting = [...watched.waiting, ...approved.waiting, ...timely.waiting];
+  const { resting } = ask.tries;
+  const tired = timely.rest.flatMap(change => {
+    const hold = resting.get(change.key);
+    return hold === undefined ? [] : [[change, hold] as const];
+  });
+  const rested = takeOut(timely.rest, plan.commit, new Map(tired));
+  const waiting = [...watched.waiting, ...approved.waiting, ...timely.waiting, ...rested.waiting];
   const [part, ...others] = waiting;
-  const going = { ...plan, ...approvalsOf(plan, approved, timely.rest) };
+  const going = { ...plan, ...approvalsOf(plan, approved, rested.rest) };
   if (part === undefined) return going;
-  if (timely.rest.length > 0 || others.length > 0) return { ...going, waves: wavesOf(timely.rest), waiting };
+  const whole = rested.rest.length === 0 && others.length === 0 && part.by !== 'backoff';
+  if (!whole) return { ...going, waves: wavesOf(rested.rest), waiting };
   const { id: _id, changes: _changes, ...hold } = part;
   return { ...plan, held: hold };
 }

@@ -4,6 +4,7 @@ import type { Condition, DriftAnswer, Policy, Window } from '../../schema/regist
 import type { PolicyText } from '../../schema/registry.js';
 import type { Locate, Path } from '../../schema/validate.js';
 import { isCron } from './cron.js';
+import { readBackoff } from './backoff.js';
 import { instantOf } from './drift.js';
 import { durationMs } from './durations.js';
 import { listed, optional } from './optional.js';
@@ -16,6 +17,8 @@ export function readPolicy(text: PolicyText): Policy {
     approveWhen: (text.approve_when ?? []).map(readCondition),
     windows: listed(text.windows).flatMap(readWindow),
     drift: readDrift(text.drift),
+    retries: text.retries ?? 3,
+    backoff: readBackoff(text.backoff ?? '5s…5m') ?? { firstMs: 5000, mostMs: 300_000 },
     prune: text.prune ?? 'stop',
     maxRemovals: share(text.max_removals ?? 0.3),
     intervalMs: Math.max(1000, durationMs(text.interval ?? 60) ?? 60_000),
@@ -59,7 +62,7 @@ const sameAsDone: Readonly<Record<string, readonly unknown[]>> = {
   write: ['push', 'never'],
   verify: ['none'],
 };
-const notYet = ['prune_after', 'retries', 'backoff', ...Object.keys(sameAsDone)];
+const notYet = ['prune_after', ...Object.keys(sameAsDone)];
 
 /** Keys that ask for something that is not done yet, such as `policy.windows`. */
 export function unsupportedPolicy(text: PolicyText): readonly string[] {
@@ -74,6 +77,10 @@ export function checkPolicy(text: PolicyText, locate: Locate, base: Path, report
   if (text.schedule !== undefined && !isCron(text.schedule))
     report.at(locate, [...base, 'schedule'], 'invalid-value', `\`${text.schedule}\` is not a cron expression`, {
       expected: 'five fields such as "0 4 * * *"',
+    });
+  if (text.backoff !== undefined && readBackoff(text.backoff) === undefined)
+    report.at(locate, [...base, 'backoff'], 'invalid-value', `\`${text.backoff}\` is no time to wait`, {
+      expected: 'a duration, or a range such as 5s…5m',
     });
   const until = typeof text.drift === 'object' ? text.drift.until : undefined;
   if (until !== undefined && instantOf(until) === undefined)

@@ -16,6 +16,7 @@ import { planFindings, silent, syncFindings } from './findings.js';
 import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
+import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
 import { sync, type Synced } from './sync.js';
 
@@ -95,7 +96,9 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
-  const made = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
+  const made = await persist(persisting, considered.desired, first);
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   await publish(context, synced, considered, outcomes);
@@ -262,6 +265,8 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
   if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
+  const resting = plan.waiting?.find(part => part.by === 'backoff');
+  if (resting !== undefined) return { next: 'again', afterMs: 5000, why: resting.why };
   const waiting =
     plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0] ?? plan.leftAlone.find(isLeftDrifted);
   if (waiting !== undefined) return { next: 'stalled', why: waiting.why };

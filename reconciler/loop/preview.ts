@@ -17,6 +17,7 @@ import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
 import { insteadOfFailed } from './instead.js';
 import { look } from './look.js';
 import { rewrittenPast } from './rewritten.js';
+import { triesOf } from './retries.js';
 import { sessionOf } from './session.js';
 import { sync, type Synced } from './sync.js';
 
@@ -79,7 +80,7 @@ export async function consider(
   ports: Ports,
   lists: Lists,
   synced: Synced,
-  ask: PreviewAsk & { readonly approved?: string },
+  ask: PreviewAsk & { readonly approved?: string; readonly toTheEnd?: boolean },
 ): Promise<Considered> {
   const newest = await desire(ports, lists, synced);
   const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
@@ -101,7 +102,10 @@ export async function consider(
   });
   const approvals = Object.keys(await readApprovals(ports.state));
   const approved = new Set(ask.approved === undefined ? approvals : [...approvals, ask.approved]);
-  const plan = guard(makePlan(differences, desired, selection), desired, live, approved);
+  const tries = triesOf(ports, desired);
+  // Only the controller leaves a change alone until its next try: who asks for a pass wants it tried now.
+  const now = ask.toTheEnd === false && ask.again !== true ? tries : { ...tries, resting: new Map() };
+  const plan = guard(makePlan(differences, desired, selection), desired, live, approved, now);
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
   const held = rewritten === undefined ? {} : { held: { why: rewritten } };
   return { desired, olderFiles, live, plan: { ...plan, ...held }, leaving };

@@ -15,6 +15,7 @@ import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
+import { nextTryInMs } from './retries.js';
 import { sessionOf } from './session.js';
 
 export interface ControllerOptions {
@@ -219,7 +220,7 @@ async function turnAround(turn: Turn): Promise<void> {
     const report = await onePass(turn, trigger);
     if (signal.aborted) return;
     const afterMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
-    const delayMs = Math.min(afterMs, dueInMs(report.plan, ports.clock.now()));
+    const delayMs = Math.min(afterMs, dueInMs(report.plan, ports.clock.now()), nextTryInMs(ports));
     await note(turn, report, ports.clock.now() + delayMs);
     const over = new AbortController();
     const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };

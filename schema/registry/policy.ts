@@ -66,7 +66,7 @@ const ofService = {
     minimum: 0,
     maximum: 100,
     expected: 'a number of at least 0',
-    description: 'Tries after a transient failure.',
+    description: 'Tries soon after a failure whose cause may pass by itself.',
     default: 3,
   }),
   backoff: Type.Unsafe<number | string>({
@@ -74,7 +74,7 @@ const ofService = {
     minimum: 0,
     pattern: '^[0-9.]+(ms|s|m|h)?((…|\\.\\.\\.|\\.\\.|-)[0-9.]+(ms|s|m|h)?)?$',
     expected: 'a duration, or a range such as 5s…5m',
-    description: 'Wait between tries.',
+    description: 'Wait before the next try: the first, and the longest.',
     default: '5s…5m',
   }),
 };

@@ -172,6 +172,11 @@ const shape: readonly BrokenRegistry[] = [
     text: service('    policy: {drift: {ignore: [enabled], until: "2026-12-01T18:00"}}\n'),
     expected: ['invalid-value 8:48'],
   },
+  {
+    what: 'a backoff that begins beyond its end',
+    text: 'policy: {backoff: 5m…5s}\n',
+    expected: ['invalid-value 1:19'],
+  },
   { what: 'a share over one', text: 'policy: {max_removals: 30}\n', expected: ['invalid-value 1:24'] },
   {
     what: 'a registry-wide policy in a service',

@@ -123,6 +123,8 @@ describe('placements', () => {
         approveWhen: [],
         windows: [],
         drift: { action: 'revert', ignore: [] },
+        retries: 3,
+        backoff: { firstMs: 5000, mostMs: 300_000 },
         prune: 'stop',
         maxRemovals: 0.3,
         intervalMs: 60_000,
@@ -367,6 +369,8 @@ describe('policy', () => {
       approveWhen: [],
       windows: [],
       drift: { action: 'revert', ignore: [] },
+      retries: 3,
+      backoff: { firstMs: 5000, mostMs: 300_000 },
       prune: 'stop',
       maxRemovals: 0.5,
       intervalMs: 120_000,
@@ -394,6 +398,13 @@ describe('policy of a service', () => {
       approveWhen: [{ when: 'services', above: 10 }, { when: 'stateful' }],
     });
     expect(policyOf(wide, ', policy: {approve_when: []}')).toMatchObject({ approveWhen: [] });
+  });
+
+  it('says how often and when what failed is tried again', () => {
+    expect(policyOf('policy: {retries: 0, backoff: 1s-1m}\n', ', policy: {retries: 5}')).toMatchObject({
+      retries: 5,
+      backoff: { firstMs: 1000, mostMs: 60_000 },
+    });
   });
 
   it.each([

@@ -32,6 +32,8 @@ export const aPolicy: Policy = {
   approveWhen: [],
   windows: [],
   drift: { action: 'revert', ignore: [] },
+  retries: 3,
+  backoff: { firstMs: 5000, mostMs: 300_000 },
   prune: 'stop',
   maxRemovals: 0.3,
   intervalMs: 60_000,
