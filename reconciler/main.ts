@@ -46,31 +46,54 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   }
   const place = locate(settings, ask.cwd);
   const log = await openLogFor(ask);
-  const [{ source, scope }, state, shell, lists, schedule, clock] = await Promise.all([
+  const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash] = await Promise.all([
     openSource(place, settings, log),
-    import('./adapters/state-dir.js'),
+    loadNotes(),
     openMachines(settings),
     loadLists(),
     lazySchedule(log),
     import('./adapters/clock.js'),
+    crashPoints(ask.env),
   ]);
+  const notes = openNotes(stateFolder(settings), scope);
   const ports = {
     source,
     ...shell,
-    state: state.openStateDir(stateFolder(settings), scope),
+    ...notes,
     clock: clock.systemClock,
     log,
     schedule,
     newId: () => createHash('sha256').update(globalThis.crypto.randomUUID()).digest('hex').slice(0, 32),
+    ...crash,
   };
   const close = async (): Promise<void> => {
     await shell.shell.close();
     await source.git?.close();
+    await notes.journal.close();
   };
   return { ports, lists, close };
 }
 
 const stateFolder = (settings: Settings): string => settings.stateDir.value ?? '';
+
+/** What the controller keeps on its own disk. */
+async function loadNotes() {
+  const [{ openStateDir }, { openJournal }] = await Promise.all([
+    import('./adapters/state-dir.js'),
+    import('./adapters/journal-file.js'),
+  ]);
+  return (folder: string, scope: string): Pick<World['ports'], 'state' | 'journal'> => {
+    const state = openStateDir(folder, scope);
+    return { state, journal: openJournal(join(folder, scope), state) };
+  };
+}
+
+/** Only the environment arms them, for tests: no file, no registry, no flag. */
+async function crashPoints(env: Environment): Promise<Pick<World['ports'], 'crashPoint'>> {
+  const wish = env.PORTOSER_CRASH_AT;
+  if (!wish) return {};
+  return { crashPoint: (await import('./adapters/crash-points.js')).armCrashPoints(wish) };
+}
 
 async function loadLists(): Promise<World['lists']> {
   const [{ drivers }, { checks }] = await Promise.all([import('./drivers/index.js'), import('./checks/index.js')]);

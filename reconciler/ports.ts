@@ -1,5 +1,6 @@
 // Interfaces to the world: what the loop may ask of git, machines, disk and time. Adapters and fakes implement them.
 import type { Duplex } from 'node:stream';
+import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Command } from './commands/command.js';
 
@@ -135,6 +136,21 @@ export interface StateDir {
   lock(): Promise<() => Promise<void>>;
 }
 
+/**
+ * The local diary of writes: each is noted before it is made and after, on the disk before the call returns. Throws
+ * `state-dir-unusable`: what could not be noted before must not be made.
+ */
+export interface Journal {
+  begin(intent: Intent, at: number): Promise<void>;
+  /** `error`: code of what it failed with. */
+  end(id: string, at: number, error?: string): Promise<void>;
+  /** Open intents of processes that are gone, oldest first. Those that run look after their own. */
+  left(): Promise<readonly LeftIntent[]>;
+  /** Closes intents of processes that are gone. */
+  settle(ids: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -180,9 +196,12 @@ export interface Ports {
   readonly shell: RemoteShell;
   readonly tunnel: Tunnel;
   readonly state: StateDir;
+  readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule: Schedule;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
+  /** Only in a process that a test may kill here: passed at every place where that must do no harm. */
+  readonly crashPoint?: (name: string) => void;
 }

@@ -189,7 +189,7 @@ export interface MachineSeen {
   readonly lock?: LockSeen;
   /** Steps that began and have not ended, by id. */
   readonly openSteps: readonly string[];
-  /** Fingerprints by service whose every step was made, whether or not anybody was there to judge them. */
+  /** By service: the note of a start whose every step was made, whether or not anybody was there to judge it. */
   readonly made?: Readonly<Record<string, string>>;
 }
 

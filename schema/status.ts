@@ -1,6 +1,7 @@
 // What a pass reports, and the state that people ask for: shared by command line, API and dashboard.
 import type { Diagnostic } from './diagnostics.js';
 import type { ErrorCode, ErrorReport } from './errors.js';
+import type { Settled } from './journal.js';
 import type { Outcome, Plan, Next } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 import type { HealthState, MachineFacts, RunState } from './state.js';
@@ -18,6 +19,8 @@ export interface PassReport {
   /** What the last look after applying shows to be amiss, by placement. */
   readonly findings: readonly Finding[];
   readonly error?: ErrorReport;
+  /** Writes of processes that were killed, and what became of them; absent when there are none. */
+  readonly settled?: readonly Settled[];
   readonly next: Next;
 }
 

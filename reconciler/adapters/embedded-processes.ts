@@ -29,12 +29,13 @@ export async function findProcesses(marker: string, sessions: ReadonlySet<number
 /** TERM to each, then KILL to what is left after the grace; resolves when nothing is left. */
 export async function endProcesses(find: () => Promise<number[]>, graceMs: number): Promise<void> {
   const killAt = performance.now() + graceMs;
-  for (let first = true; ; first = false) {
+  for (let round = 0; ; round += 1) {
     const pids = await find();
     if (pids.length === 0) return;
     const late = performance.now() >= killAt;
-    if (first || late) for (const pid of pids) signal(pid, late ? 'SIGKILL' : 'SIGTERM');
-    await pause(20);
+    if (round === 0 || late) for (const pid of pids) signal(pid, late ? 'SIGKILL' : 'SIGTERM');
+    // Looking reads all of /proc: what ends at once is not waited for, what takes its time is not watched closely.
+    await pause(Math.min(200, 20 * 2 ** round));
   }
 }
 

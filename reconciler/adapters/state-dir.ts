@@ -1,6 +1,6 @@
 // A folder of named JSON documents on the controller's disk: whole or not at all, also when the power goes.
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { StateDir } from '../ports.js';
@@ -15,7 +15,8 @@ function unusable(path: string, cause: unknown): AppError {
   return new AppError('state-dir-unusable', `${path}: ${(cause as Error).message}`, { cause, details: { code } });
 }
 
-async function orUnusable<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Throws `state-dir-unusable` for what the disk refuses. */
+export async function orUnusable<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -23,16 +24,16 @@ async function orUnusable<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
+export const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
   codes.includes((error as NodeJS.ErrnoException).code ?? '');
 
-async function make(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
   if (made !== undefined && folder === sharedFolder) await chmod(folder, 0o711);
 }
 
 /** A rename is only durable once its folder is (open(2), fsync(2)). */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
@@ -43,7 +44,7 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** Writes a temporary file beside the target, synced; answers its path. */
 async function writeTemporary(folder: string, text: string): Promise<string> {
-  await make(folder);
+  await makeFolder(folder);
   const path = join(folder, `.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
   const handle = await open(path, 'wx', 0o600);
   try {
@@ -56,6 +57,24 @@ async function writeTemporary(folder: string, text: string): Promise<string> {
     await handle.close();
   }
   return path;
+}
+
+/** None where there is no such folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** What processes left that were killed while they wrote: their names begin with their pid. */
+async function sweepTemporary(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const pid = /^\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && processName(Number(pid)) === undefined) await rm(join(folder, name), { force: true });
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
@@ -117,7 +136,7 @@ export function openStateDir(folder: string, scope = ''): StateDir {
   async function write(name: string, value: unknown): Promise<void> {
     const documents = folderOf(name);
     const path = documentPath(documents, name);
-    await make(folder);
+    await makeFolder(folder);
     const temporary = await writeTemporary(documents, `${JSON.stringify(value, null, 2)}\n`);
     try {
       await rename(temporary, path);
@@ -129,8 +148,10 @@ export function openStateDir(folder: string, scope = ''): StateDir {
   }
 
   async function lock(): Promise<() => Promise<void>> {
-    await make(folder);
-    return await takeLock(join(folder, 'lock'));
+    await makeFolder(folder);
+    const release = await takeLock(join(folder, 'lock'));
+    for (const one of new Set([folder, join(folder, scope)])) await sweepTemporary(one);
+    return release;
   }
 
   return {

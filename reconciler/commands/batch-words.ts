@@ -32,11 +32,23 @@ p_land_all() {
 `;
 }
 
+/**
+ * Gives the lock back and ends the script with a frame `busy ID` (exit 75) when steps of a former holder still run. It may
+ * have begun them after the look that this batch was planned by: since the fence was raised it begins no more, and what it
+ * is in the middle of must not be done a second time beside it.
+ */
+export function refuseBusy(): Command {
+  return sh`for p_a in "$p_state"/steps/*/open; do
+  if p_works "$p_a"; then rm -f "$p_state/lock"; p_b=\${p_a%/open}; p_say busy "\${p_b##*/}"; exit 75; fi
+done
+`;
+}
+
 /** Clears away what batches before left: their folders, and what they had staged when a crash ended them. */
 export function clearLeft(): Command {
   return sh`for p_dir_old in "$p_state"/steps/*; do
   if [ ! -d "$p_dir_old" ]; then continue; fi
-  if [ -e "$p_dir_old/open" ] && read -r p_a p_b <"$p_dir_old/open" && kill -0 "$p_a" 2>/dev/null && [ "$p_b" = "$(p_boot_id)" ]; then continue; fi
+  if p_works "$p_dir_old/open"; then continue; fi
   if [ -s "$p_dir_old/staged" ]; then while IFS= read -r p_a; do p_drop "$p_a"; done <"$p_dir_old/staged"; fi
   rm -rf "$p_dir_old"
 done

@@ -1,5 +1,5 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
-import { answerWords, batchCodes, clearLeft, stepWords, watchdog } from './batch-words.js';
+import { answerWords, batchCodes, clearLeft, refuseBusy, stepWords, watchdog } from './batch-words.js';
 import { type Command, lines, sh, type Word } from './command.js';
 import { fileWords, type PutFile, stage } from './files.js';
 import { checkFence, type LockHolder, releaseLock, takeLock } from './lock.js';
@@ -28,8 +28,8 @@ export interface BatchChange {
   readonly files: readonly PutFile[];
   readonly unlink: readonly string[];
   readonly steps: readonly BatchStep[];
-  /** Of the revision that is started: noted on the machine when all steps were made, so that none is made again. */
-  readonly fingerprint?: string;
+  /** One line, noted on the machine when all steps of a start were made, so that none is made again. */
+  readonly made?: string;
 }
 
 export interface Batch extends PreludeSettings, Owner {
@@ -80,12 +80,12 @@ function madePath(service: string): Word {
   return { kind: 'syntax', text: `"$p_state"/steps/made.${service}` };
 }
 
-const forgetMade = (changes: readonly BatchChange[]): Command =>
-  changes.length === 0 ? sh`` : sh`rm -f ${changes.map(change => madePath(change.service))}`;
+const forgetMade = (services: readonly string[]): Command =>
+  services.length === 0 ? sh`` : sh`rm -f ${services.map(madePath)}`;
 
 function noteMade(change: BatchChange, index: number): Command {
-  if (change.fingerprint === undefined) return { words: [] };
-  return sh`if [ -z "$${raw(failedFlag(index))}" ]; then echo ${change.fingerprint} >${madePath(change.service)}; fi`;
+  if (change.made === undefined) return { words: [] };
+  return sh`if [ -z "$${raw(failedFlag(index))}" ]; then echo ${change.made} >${madePath(change.service)}; fi`;
 }
 
 function filesStep(change: BatchChange, index: number): Command {
@@ -172,7 +172,7 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
 function body(batch: Batch): Command {
   const changes = batch.changes.map((change, index) => [change, index] as const);
   return lines([
-    forgetMade(batch.changes),
+    sh`if p_fence_holds; then :\n${forgetMade(batch.changes.map(change => change.service))}\nfi`,
     ...changes.map(([change, index]) => claimStep(change, index, batch.sshUser)),
     sh`p_land_all claim`,
     ...changes.map(([change, index]) => folderStep(change, index)),
@@ -197,6 +197,7 @@ export function batchCommand(batch: Batch): Command {
     findState(batch.cluster),
     ensureState(batch),
     takeLock(batch.holder, batch.gone, batch.id),
+    refuseBusy(),
     sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id`,
     fileWords(),
     suspendedWord(),
@@ -216,6 +217,8 @@ p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"`,
 /** Final stamps and the end of the lock, after the gate and the fresh look. */
 export interface Finish extends PreludeSettings {
   readonly id: string;
+  /** The batch that ends: its step folder goes away, and so does the note of what it made where a stamp says it now. */
+  readonly batch: string;
   readonly cluster: string;
   /** As the batch said it. */
   readonly fence: string;
@@ -244,6 +247,8 @@ export function finishCommand(finish: Finish): Command {
     ...stamps,
     sh`p_land || exit 73`,
     ...finish.forget.map(service => sh`rm -f ${{ words: [syntaxPath(service)] }}`),
+    forgetMade([...finish.stamps.map(one => one.service), ...finish.forget]),
+    sh`rm -rf "$p_state/steps"/${finish.batch}`,
     ...(finish.release ? [releaseLock()] : []),
     sh`p_say end`,
   ]);

@@ -14,8 +14,9 @@ export interface PutFile {
  * `p_stage PATH MODE OWNER` reads base64 from its standard input and lays the file beside its target, under a name of its
  * own that is noted in `$p_dir/staged` before, so that the next batch can clear away what a crash left; `p_land` syncs what
  * was staged and renames it; `p_unstage BEFORE` takes back what was staged since `$p_staged` was BEFORE.
- * `p_folder PATH OWNER` makes a folder and gives it away only when it made it. `p_mine PATH OWNER` tells whether we may
- * write there without root and would own what we write. `p_hidden PATH` tells that only root could say what is there.
+ * `p_folder PATH OWNER` makes a folder (or finds that somebody just made it) and gives it away only when it made it.
+ * `p_mine PATH OWNER` tells whether we may write there without root and would own what we write. `p_hidden PATH` tells
+ * that only root could say what is there.
  */
 export function fileWords(): Command {
   return sh`p_user=$(id -un); p_staged=; p_count=0
@@ -26,7 +27,7 @@ p_folder() {
   if [ -d "$1" ]; then return; fi
   p_up=\${1%/*}; if [ ! -d "\${p_up:-/}" ]; then p_folder "$p_up" "$2" || return; fi
   p_up=\${1%/*}
-  if p_mine "\${p_up:-/}" "$2"; then mkdir "$1" && { [ "$p_user" = "$2" ] || chown "$2" "$1"; }
+  if p_mine "\${p_up:-/}" "$2"; then if mkdir "$1"; then [ "$p_user" = "$2" ] || chown "$2" "$1"; else [ -d "$1" ]; fi
   else p_root test -d "$1" || { p_root mkdir "$1" && p_root chown "$2" "$1"; }; fi
 }
 p_drop() { rm -f "$1" 2>/dev/null || p_root rm -f "$1" 2>/dev/null || :; }

@@ -1,5 +1,5 @@
 // Words that take our traces off a machine: the cluster's state folder, and nothing that a running service needs.
-import { clearLeft } from './batch-words.js';
+import { clearLeft, refuseBusy } from './batch-words.js';
 import { type Command, lines, sh } from './command.js';
 import { fileWords } from './files.js';
 import { type LockHolder, takeLock } from './lock.js';
@@ -22,7 +22,7 @@ if [ -n "$p_a" ] && [ "$p_a" != ${identity} ]; then p_say refused identity "$p_a
 
 /** Before the lock is taken: taking it would end what runs. */
 const nothingRuns = sh`for p_a in "$p_state"/steps/*/open; do
-  if [ -e "$p_a" ] && read -r p_b p_c <"$p_a" && kill -0 "$p_b" 2>/dev/null && [ "$p_c" = "$(p_boot_id)" ]; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; exit 75; fi
+  if p_works "$p_a"; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; exit 75; fi
 done`;
 
 /**
@@ -54,6 +54,7 @@ export function forget(ask: Forget): Command {
     ours(ask.identity),
     nothingRuns,
     takeLock(ask.holder, ask.gone, ask.id),
+    refuseBusy(),
     sh`p_id=${ask.id}; p_dir=`,
     fileWords(),
     clearLeft(),

@@ -16,14 +16,14 @@ const attempts = 100;
 
 /**
  * Takes the lock or ends the script with a frame `locked HOLDER…` (exit 75, EX_TEMPFAIL). The file is made by link(2),
- * which is atomic together with its content. `gone` is a process of the same controller that no longer runs: its lock is
- * taken over at once. Who takes over holds a second file (`lock.over`) for that moment, so that of many one does it. The
- * fence is `<rising number>.<token>`: steps of a former holder stop, and of two that wrote the same number only the one
- * whose fence stands in the file goes on. Without a usable folder: frame `refused state`. A time of the future is as old
- * as one of the past: some machine's clock was wrong.
+ * which is atomic together with its content. `gone` is a process of the same controller (or of `from`) that no longer
+ * runs: its lock is taken over at once. Who takes over holds a second file (`lock.over`) for that moment, so that of many
+ * one does it. The fence is `<rising number>.<token>`: steps of a former holder stop, and of two that wrote the same
+ * number only the one whose fence stands in the file goes on. Without a usable folder: frame `refused state`. A time of
+ * the future is as old as one of the past: some machine's clock was wrong.
  */
-export function takeLock(holder: LockHolder, gone: string, token: string): Command {
-  return sh`p_me=${holder.controller}; p_me_process=${holder.process}; p_gone=${gone}; p_token=${token}; p_now=$(date +%s); p_tries=0
+export function takeLock(holder: LockHolder, gone: string, token: string, from = holder.controller): Command {
+  return sh`p_me=${holder.controller}; p_me_process=${holder.process}; p_gone=${`${from} ${gone}`}; p_token=${token}; p_now=$(date +%s); p_tries=0
 p_lock_line() { printf '%s %s %s %s\\n' "$p_me" "$p_me_process" "$p_now" "\${p_fence%%.*}"; }
 p_over=
 p_lock_unusable() { rm -f "$p_state/lock.new.$$" \${p_over:+"$p_over"}; p_refuse_state; }
@@ -62,7 +62,7 @@ until p_lock_take; do
   p_lock_read "$p_state/lock"
   if [ -z "$p_h_c" ] && { [ ! -e "$p_state/lock" ] || [ -s "$p_state/lock" ]; }; then continue; fi
   if [ "$p_h_c $p_h_p" = "$p_me $p_me_process" ]; then p_lock_replace; break; fi
-  if [ "$p_h_c $p_h_p" != "$p_me $p_gone" ] && ! p_lock_old; then p_lock_busy; fi
+  if [ "$p_h_c $p_h_p" != "$p_gone" ] && ! p_lock_old; then p_lock_busy; fi
   if p_lock_over; then break; fi
 done
 p_say fence "$p_fence"
@@ -85,5 +85,16 @@ export function renewLock(holder: LockHolder): Command {
 
 export function releaseLock(): Command {
   return sh`rm -f "$p_state/lock"
+`;
+}
+
+/**
+ * Ends somebody else's lock: it is taken over from just this holder, whatever its age, and given back. The fence was raised
+ * by that, so that the holder's steps stop. Frames: `free` (there is none), `locked HOLDER…` (another holds it by now),
+ * `broken`.
+ */
+export function breakLock(mine: LockHolder, theirs: LockHolder, token: string): Command {
+  return sh`if [ -z "$p_state" ] || [ ! -e "$p_state/lock" ]; then p_say free; p_say end; exit 0; fi
+${takeLock(mine, theirs.process, token, theirs.controller)}${releaseLock()}p_say broken "$p_fence"
 `;
 }

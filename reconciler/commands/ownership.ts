@@ -24,7 +24,7 @@ if [ -n "$p_state" ]; then
   if [ -r "$p_state/identity" ]; then read -r p_a <"$p_state/identity"; p_say identity "$p_a"; fi
   if [ -r "$p_state/lock" ]; then read -r p_a <"$p_state/lock"; p_say lock "$p_a"; fi
   for p_a in "$p_state"/steps/*/open; do
-    if [ -e "$p_a" ] && read -r p_b p_c <"$p_a" && kill -0 "$p_b" 2>/dev/null && [ "$p_c" = "$(p_boot_id)" ]; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; fi
+    if p_works "$p_a"; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; fi
   done
   for p_a in "$p_state"/steps/made.*; do
     if [ -e "$p_a" ] && read -r p_b <"$p_a"; then p_say made "\${p_a##*/made.}" "$p_b"; fi

@@ -15,7 +15,8 @@ export const sudoRefusedCode = 77;
  * user's home folder (`p_home_of USER` prints it); `p_docker WORDS…` the docker client, by sudo where the socket is
  * closed to us (`p_engine WORDS…`: any program that talks to Docker); `p_sha256 FILES…` prints "hash  name" lines;
  * `p_say WORDS…` prints one framed line; `p_write_line FILE TEXT` replaces a file of one line at once;
- * `p_refuse_state` ends the script because `$p_state` cannot be used, and tells the room left there; `p_user_bus` lets
+ * `p_refuse_state` ends the script because `$p_state` cannot be used, and tells the room left there; `p_works FILE` tells
+ * whether the steps that this file (`steps/ID/open`: pid and boot) stands for still run; `p_user_bus` lets
  * `systemctl --user` find its manager.
  */
 export function prelude(settings: PreludeSettings): Command {
@@ -48,6 +49,7 @@ p_sha256() {
   else for p_f do printf '%s  %s\\n' "$(sha256 -q "$p_f")" "$p_f"; done; fi
 }
 p_boot_id() { if [ -r /proc/sys/kernel/random/boot_id ]; then cat /proc/sys/kernel/random/boot_id; else sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime; fi; }
+p_works() { [ -e "$1" ] && read -r p_works_pid p_works_boot <"$1" && kill -0 "$p_works_pid" 2>/dev/null && [ "$p_works_boot" = "$(p_boot_id)" ]; }
 p_write_line() { printf '%s\\n' "$2" >"$1.new.$$" && mv -f "$1.new.$$" "$1" || { rm -f "$1.new.$$"; return 1; }; }
 p_refuse_state() {
   p_say refused state "$p_state"; p_a=$p_state; while [ -n "$p_a" ] && [ ! -d "$p_a" ]; do p_a=\${p_a%/*}; done

@@ -9,6 +9,7 @@ import { counted, driftAt, untilText } from './drift.js';
 import { groundOf } from './ground.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
+import { madeNote } from './made.js';
 import { strangerOnPort } from './occupied.js';
 import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
@@ -122,14 +123,13 @@ const names = (fields: readonly FieldChange[]) => fields.map(({ field }) => fiel
 
 /**
  * The connection or the controller was gone before the gate of just this revision had been judged, and all of its steps
- * were made. A claim does not say what the user's own files were like: with such files it is made again.
+ * were made, from the user's own files as they are now.
  */
 function wasMade(one: Case, stamp: Stamp): boolean {
-  const { placement, seen, driver } = one;
-  if (stamp.fingerprint !== undefined || stamp.failed !== undefined) return false;
+  const { placement, seen, driver, sighting } = one;
+  if (stamp.fingerprint !== undefined || stamp.failed === placement.fingerprint) return false;
   return (
-    seen.made?.[placement.spec.service] === placement.fingerprint &&
-    driver.ownFiles(placement.spec).length === 0 &&
+    seen.made?.[placement.spec.service] === madeNote(placement, driver, sighting.own) &&
     generatedChanges(one, stamp).length === 0
   );
 }
@@ -146,10 +146,12 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     return differs(one, 'stopped', 'it was stopped when it left the registry, and is back');
   const asApplied = stamp.fingerprint === placement.fingerprint;
   const fields = asApplied ? [] : fieldChanges(stamp.fields, placement.fields);
-  if (stamp.fingerprint === undefined && placement.instead !== undefined)
-    return differs(one, 'changed', 'the newer revision failed: back to the last healthy one', fields);
-  if (stamp.fingerprint === undefined)
-    return wasMade(one, stamp) ? undefined : differs(one, 'missing', 'an earlier attempt was not finished', fields);
+  if (stamp.fingerprint === undefined) {
+    if (wasMade(one, stamp)) return undefined;
+    return placement.instead === undefined
+      ? differs(one, 'missing', 'an earlier attempt was not finished', fields)
+      : differs(one, 'changed', 'the newer revision failed: back to the last healthy one', fields);
+  }
   if (stamp.fingerprint !== placement.fingerprint)
     return differs(one, 'changed', `${names(fields) || 'fingerprint'} changed in git`, fields);
   const own = ownChanges(one, stamp);

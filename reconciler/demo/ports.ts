@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '../adapters/clock.js';
 import { openGitRepo } from '../adapters/git.js';
+import { openJournal } from '../adapters/journal-file.js';
 import { openLog } from '../adapters/log.js';
 import { createSchedule } from '../adapters/schedule.js';
 import { openShell } from '../adapters/shell.js';
@@ -18,11 +19,13 @@ export async function openDemoPorts(
   const stateDir = join(folder, 'state');
   const shell = openShell();
   const git = await openGitRepo({ address: bare, stateDir, credentials: {}, log });
+  const state = openStateDir(stateDir);
   const ports: Ports = {
     source: { git, path: 'registry.yml' },
     shell,
     tunnel: openTunnel(shell),
-    state: openStateDir(stateDir),
+    state,
+    journal: openJournal(stateDir, state),
     clock: systemClock,
     log,
     schedule: createSchedule(log),
@@ -31,6 +34,7 @@ export async function openDemoPorts(
   const close = async () => {
     await shell.close();
     await git.close();
+    await ports.journal.close();
   };
   return { ports, close };
 }

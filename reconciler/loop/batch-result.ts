@@ -17,6 +17,8 @@ export interface BatchReading {
   /** Set when nothing was changed, or nothing can be said. */
   readonly refused?: ErrorReport;
   readonly lockedBy?: { readonly controller: string; readonly process: string };
+  /** Id of the batch, which names its step folder. */
+  readonly batch: string;
   /** Checked by later scripts of this change; '' when nothing was begun. */
   readonly fence: string;
   /** By index of the change; a change without entry went through. */
@@ -39,6 +41,8 @@ export function refusal(
       lockedBy: { controller, process },
     };
   }
+  if (restOf(sections, 'busy') !== undefined)
+    return { refused: report('machine-lock', `steps of an earlier change still run on ${machine}`) };
   const refused = restOf(sections, 'refused');
   const room = sections.find(section => section.name === 'refused')?.lines ?? [];
   if (refused?.startsWith('identity') === true) {
@@ -130,9 +134,10 @@ function failureOf(
 /** `sections` undefined: no whole answer came. */
 export function readBatch(sections: readonly ProbeSection[] | undefined, batched: Batched): BatchReading | undefined {
   if (sections === undefined) return undefined;
+  const batch = batched.batch.id;
   const fence = restOf(sections, 'fence') ?? '';
   const refused = refusal(sections, batched.machine);
-  if (refused !== undefined) return { ...refused, fence, failures: new Map() };
+  if (refused !== undefined) return { ...refused, batch, fence, failures: new Map() };
   const results = sections.find(section => section.name === 'results');
   if (results === undefined) return undefined;
   const rows = results.lines.flatMap((line): readonly Row[] => {
@@ -152,7 +157,7 @@ export function readBatch(sections: readonly ProbeSection[] | undefined, batched
     batched.batch.changes.forEach((_, index) => {
       if (!failures.has(index)) failures.set(index, { error: cut, output: '' });
     });
-  return { fence, failures };
+  return { batch, fence, failures };
 }
 
 /** Work that did not come to its own end did not do what it has no row for. */

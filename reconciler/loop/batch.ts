@@ -27,25 +27,28 @@ async function carryOut(
   const startedAt = run.ports.clock.monotonic();
   const reading = await sendLocked(run, prepared, seen);
   if (reading.refused !== undefined) return allFailed(prepared, reading.refused);
-  return await renewing(run, reading.fence, async () => {
+  const ended: Ended = { stamps: [], forget: [] };
+  const outcomes = await renewing(run, reading.fence, async () => {
     const through = prepared.filter((_, index) => !reading.failures.has(index));
     const gates = await gateAll(run, through.filter(isStart), seen);
+    run.ports.crashPoint?.('after the gates');
     const { leaving } = run;
     const after = await look(run.ports, run.lists, judgedBy, { only: new Set([run.machine.name]), leaving });
-    const ended: Ended = { stamps: [], forget: [] };
-    const outcomes: Outcome[] = [];
+    const judged: Outcome[] = [];
     for (const [index, one] of prepared.entries()) {
       const failure = reading.failures.get(index);
       if (failure !== undefined) {
         refuse(one, failure, ended);
-        outcomes.push(await failedStep(run, one, failure, seen));
+        judged.push(await failedStep(run, one, failure, seen));
       } else if (isStart(one))
-        outcomes.push(await judgeStart(run, one, after, gates.get(one.change.key), startedAt, ended));
-      else outcomes.push(judgeStop(run, one, after, startedAt, ended));
+        judged.push(await judgeStart(run, one, after, gates.get(one.change.key), startedAt, ended));
+      else judged.push(judgeStop(run, one, after, startedAt, ended));
     }
-    await finish(run, ended, reading.fence, seen);
-    return outcomes;
+    return judged;
   });
+  // No renewal is under way any more: one that came after the release would leave a lock that nobody holds.
+  await finish(run, ended, reading, seen);
+  return outcomes;
 }
 
 /** Such a revision is held; an older one that was to run instead is not tried again whatever a person would have to do. */

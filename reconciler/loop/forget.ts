@@ -44,7 +44,7 @@ async function send(traces: Traces, holder: LockHolder, gone: string): Promise<r
   if (result.lost)
     throw new AppError('ssh-lost', `the connection to ${machine.name} was lost while our traces were removed`);
   const sections = readProbe(result.stdout, nonce) ?? readProbe(`${result.stdout}\n@${nonce} end`, nonce);
-  const said = sections?.some(one => ['forgot', 'open', 'locked', 'refused'].includes(one.name)) === true;
+  const said = sections?.some(one => ['forgot', 'open', 'busy', 'locked', 'refused'].includes(one.name)) === true;
   if (sections !== undefined && said) return sections;
   throw new AppError(
     'machine-state',

@@ -1,51 +1,39 @@
-// The one function that every write goes through: intent before, result after. In memory for now; the store will keep it.
-import type { ErrorReport } from '../../schema/errors.js';
-import { asAppError } from '../../schema/errors.js';
+// The one function that every write goes through: on the disk before it is made, and how it ended after.
+import type { Intent } from '../../schema/journal.js';
+import { asAppError, type ErrorCode } from '../../schema/errors.js';
 import type { Ports } from '../ports.js';
 
-/** What is about to be written, where, and for what. */
-export interface Intent {
-  readonly id: string;
-  readonly to: 'machine' | 'git' | 'state';
-  /** Name of the machine, address of the repository, or name of the document. */
-  readonly where: string;
-  readonly what: string;
-  readonly keys: readonly string[];
-}
-
-export interface JournalEntry extends Intent {
-  readonly at: number;
-  readonly endedAt?: number;
-  readonly error?: ErrorReport;
-}
-
-/** Entries kept in memory, newest last. */
-const kept = 1000;
-const journals = new WeakMap<Ports, JournalEntry[]>();
-
-export function journalOf(ports: Ports): readonly JournalEntry[] {
-  return journals.get(ports) ?? [];
-}
-
-/** Writes by `write` and notes how it ended; what it throws is thrown on. */
-export async function journal<T>(ports: Ports, intent: Intent, write: () => Promise<T>): Promise<T> {
-  const entries = journals.get(ports) ?? [];
-  journals.set(ports, entries);
-  let entry: JournalEntry = { ...intent, at: ports.clock.now() };
-  const put = (next: JournalEntry) => {
-    const index = entries.indexOf(entry);
-    if (index >= 0) entries[index] = next;
-    entry = next;
-  };
-  entries.push(entry);
-  if (entries.length > kept) entries.shift();
-  ports.log.debug({ ...intent }, 'writing');
+/**
+ * A result that cannot be noted makes no failure of what succeeded: the intent stays open, and when this process is
+ * killed the next one looks at the world and sees that it was done.
+ */
+async function noteEnd({ journal, clock, log }: Ports, id: string, error: ErrorCode | undefined): Promise<void> {
   try {
-    const result = await write();
-    put({ ...entry, endedAt: ports.clock.now() });
-    return result;
+    await journal.end(id, clock.now(), error);
   } catch (thrown) {
-    put({ ...entry, endedAt: ports.clock.now(), error: asAppError(thrown).report() });
+    log.warn({ id, code: asAppError(thrown).code }, 'result not written down');
+  }
+}
+
+/**
+ * Writes by `write` and notes how it ended; what it throws is thrown on. Throws `state-dir-unusable`, and writes nothing,
+ * when the intent cannot be written down (the controller's disk is full).
+ */
+export async function journal<T>(ports: Ports, intent: Intent, write: () => Promise<T>): Promise<T> {
+  const { crashPoint } = ports;
+  crashPoint?.('before the intent');
+  await ports.journal.begin(intent, ports.clock.now());
+  crashPoint?.('after the intent');
+  ports.log.debug({ ...intent }, 'writing');
+  let error: ErrorCode | undefined;
+  try {
+    return await write();
+  } catch (thrown) {
+    error = asAppError(thrown).code;
     throw thrown;
+  } finally {
+    crashPoint?.('after the write');
+    await noteEnd(ports, intent.id, error);
+    crashPoint?.('after the result');
   }
 }

@@ -18,6 +18,7 @@ import { journal } from './journal.js';
 import { look } from './look.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
+import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 
 export interface PassContext {
@@ -96,11 +97,14 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
+  const settled = await settleLeft(context, considered);
+  ports.crashPoint?.('before the plan is carried out');
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
   const made = await persist(persisting, considered.desired, first);
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
+  ports.crashPoint?.('before the pass is noted');
   await publish(context, synced, considered, outcomes);
   return {
     commit: synced.commit,
@@ -108,6 +112,7 @@ async function reconcile(context: PassContext, ask: PassAsk): Promise<Body> {
     plan,
     outcomes,
     findings: [...findings, ...planFindings(plan), ...silent(verdicts)],
+    ...(settled.length === 0 ? {} : { settled }),
     next: nextOf(plan, outcomes, synced),
   };
 }

@@ -8,6 +8,7 @@ import type { BatchChange } from '../commands/batch.js';
 import { driftAt, isIgnored } from '../core/drift.js';
 import { groundOf } from '../core/ground.js';
 import { report } from '../core/machines.js';
+import { madeNote } from '../core/made.js';
 import { stampText } from '../core/ownership.js';
 import { isStop } from '../core/plan.js';
 import { claimOf } from '../core/stamps.js';
@@ -111,7 +112,7 @@ async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): P
         ? []
         : (change.stamp?.files.map(file => file.path).filter(path => !kept.has(path)) ?? []),
     steps,
-    fingerprint: placement.fingerprint,
+    made: madeNote(placement, driver, ground.own),
   };
   return { change, driver, ground, steps, batch, placement, generated };
 }

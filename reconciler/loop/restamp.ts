@@ -54,6 +54,6 @@ export async function restamp(
   const stamps = all
     .filter((_, index) => !failures.has(index))
     .map(({ to }) => ({ service: to.service, text: stampText(to) }));
-  await finish(run, { stamps, forget: [] }, reading.fence, seen);
+  await finish(run, { stamps, forget: [] }, reading, seen);
   return { failures };
 }

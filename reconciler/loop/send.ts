@@ -2,20 +2,35 @@
 import { AppError } from '../../schema/errors.js';
 import type { MachineSeen } from '../../schema/state.js';
 import { type Batch, batchCommand, finishCommand } from '../commands/batch.js';
+import type { LockHolder } from '../commands/lock.js';
 import { readProbe } from '../commands/probe.js';
 import { identityOf } from '../core/machines.js';
 import { type Batched, type BatchReading, readBatch } from './batch-result.js';
 import type { BatchRun, Prepared } from './batch-run.js';
+import type { RunLimits } from '../ports.js';
 import { journal } from './journal.js';
 
 /** What sending needs of a batch's run. */
 export type Sending = Pick<BatchRun, 'ports' | 'machine' | 'desired' | 'holder'>;
 
-interface Sent {
-  readonly reading: BatchReading;
+/** Tests end this process as soon as the machine works on its own: after the upload, with the lock taken. */
+function begun({ ports: { crashPoint } }: Sending, nonce: string): Pick<RunLimits, 'onOutput'> {
+  if (crashPoint === undefined) return {};
+  let said = '';
+  const onOutput = (chunk: Uint8Array): void => {
+    const before = said.includes(`@${nonce} fence `);
+    said += Buffer.from(chunk).toString();
+    if (!before && said.includes(`@${nonce} fence `)) crashPoint('while the batch works');
+  };
+  return { onOutput };
 }
 
-async function send(run: Sending, prepared: readonly Prepared[], seen: MachineSeen, gone: string): Promise<Sent> {
+async function send(
+  run: Sending,
+  prepared: readonly Prepared[],
+  seen: MachineSeen,
+  gone: string,
+): Promise<BatchReading> {
   const { ports, machine, desired } = run;
   const id = ports.newId();
   const nonce = ports.newId();
@@ -40,13 +55,16 @@ async function send(run: Sending, prepared: readonly Prepared[], seen: MachineSe
     keys: prepared.map(one => one.change.key),
   } as const;
   const result = await journal(ports, intent, () =>
-    ports.shell.run(machine, batchCommand(batch), { timeLimitMs: batch.timeLimitMs + 30_000 }),
+    ports.shell.run(machine, batchCommand(batch), {
+      timeLimitMs: batch.timeLimitMs + 30_000,
+      ...begun(run, nonce),
+    }),
   );
   if (result.lost) throw new AppError('ssh-lost', `the connection to ${machine.name} was lost while it was changed`);
   const batched: Batched = { batch, machine: machine.name, steps: prepared };
   const sections = readProbe(result.stdout, nonce) ?? readProbe(`${result.stdout}\n@${nonce} end`, nonce);
   const reading = readBatch(sections, batched);
-  if (reading !== undefined) return { reading };
+  if (reading !== undefined) return reading;
   if (result.timedOut)
     throw new AppError(
       'command-timeout',
@@ -64,10 +82,15 @@ export async function sendLocked(
   prepared: readonly Prepared[],
   seen: MachineSeen,
 ): Promise<BatchReading> {
-  const first = (await send(run, prepared, seen, '-')).reading;
-  const by = first.lockedBy;
-  if (by === undefined || by.controller !== run.holder.controller || run.ports.state.runs(by.process)) return first;
-  return (await send(run, prepared, seen, by.process)).reading;
+  const first = await send(run, prepared, seen, goneHolder(run, seen.lock));
+  const gone = goneHolder(run, first.lockedBy);
+  return gone === '-' ? first : await send(run, prepared, seen, gone);
+}
+
+/** The process that holds the lock, when it is one of this same controller that is gone; else `-`. */
+function goneHolder(run: Sending, by: Pick<LockHolder, 'controller' | 'process'> | undefined): string {
+  const mayBe = by !== undefined && by.controller === run.holder.controller;
+  return mayBe && !run.ports.state.runs(by.process) ? by.process : '-';
 }
 
 /** What the end of a batch writes: final stamps, and which go away. */
@@ -76,12 +99,18 @@ export interface Ended {
   readonly forget: string[];
 }
 
-export async function finish(run: Sending, ended: Ended, fence: string, seen: MachineSeen): Promise<void> {
+export async function finish(
+  run: Sending,
+  ended: Ended,
+  { batch, fence }: Pick<BatchReading, 'batch' | 'fence'>,
+  seen: MachineSeen,
+): Promise<void> {
   const { ports, machine } = run;
   const id = ports.newId();
   const nonce = ports.newId();
   const command = finishCommand({
     id,
+    batch,
     nonce,
     sudo: machine.sudo,
     cluster: run.desired.cluster,
@@ -91,7 +120,8 @@ export async function finish(run: Sending, ended: Ended, fence: string, seen: Ma
     forget: ended.forget,
     release: true,
   });
-  const keys = [...ended.stamps.map(one => one.service), ...ended.forget];
+  const services = [...ended.stamps.map(one => one.service), ...ended.forget];
+  const keys = services.map(service => `${service}@${machine.name}`);
   const result = await journal(ports, { id, to: 'machine', where: machine.name, what: 'stamps', keys }, () =>
     ports.shell.run(machine, command, { timeLimitMs: 60_000 }),
   );

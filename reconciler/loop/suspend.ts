@@ -7,7 +7,7 @@ import type { LockHolder } from '../commands/lock.js';
 import { type ProbeSection, readProbe } from '../commands/probe.js';
 import { resumeCommand, suspendCommand } from '../commands/suspend.js';
 import { identityOf } from '../core/machines.js';
-import { suspendHead } from '../core/suspends.js';
+import { suspendHead, wholeMachine } from '../core/suspends.js';
 import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { refusal } from './batch-result.js';
@@ -51,7 +51,8 @@ async function attempt(run: HandsRun, words: Words, holder: LockHolder, gone: st
   const [nonce, id] = [ports.newId(), ports.newId()];
   const common = { nonce, sudo: machine.sudo, cluster: desired.cluster, newMachineId: ports.newId(), id, holder, gone };
   const command = words.command({ ...common, identity: identityOf(desired) });
-  const intent = { id, to: 'machine', where: machine.name, what: words.what, keys: words.names } as const;
+  const keys = words.names.filter(name => name !== wholeMachine).map(name => `${name}@${machine.name}`);
+  const intent = { id, to: 'machine', where: machine.name, what: words.what, keys } as const;
   const result = await journal(ports, intent, () => ports.shell.run(machine, command, { timeLimitMs: limitMs }));
   if (result.lost) throw new AppError('ssh-lost', `the connection to ${machine.name} was lost`);
   const sections = readProbe(result.stdout, nonce) ?? readProbe(`${result.stdout}\n@${nonce} end`, nonce);

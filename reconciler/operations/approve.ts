@@ -1,7 +1,7 @@
 // Notes that a person approved a plan; the next pass applies it when it is still the same.
 import { AppError } from '../../schema/errors.js';
-import { noteApprovals } from '../loop/approvals.js';
 import type { Operation } from './operation.js';
+import { sayApproved } from './parts/said.js';
 import { object, text } from './parts/shape.js';
 
 const input = object({ plan: text('Id of the plan') }, ['plan']);
@@ -25,7 +25,7 @@ export const approve: Operation<typeof input, Approved> = {
       throw new AppError('unknown-name', `\`${plan}\` is no id of a plan`, { hint: 'See `portoser plan` for the id.' });
     }
     const approval = { by: actor.name, at: ports.clock.now() };
-    await noteApprovals(ports.state, [plan], approval);
+    await sayApproved(ports, [plan], approval);
     return { plan, ...approval, stateFolder: ports.state.path };
   },
 };

@@ -1,7 +1,8 @@
 // Notes that a person accepts a branch that was rewritten: its head is followed from now on.
 import { AppError } from '../../schema/errors.js';
-import { noteAccepted, readApplied } from '../loop/applied.js';
+import { readApplied } from '../loop/applied.js';
 import type { Operation } from './operation.js';
+import { sayAccepted } from './parts/said.js';
 import { object, text } from './parts/shape.js';
 
 const input = object({ commit: text('The head of the branch, at least 7 characters of it') }, ['commit']);
@@ -36,7 +37,7 @@ export const gitAccept: Operation<typeof input, GitAccepted> = {
     const { appliedCommit } = await readApplied(ports.state);
     const known = appliedCommit !== undefined && (await git.has(appliedCommit));
     const needless = appliedCommit === undefined || (known && (await git.isAncestor(appliedCommit, head)));
-    await noteAccepted(ports.state, head);
+    await sayAccepted(ports, head);
     return { commit: head, needless, ...(appliedCommit === undefined ? {} : { before: appliedCommit }) };
   },
 };

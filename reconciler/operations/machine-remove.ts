@@ -1,8 +1,9 @@
 // Takes a machine out of the registry, as a commit; a person's own removal needs no further approval.
-import { noteApprovals, removalOf } from '../loop/approvals.js';
+import { removalOf } from '../loop/approvals.js';
 import { type Edited, editRegistry } from '../loop/edit.js';
 import type { Operation } from './operation.js';
 import { removeEntry } from './parts/edits.js';
+import { sayApproved } from './parts/said.js';
 import { object, text } from './parts/shape.js';
 
 const input = object({ name: text('Name of the machine') }, ['name']);
@@ -23,7 +24,7 @@ export const machineRemove: Operation<typeof input, Edited> = {
         return removeEntry(registry, 'machines', name);
       },
     });
-    await noteApprovals(ports.state, keys.map(removalOf), { by: actor.name, at: ports.clock.now() });
+    await sayApproved(ports, keys.map(removalOf), { by: actor.name, at: ports.clock.now() });
     return edited;
   },
 };

@@ -25,6 +25,8 @@ export interface PlanReport {
   readonly plan?: Plan;
   /** How many would be made, those that wait included. */
   readonly changes: number;
+  /** Writes that killed processes had begun; the next `run` or `deploy` looks what became of them. */
+  readonly left: number;
   /** One look at the health of each placement. */
   readonly health: Readonly<Record<string, Verdict>>;
 }
@@ -63,6 +65,7 @@ export const plan: Operation<typeof input, PlanReport> = {
       diagnostics,
       ...(made === undefined ? {} : { plan: made }),
       changes: made === undefined ? 0 : everyChange(made).length,
+      left: (await ports.journal.left()).length,
       health: Object.fromEntries(verdicts ?? []),
     };
   },

@@ -15,7 +15,7 @@ const input = object({});
 async function runningController({ state }: Ports): Promise<ControllerStatus | undefined> {
   const note = await state.read<ControllerStatus | null>('controller');
   if (note === undefined || note === null) return undefined;
-  return note.process === undefined || state.runs(note.process) ? note : undefined;
+  return note.process !== undefined && state.runs(note.process) ? note : undefined;
 }
 
 export const status: Operation<typeof input, StatusReport> = {

@@ -141,6 +141,18 @@ describe('the lock', () => {
     expect((await startHolder(folder)).said).toBe('locked');
   });
 
+  it('clears away what processes left that were killed while they wrote, and nothing of those that run', async () => {
+    const left = `.${2 ** 22 + 1}-0123456789ab.tmp`;
+    const mine = `.${process.pid}-0123456789ab.tmp`;
+    await mkdir(join(folder, 'repos/one'), { recursive: true });
+    for (const name of [left, mine, 'repos/one/' + left, '.user.tmp']) await writeFile(join(folder, name), '{');
+    await (
+      await openStateDir(folder, 'repos/one').lock()
+    )();
+    expect((await readdir(folder)).toSorted()).toEqual([mine, '.user.tmp', 'lock', 'repos'].toSorted());
+    expect(await readdir(join(folder, 'repos/one'))).toEqual([]);
+  });
+
   it('is given to one of many that ask at once', async () => {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o700);

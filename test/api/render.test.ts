@@ -4,6 +4,7 @@ import { planExitCode, type PlanReport } from '../../api/cli/commands/plan.js';
 import { failureText } from '../../api/cli/failure.js';
 import { createPaint } from '../../api/cli/paint.js';
 import { createPrefixer, prefixed } from '../../api/cli/prefix.js';
+import { holderText } from '../../api/cli/render/lock.js';
 import { passExitCode, passText } from '../../api/cli/render/pass.js';
 import { planText } from '../../api/cli/render/plan.js';
 import { maskText, maskValue } from '../../api/cli/render/share.js';
@@ -103,6 +104,7 @@ Held: policy.apply is observe
     differs: false,
     diagnostics: [],
     changes: made?.waves.flat().length ?? 0,
+    left: 0,
     health: {},
     ...(made === undefined ? {} : { plan: made }),
     ...more,
@@ -265,5 +267,33 @@ describe('what is shared', () => {
       c: { ada: 'ADDRESS' },
       d: null,
     });
+  });
+});
+
+describe('who holds a lock', () => {
+  const lock = (ageSeconds: number) => ({ controller: 'c0ffee', process: '71:70-abc', ageSeconds, fence: 4 });
+  const shown = { machine: 'm1', stale: false, steps: [] } as const;
+  it.each([
+    [{ ...shown, state: 'free' }, 'free'],
+    [{ ...shown, state: 'free', steps: ['b1'] }, 'free; its steps run there now'],
+    [{ ...shown, state: 'ours', lock: lock(5) }, 'held by the controller that runs here (process 71), renewed 5 s ago'],
+    [
+      { ...shown, state: 'left', lock: lock(5), stale: true },
+      'left by process 71 of this controller, which is gone; the next change takes it over',
+    ],
+    [
+      { ...shown, state: 'theirs', lock: lock(120), stale: true },
+      'held by another controller (c0ffee, process 71 there), renewed 2 m ago; the next change takes it over',
+    ],
+    [
+      {
+        ...shown,
+        state: 'unknown',
+        error: { code: 'ssh-unreachable', message: 'it is off', hint: '', retry: 'backoff' },
+      },
+      'unknown: it is off',
+    ],
+  ] as const)('%j', (one, text) => {
+    expect(holderText(one)).toBe(text);
   });
 });

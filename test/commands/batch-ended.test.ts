@@ -82,6 +82,31 @@ describe.each(shells)('$name', shell => {
     expect(filesBelow(join(machine.state, 'steps')).filter(path => path.includes('/a1/'))).toEqual([]);
   });
 
+  test('steps that another holder is in the middle of are not made beside it: it is fenced, and this one begins nothing', async () => {
+    const slow = sh`mkdir -p ${machine.place}; echo x >>${at('starts')}; while [ ! -e ${at('go')} ]; do sleep 0.1; done`;
+    const starting = (id: string, gone: string, process: string) =>
+      batchOf([aChange('web', { steps: [aStep(slow), aStep(sh`touch ${at('second step')}`)], made: 'f1' })], {
+        id,
+        gone,
+        holder: { controller: 'c1', process },
+      });
+    const before = machine.start(starting('a1', '-', '1:1'), shell);
+    await until(() => existsSync(at('starts')));
+    // It was planned by a look before the other's steps began, and finds the claim that it would write itself.
+    const answer = await machine.run(starting('a2', '1:1', '2:2'), shell);
+    expect([answer.code, answer.said('busy')]).toEqual([75, 'a1']);
+    expect(existsSync(join(machine.state, 'lock'))).toBe(false);
+    const batch = aBatch([aChange('web')]);
+    expect(readBatch(answer.sections, { batch, machine: 'm1', steps: [] })?.refused?.code).toBe('machine-lock');
+    const ended = once(before, 'close');
+    writeFileSync(at('go'), '');
+    await ended;
+    expect(readFileSync(at('starts'), 'utf8')).toBe('x\n');
+    expect([existsSync(at('second step')), existsSync(join(machine.state, 'steps/made.web'))]).toEqual([false, false]);
+    const next = await machine.run(batchOf([aChange('other')], { id: 'a3' }), shell);
+    expect(next.rows).toMatchObject({ 'claim.0': '0', done: '0' });
+  });
+
   test('what a killed batch had staged is cleared away by the next one', async () => {
     mkdirSync(at('web'), { recursive: true });
     writeFileSync(at('web/file'), 'old');

@@ -133,6 +133,7 @@ export const aStep = (command: Command, more: Partial<BatchStep> = {}): BatchSte
 export const finishOf = (more: Partial<Finish>): Command =>
   finishCommand({
     id: 'f1',
+    batch: 'a1',
     nonce,
     sudo: 'never',
     cluster: 'c',

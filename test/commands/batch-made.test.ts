@@ -22,8 +22,8 @@ const bad = aStep(sh`false`);
 test('only what came through all its steps, and only starts', async () => {
   await machine.run(
     batchOf([
-      aChange('came', { steps: [good, good], fingerprint: 'f1' }),
-      aChange('failed', { steps: [good, bad], fingerprint: 'f1' }),
+      aChange('came', { steps: [good, good], made: 'f1' }),
+      aChange('failed', { steps: [good, bad], made: 'f1' }),
       aChange('stop', { steps: [good] }),
     ]),
   );
@@ -31,10 +31,10 @@ test('only what came through all its steps, and only starts', async () => {
 });
 
 test('it outlives batches for others, and is forgotten at the next one for the same service, whatever becomes of it', async () => {
-  await machine.run(batchOf([aChange('web', { steps: [good], fingerprint: 'f1' })]));
-  await machine.run(batchOf([aChange('other', { steps: [good], fingerprint: 'f1' })], { id: 'a2' }));
+  await machine.run(batchOf([aChange('web', { steps: [good], made: 'f1' })]));
+  await machine.run(batchOf([aChange('other', { steps: [good], made: 'f1' })], { id: 'a2' }));
   expect(madeOf('web')).toBe('f1\n');
-  const stale = aChange('web', { steps: [good], fingerprint: 'f2', basis: 'another' });
+  const stale = aChange('web', { steps: [good], made: 'f2', basis: 'another' });
   expect((await machine.run(batchOf([stale], { id: 'a3' }))).rows).toMatchObject({ 'claim.0': '78' });
   expect(madeOf('web')).toBe('');
 });

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sh } from '../../reconciler/commands/command.js';
+import { lines, sh } from '../../reconciler/commands/command.js';
+import { fileWords } from '../../reconciler/commands/files.js';
+import { prelude } from '../../reconciler/commands/prelude.js';
 import {
   aBatch,
   aChange,
@@ -13,6 +15,7 @@ import {
   createScriptMachine,
   filesBelow,
   finishOf,
+  nonce,
   type ScriptMachine,
   stampIn,
   user,
@@ -190,12 +193,29 @@ describe.each(shells)('$name', shell => {
     expect(leftovers()).toEqual([]);
   });
 
+  test('when it is finished nothing is left of its steps, nor of what it made where a stamp says it now', async () => {
+    const made = (service: string) => aChange(service, { steps: [aStep(sh`true`)], made: 'f1' });
+    await machine.run(batchOf([made('web'), made('unseen')]), shell);
+    await machine.run(finishOf({ stamps: [{ service: 'web', text: 'final\n' }], forget: [] }), shell);
+    expect(filesBelow(join(machine.state, 'steps'))).toEqual([join(machine.state, 'steps/made.unseen')]);
+    expect(existsSync(join(machine.state, 'steps/a1'))).toBe(false);
+  });
+
   test('finishes nothing when another controller took over', async () => {
     await machine.run(batchOf([aChange('web')]), shell);
     writeFileSync(join(machine.state, 'fence'), '2.zz\n');
     const answer = await machine.run(finishOf({ stamps: [{ service: 'web', text: 'final\n' }], forget: [] }), shell);
     expect([answer.code, answer.said('fenced')]).toEqual([76, '2.zz']);
     expect(stampIn(machine, 'web')).toBe('claim of web\n');
+  });
+
+  test('a folder that somebody else makes at the same moment is as good as ours', async () => {
+    const slower = sh`mkdir() { command mkdir "$@"; command mkdir "$@"; }\n`;
+    const folder = sh`if p_folder ${at('apps/web')} ${user}; then p_say made; fi\np_say end`;
+    const settings = prelude({ nonce, sudo: 'never' });
+    const answer = await machine.run(lines([settings, sh`p_say portoser 1`, fileWords(), slower, folder]), shell);
+    expect(answer.said('made')).toBe('');
+    expect(existsSync(at('apps/web'))).toBe(true);
   });
 
   test('another repository has the name here: nothing is touched', async () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Command, lines, sh } from '../../reconciler/commands/command.js';
-import { checkFence, renewLock, takeLock } from '../../reconciler/commands/lock.js';
+import { breakLock, checkFence, renewLock, takeLock } from '../../reconciler/commands/lock.js';
 import { findState } from '../../reconciler/commands/ownership.js';
 import { prelude } from '../../reconciler/commands/prelude.js';
 import { createScriptMachine, filesBelow, nonce, type ScriptMachine } from './batch-machine.js';
@@ -34,6 +34,15 @@ function taking(controller: string, more: { process?: string; gone?: string; tok
     sh`p_say end`,
   ]);
 }
+
+const breaking = (theirs: { readonly controller: string; readonly process: string }) =>
+  lines([
+    prelude({ nonce, sudo: 'never' }),
+    sh`p_say portoser 1`,
+    findState('c'),
+    breakLock({ controller: 'c1', process: '7:70' }, theirs, 'bb'),
+    sh`p_say end`,
+  ]);
 
 describe.each(shells)('$name', shell => {
   test('a free lock is taken, and says who holds it', async () => {
@@ -113,6 +122,34 @@ describe.each(shells)('$name', shell => {
     expect(answers.filter(one => one.said('fence') !== undefined && one.said('holds') !== undefined)).toHaveLength(1);
     expect(answers.filter(one => one.said('locked') !== undefined)).toHaveLength(11);
     expect(filesBelow(machine.state)).toEqual([fence(), lock()]);
+  });
+
+  test.each([
+    ['of another controller, fresh', 'c2'],
+    ['of this controller, whose process lives', 'c1'],
+  ])('a lock %s, is broken, and its holder fenced', async (_, controller) => {
+    writeFileSync(fence(), '4.aa\n');
+    held(`${controller} 9:90 ${now()} 4`);
+    const answer = await machine.run(breaking({ controller, process: '9:90' }), shell);
+    expect([answer.code, answer.said('broken')]).toEqual([0, '5.bb']);
+    expect([existsSync(lock()), readFileSync(fence(), 'utf8')]).toEqual([false, '5.bb\n']);
+    const step = lines([prelude({ nonce, sudo: 'never' }), sh`p_state=${machine.state}`, checkFence('4.aa')]);
+    expect((await machine.run(step, shell)).code).toBe(76);
+    expect(filesBelow(machine.state)).toEqual([fence()]);
+  });
+
+  test('a lock that another holds by now is not broken', async () => {
+    writeFileSync(fence(), '4.aa\n');
+    held(`c3 8:80 ${now()} 4`);
+    const before = readFileSync(lock(), 'utf8');
+    const answer = await machine.run(breaking({ controller: 'c2', process: '9:90' }), shell);
+    expect([answer.code, answer.said('locked')?.startsWith('c3 8:80 ')]).toEqual([75, true]);
+    expect([readFileSync(lock(), 'utf8'), readFileSync(fence(), 'utf8')]).toEqual([before, '4.aa\n']);
+  });
+
+  test('where there is no lock, nothing is broken and nothing written', async () => {
+    expect((await machine.run(breaking({ controller: 'c2', process: '9:90' }), shell)).said('free')).toBe('');
+    expect(filesBelow(machine.state)).toEqual([]);
   });
 
   test('is renewed while the fence is the newest, and not after', async () => {

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { diff } from '../../reconciler/core/diff.js';
 import { changesOf, makePlan } from '../../reconciler/core/plan.js';
+import { madeNote } from '../../reconciler/core/made.js';
 import { claimOf } from '../../reconciler/core/stamps.js';
 import { parse } from '../../reconciler/core/parse.js';
 import { resolve } from '../../reconciler/core/resolve.js';
@@ -56,9 +57,37 @@ it('is made again when its steps were not all made, or were those of another rev
   expect(planned(desired, unfinished(desired, 'another'))).toEqual(again);
 });
 
-it("is made again when the user's own files may have changed since", () => {
+it("is judged only when the user's own files are as it was made from, else made again", () => {
   const own = desire({ env_file: 'web.env' });
-  expect(planned(own, unfinished(own, own.placements[0]?.fingerprint))).toEqual(again);
+  const [placement] = own.placements;
+  const driver = drivers['native'];
+  if (placement === undefined || driver === undefined) throw new Error('nothing is placed');
+  const madeFrom = (sha256: string) => madeNote(placement, driver, { '/opt/web/web.env': { sha256 } });
+  const seenWith = (made: string): LiveState => {
+    const live = unfinished(own, made);
+    const sighting = live.sightings['web@m1'];
+    if (sighting?.state !== 'present') throw new Error('it does not stand');
+    return { ...live, sightings: { 'web@m1': { ...sighting, own: { '/opt/web/web.env': { sha256: 'now' } } } } };
+  };
+  expect(planned(own, seenWith(madeFrom('now')))).toEqual([
+    'repair missing: an earlier attempt was made and not judged',
+  ]);
+  expect(planned(own, seenWith(madeFrom('then')))).toEqual(again);
+  expect(planned(own, seenWith(placement.fingerprint))).toEqual(again);
+});
+
+it('is judged only on the way back to an older revision too, whose stamp names the one that failed', () => {
+  const back: DesiredState = {
+    ...desired,
+    placements: desired.placements.map(one => ({ ...one, instead: { of: 'failed', commit: 'c0', images: {} } })),
+  };
+  const stamp = { failed: 'failed' };
+  expect(planned(back, unfinished(back, fingerprint, stamp))).toEqual([
+    'repair missing: an earlier attempt was made and not judged',
+  ]);
+  expect(planned(back, unfinished(back, undefined, stamp))).toEqual([
+    'update changed: the newer revision failed: back to the last healthy one',
+  ]);
 });
 
 it('is held when it was judged and failed', () => {

@@ -101,9 +101,15 @@ describe('a stamp', () => {
         const lists = [one.fields, one.own, one.images, one.healthy?.images ?? {}].map(
           record => Object.keys(record).length,
         );
-        const optional = [one.unit, one.project, one.fingerprint, one.failed, one.healthy, one.finishedAt, one.prunedAt].filter(
-          value => value !== undefined,
-        );
+        const optional = [
+          one.unit,
+          one.project,
+          one.fingerprint,
+          one.failed,
+          one.healthy,
+          one.finishedAt,
+          one.prunedAt,
+        ].filter(value => value !== undefined);
         const sum =
           lists.reduce((all, length) => all + length, optional.length) +
           one.files.length +

@@ -3,11 +3,13 @@ import { AppError } from '../../schema/errors.js';
 import type { Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
 import { createFakeClock, type FakeClock } from './clock.js';
 import { createFakeGit, type FakeGit } from './git.js';
+import { createFakeJournal, type FakeJournal } from './journal.js';
 import { createFakeLog, type FakeLog } from './log.js';
 
 export interface FakePorts extends Ports {
   readonly clock: FakeClock;
   readonly log: FakeLog;
+  readonly journal: FakeJournal;
   readonly git: FakeGit;
   /** Documents of the state folder. */
   readonly notes: Map<string, unknown>;
@@ -48,6 +50,7 @@ export function createFakePorts(): FakePorts {
     shell,
     tunnel: { http: refuse, connect: refuse },
     state,
+    journal: createFakeJournal(state),
     clock: createFakeClock(),
     log: createFakeLog(),
     schedule: {

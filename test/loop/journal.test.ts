@@ -1,36 +1,64 @@
-// The journal: intent before, result after, whatever the write does; bounded.
+// The one function that writes go through: noted before and after, whatever the write does; what cannot be noted is not made.
 import { expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
-import { type Intent, journal, journalOf } from '../../reconciler/loop/journal.js';
+import type { Intent } from '../../schema/journal.js';
+import { journal } from '../../reconciler/loop/journal.js';
 import { createFakePorts } from '../fakes/ports.js';
 
 const intent: Intent = { id: 'a', to: 'machine', where: 'm1', what: 'batch', keys: ['web@m1'] };
+const full = () => new AppError('state-dir-unusable', 'ENOSPC');
 
 it('notes the intent before, and the end after', async () => {
   const ports = createFakePorts();
+  const at = ports.clock.now();
+  const begun = { ...intent, at, process: '7:70' };
   const answer = await journal(ports, intent, async () => {
-    expect(journalOf(ports)).toEqual([{ ...intent, at: ports.clock.now() }]);
+    expect(ports.journal.entries).toEqual([begun]);
     await Promise.all([ports.clock.sleep(5), ports.clock.advance(5)]);
     return 'done';
   });
   expect(answer).toBe('done');
-  expect(journalOf(ports)).toEqual([{ ...intent, at: ports.clock.now() - 5, endedAt: ports.clock.now() }]);
+  expect(ports.journal.entries).toEqual([{ ...begun, endedAt: at + 5 }]);
 });
 
-it('notes what a write failed with, and throws it on', async () => {
+it('notes the code of what a write failed with, and throws it on', async () => {
   const ports = createFakePorts();
   await expect(journal(ports, intent, () => Promise.reject(new AppError('ssh-lost', 'cut')))).rejects.toMatchObject({
     code: 'ssh-lost',
   });
-  expect(journalOf(ports)).toMatchObject([{ error: { code: 'ssh-lost', message: 'cut' } }]);
+  expect(ports.journal.entries).toMatchObject([{ id: 'a', error: 'ssh-lost' }]);
 });
 
-it('keeps writes that happen at the same time apart, and the newest thousand', async () => {
+it('does not make a write that cannot be noted before', async () => {
   const ports = createFakePorts();
-  const ids = Array.from({ length: 1200 }, (_, index) => `a${index}`);
-  await Promise.all(ids.map(id => journal(ports, { ...intent, id }, async () => undefined)));
-  const kept = journalOf(ports);
-  expect([kept.length, kept[0]?.id, kept.at(-1)?.id]).toEqual([1000, 'a200', 'a1199']);
-  expect(kept.every(one => one.endedAt !== undefined)).toBe(true);
-  expect(journalOf(createFakePorts())).toEqual([]);
+  ports.journal.full = full();
+  let made = false;
+  const write = async (): Promise<void> => void (made = true);
+  await expect(journal(ports, intent, write)).rejects.toMatchObject({ code: 'state-dir-unusable' });
+  expect(made).toBe(false);
+});
+
+it('makes no failure of a success whose result cannot be noted; it stays open and is told', async () => {
+  const ports = createFakePorts();
+  const write = async (): Promise<string> => {
+    ports.journal.full = full();
+    return 'done';
+  };
+  expect(await journal(ports, intent, write)).toBe('done');
+  expect(ports.journal.entries[0]).not.toHaveProperty('endedAt');
+  expect(ports.log.lines).toMatchObject([{}, { level: 'warn', fields: { id: 'a', code: 'state-dir-unusable' } }]);
+});
+
+it('passes four points where a test may kill the process, two of them with the intent open', async () => {
+  const base = createFakePorts();
+  const points: string[] = [];
+  const open = () => base.journal.entries.filter(one => one.endedAt === undefined).length;
+  const ports = { ...base, crashPoint: (name: string) => void points.push(`${open()} open ${name}`) };
+  await journal(ports, intent, async () => undefined);
+  expect(points).toEqual([
+    '0 open before the intent',
+    '1 open after the intent',
+    '1 open after the write',
+    '0 open after the result',
+  ]);
 });

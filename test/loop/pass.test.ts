@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
-import { journalOf } from '../../reconciler/loop/journal.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
 import { until } from '../commands/batch-machine.js';
@@ -30,11 +29,11 @@ describe('a pass', () => {
     expect(world.notes.get('git')).toEqual({ appliedCommit: commit });
     world.sent.length = 0;
     world.writes.length = 0;
-    const written = journalOf(world.ports).length;
+    const written = world.journal.entries.length;
     const second = await world.pass();
     expect([second.plan?.waves, second.outcomes, second.findings]).toEqual([[], [], []]);
     expect(world.sent.toSorted()).toEqual(['m1 probe', 'm2 probe']);
-    expect([world.writes, journalOf(world.ports).length]).toEqual([[], written]);
+    expect([world.writes, world.journal.entries.length]).toEqual([[], written]);
   });
 
   it('stops what left the registry, keeps its files, and brings it back', async () => {

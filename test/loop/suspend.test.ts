@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { journalOf } from '../../reconciler/loop/journal.js';
 import { preview } from '../../reconciler/loop/preview.js';
 import { resume } from '../../reconciler/operations/resume.js';
 import { suspend } from '../../reconciler/operations/suspend.js';
@@ -40,7 +39,7 @@ describe('suspend', () => {
       by: 'ada',
       machines: [{ machine: 'm1', services: ['web'], done: true }],
     });
-    expect(journalOf(world.ports).at(-1)).toMatchObject({ to: 'machine', where: 'm1', what: 'suspend', keys: ['web'] });
+    expect(world.journal.entries.at(-1)).toMatchObject({ what: 'suspend', where: 'm1', keys: ['web@m1'] });
     await edit({ A: '1' });
     // Another controller, and a lost state folder: only the machine knows it.
     world.notes.clear();

@@ -16,11 +16,13 @@ import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
 import type { CommandResult, GitRepo, Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
+import { createFakeJournal, type FakeJournal } from '../fakes/journal.js';
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
 
 export interface World {
   readonly ports: Ports;
   readonly lists: Lists;
+  readonly journal: FakeJournal;
   readonly log: FakeLog;
   readonly told: Progress[];
   /** Documents of the controller's state folder, and how often each was written. */
@@ -126,11 +128,14 @@ export async function createWorld(): Promise<World> {
   };
   const repo: GitRepo = await openGitRepo({ address: bare, stateDir: join(root, 'controller'), credentials: {}, log });
   let ids = 0;
+  const state = memoryState(notes, writes);
+  const journal = createFakeJournal(state);
   const ports: Ports = {
     source: { git: repo, path: 'registry.yml' },
     shell,
     tunnel: { http: refuse, connect: refuse },
-    state: memoryState(notes, writes),
+    state,
+    journal,
     clock: { ...systemClock, sleep: (ms, signal) => world.sleeps(ms) ?? systemClock.sleep(ms, signal) },
     log,
     schedule: { every: () => () => undefined },
@@ -170,6 +175,7 @@ export async function createWorld(): Promise<World> {
   const world: World = {
     ports,
     lists,
+    journal,
     log,
     told,
     notes,

@@ -2,7 +2,6 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { journalOf } from '../../reconciler/loop/journal.js';
 import { type Doctored, machineDoctor } from '../../reconciler/operations/machine-doctor.js';
 import type { Ports } from '../../reconciler/ports.js';
 import { resolveSettings } from '../../reconciler/settings.js';
@@ -46,7 +45,7 @@ it('finds machines well, and neither they nor our notes are touched', async () =
   const before = [files('m1'), files('m2')];
   world.writes.length = 0;
   world.sent.length = 0;
-  const written = journalOf(world.ports).length;
+  const written = world.journal.entries.length;
 
   const doctored = await ask();
   expect(amiss(doctored)).toEqual([]);
@@ -58,7 +57,7 @@ it('finds machines well, and neither they nor our notes are touched', async () =
   expect(textOf(doctored, 'm1', 'reach')).toMatch(/^over SSH as u@m1\.test:22, .*; one exec takes \d+ ms$/);
   expect(textOf(doctored, 'm2', 'owner')).toBe('belongs to nobody yet: the first change takes it');
   expect([files('m1'), files('m2')]).toEqual(before);
-  expect([world.writes, journalOf(world.ports).length]).toEqual([[], written]);
+  expect([world.writes, world.journal.entries.length]).toEqual([[], written]);
   expect(world.sent.filter(one => one.startsWith('m1 '))).toEqual(['m1 probe', 'm1 other', 'm1 other']);
 });
 

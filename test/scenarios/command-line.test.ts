@@ -1,19 +1,16 @@
 // The command line as a process: what it prints where, and its exit codes; a whole life of one local service.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-const project = fileURLToPath(new URL('../../', import.meta.url));
+import { type Built, buildProgram } from './built.js';
 
 let top = '';
 let repo = '';
-/** The built program: many starts from source would take minutes. */
-let built = '';
+let built: Built | undefined;
 let main = '';
 
 const env = () => ({
@@ -72,17 +69,8 @@ services:${services}
 `;
 
 beforeAll(async () => {
-  built = await mkdtemp(join(project, 'node_modules/.portoser-cli-'));
-  await cp(join(project, 'package.json'), join(built, 'package.json'));
-  await promisify(execFile)(join(project, 'node_modules/.bin/tsc'), [
-    '-p',
-    join(project, 'tsconfig.build.json'),
-    '--outDir',
-    join(built, 'dist'),
-    // Types are checked elsewhere.
-    '--noCheck',
-  ]);
-  main = join(built, 'dist/api/cli/main.js');
+  built = await buildProgram();
+  ({ main } = built);
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-cli-')));
   repo = join(top, 'repo');
   await mkdir(repo);
@@ -91,7 +79,10 @@ beforeAll(async () => {
   await git('config', 'user.email', 'ada@example.org');
   await commitRegistry(registry(' {}'));
 });
-afterAll(() => Promise.all([top, built].filter(Boolean).map(folder => rm(folder, { recursive: true, force: true }))));
+afterAll(async () => {
+  await built?.remove();
+  if (top !== '') await rm(top, { recursive: true, force: true });
+});
 
 describe('without a repository', () => {
   it('--help and --version answer on standard output', async () => {
@@ -196,6 +187,24 @@ describe('a registry with faults', () => {
   });
 });
 
+/** Who holds the lock of this machine is told; it is broken only when somebody says so. */
+async function breakALock(): Promise<void> {
+  const lock = join(top, 'xdg/portoser/clusters', `cli-${process.pid}`, 'lock');
+  expect(await portoser('lock show me')).toMatchObject({ code: 0, out: expect.stringMatching(/me +free/) as string });
+  expect(await portoser('lock break me')).toMatchObject({ code: 0, out: 'me is not locked.\n' });
+  await writeFile(lock, `c0ffee 71:70 ${Math.floor(Date.now() / 1000)} 9\n`);
+  expect(await portoser('lock show')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('held by another controller (c0ffee, process 71 there)') as string,
+  });
+  expect(await portoser('lock break me')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('Say --yes.') as string,
+  });
+  expect(await portoser('lock break me --yes --json')).toMatchObject({ code: 0 });
+  expect(await portoser('lock show me')).toMatchObject({ out: expect.stringMatching(/me +free/) as string });
+}
+
 describe('the life of a service on this machine', () => {
   it('is planned, deployed, seen, entered, and stopped again', async () => {
     expect(await portoser('plan')).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to do') as string });
@@ -231,6 +240,7 @@ describe('the life of a service on this machine', () => {
       out: `${top}/tick\n`,
     });
     expect(await portoser('logs tick -n 2')).toMatchObject({ code: 0, out: 'tock\ntock\n' });
+    await breakALock();
     const follower = start(['logs', '-f', 'tick']);
     await until(follower, 'tock');
     follower.kill('SIGINT');
@@ -257,6 +267,35 @@ describe('run', () => {
     controller.kill('SIGTERM');
     expect((await once(controller, 'close'))[0]).toBe(0);
     expect(JSON.parse((await portoser('status --json')).out)).not.toHaveProperty('controller');
+  }, 60_000);
+
+  it('killed, it is told to be gone, and what it had begun is looked at by the next deploy', async () => {
+    const controller = start(['run']);
+    await until(controller, 'everything is as the registry says');
+    controller.kill('SIGKILL');
+    await once(controller, 'close');
+    expect(JSON.parse((await portoser('status --json')).out)).not.toHaveProperty('controller');
+
+    await commitRegistry(
+      registry(` {tock: {type: local, machine: me, path: ${top}/tock, scope: none, command: sleep 99}}`),
+    );
+    const dies = spawn(process.execPath, [main, 'deploy'], {
+      cwd: repo,
+      env: { ...env(), PORTOSER_CRASH_AT: '10' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect((await ended(dies)).err).toContain('crash point 10: after the write');
+    expect(dies.signalCode).toBe('SIGKILL');
+    expect((await portoser('plan')).out).toContain('An earlier run was killed in the middle');
+
+    const deployed = await portoser('deploy');
+    expect(deployed).toMatchObject({ code: 0 });
+    expect(deployed.err).toContain(
+      'an earlier run was killed while it noted on me what became of tock@me; me shows it done',
+    );
+    expect((await portoser('plan')).out).not.toContain('An earlier run');
+    expect(await portoser('service remove tock')).toMatchObject({ code: 0 });
+    expect(await portoser('run --once')).toMatchObject({ code: 0 });
   }, 60_000);
 
   it('needs commits to follow', async () => {

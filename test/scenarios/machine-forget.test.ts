@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InputOf } from '../../reconciler/engine.js';
 import { noteApprovals, readApprovals, removalOf } from '../../reconciler/loop/approvals.js';
 import type { Fleet } from '../../reconciler/loop/fleet.js';
-import { journalOf } from '../../reconciler/loop/journal.js';
 import { sessionOf } from '../../reconciler/loop/session.js';
 import { machineForget } from '../../reconciler/operations/machine-forget.js';
 import { resolveSettings } from '../../reconciler/settings.js';
@@ -80,7 +79,7 @@ describe('a machine that leaves', () => {
     expect(existsSync(join(world.folder('m1'), 'web/.portoser/run'))).toBe(true);
     expect(existsSync(join(stateOf('m2'), 'stamps/api'))).toBe(true);
     expect(knows()).toEqual({ machines: ['m2'], leaving: [], emptied: [] });
-    expect(journalOf(world.ports)).toContainEqual(
+    expect(world.journal.entries).toContainEqual(
       expect.objectContaining({ to: 'machine', where: 'm1', what: 'forget', keys: ['web@m1'] }),
     );
 

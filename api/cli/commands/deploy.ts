@@ -56,8 +56,11 @@ async function apply(call: DeployCall, approved: string | undefined): Promise<Ex
 async function deployNow(call: DeployCall): Promise<ExitCode> {
   const report = await ask(call, { ...chosen(call), again: true, from: call.values.uncommitted ? 'files' : 'commit' });
   const text = (): string => planReportText(report, call.terminal.colours);
-  const held = report.plan === undefined ? [] : heldOf(report.plan);
-  if (report.changes === 0 && held.length === 0) return respond(call, report, text, planExitCode(report));
+  const { changes, left, plan } = report;
+  const held = plan === undefined ? [] : heldOf(plan);
+  // What a killed run had begun is looked at by a pass, also where it finds that all of it was done.
+  if (changes === 0 && left > 0 && plan !== undefined && held.length === 0) return await apply(call, undefined);
+  if (changes === 0 && held.length === 0) return respond(call, report, text, planExitCode(report));
   if (!call.json) call.terminal.err(text());
   const { go, approved } = await consent(call, report);
   if (go) return await apply(call, approved);

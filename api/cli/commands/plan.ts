@@ -27,6 +27,9 @@ export function planReportText(report: PlanReport, colours: boolean): string {
       : paint.warn(`Commit ${report.refused.slice(0, 12)} was refused: the last good one stays in force.`),
     report.outage === undefined ? '' : paint.warn(`${report.outage.message} (${report.outage.hint})`),
     report.plan === undefined ? '' : planText(report.plan, paint),
+    report.left === 0
+      ? ''
+      : paint.warn('An earlier run was killed in the middle: `run` or `deploy` looks what became of it.'),
     ...silent.map(([key, verdict]) => `${paint.bad('!')} ${key} is not answering: ${verdict.found}`),
   ]
     .filter(Boolean)

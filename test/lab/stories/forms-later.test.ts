@@ -22,8 +22,6 @@ const later = [
   'metrics',
   'uptime',
   'adopt web',
-  'lock show m1',
-  'lock break m1',
   'token create',
   'token list',
   'token revoke t1',
@@ -49,7 +47,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['history', 'learn', 'playbook', 'lock', 'token', 'audit', 'notify'];
+  const groups = ['history', 'learn', 'playbook', 'token', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 

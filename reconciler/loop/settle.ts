@@ -1,0 +1,78 @@
+// Closes what killed processes had begun: read from the journal, judged by what the pass saw, told in one line each.
+import { asAppError } from '../../schema/errors.js';
+import type { LeftIntent, Settled } from '../../schema/journal.js';
+import type { DesiredState, LiveState } from '../../schema/state.js';
+import { doingOf, endingOf } from '../core/left.js';
+import type { Progress } from '../operations/operation.js';
+import type { GitRepo, Ports } from '../ports.js';
+import { readApplied } from './applied.js';
+import { readApprovals } from './approvals.js';
+import { readFleet } from './fleet.js';
+
+/** Commits that are looked through for one of ours; a branch gets no more while a controller is down. */
+const longestWalk = 200;
+/** Clocks of those who commit may be wrong by so much. */
+const clockSlackMs = 86_400_000;
+
+/** Whether a commit with our id stands in the branch, from its head back to before the intent. */
+async function isCommitted(git: GitRepo, head: string, left: LeftIntent): Promise<boolean> {
+  const open = [head];
+  const seen = new Set<string>();
+  while (open.length > 0 && seen.size < longestWalk) {
+    const id = open.shift() ?? '';
+    if (seen.has(id) || !(await git.has(id))) continue;
+    seen.add(id);
+    const { message, at, parents } = await git.commitFacts(id);
+    if (message.includes(`Portoser-Id: ${left.id}`)) return true;
+    if (at > left.at - clockSlackMs) open.push(...parents);
+  }
+  return false;
+}
+
+/** Whether what a person said stands in its document. */
+async function isNoted({ state }: Ports, left: LeftIntent): Promise<boolean> {
+  if (left.what === 'forget') {
+    const { machines, leaving, emptied = [] } = await readFleet(state);
+    return ![...machines, ...leaving, ...emptied].some(one => left.keys.includes(one.name));
+  }
+  const approvals = await readApprovals(state);
+  const { acceptedCommit } = await readApplied(state);
+  return left.keys.every(key => key === acceptedCommit || approvals[key] !== undefined);
+}
+
+async function stands(ports: Ports, commit: string, left: LeftIntent): Promise<boolean> {
+  const { git } = ports.source;
+  if (left.to === 'git') return git !== undefined && commit !== 'work-tree' && (await isCommitted(git, commit, left));
+  return left.to === 'state' && (await isNoted(ports, left));
+}
+
+export interface Sight {
+  readonly desired: DesiredState;
+  readonly live: LiveState;
+}
+
+/**
+ * Nothing of the machines is changed here: what is not whole differs from what git says, and the pass does it again. What
+ * cannot be told yet (its machine does not answer, its steps still run) stays open for a later pass.
+ */
+export async function settleLeft(
+  context: { readonly ports: Ports; readonly emit: (progress: Progress) => void },
+  { desired, live }: Sight,
+): Promise<readonly Settled[]> {
+  const { ports, emit } = context;
+  const settled: Settled[] = [];
+  for (const left of await ports.journal.left()) {
+    const ending = endingOf(left, desired, live, await stands(ports, desired.commit, left));
+    if (ending === undefined) continue;
+    const text = `an earlier run was killed while ${doingOf(left)}; ${ending.text}`;
+    settled.push({ ...left, end: ending.end, text });
+    emit({ kind: 'note', text });
+  }
+  try {
+    await ports.journal.settle(settled.map(one => one.id));
+  } catch (thrown) {
+    // Then it is told again; the machines are not left alone for that.
+    ports.log.warn({ code: asAppError(thrown).code }, 'earlier intents not closed');
+  }
+  return settled;
+}

@@ -1,0 +1,30 @@
+// What the journal keeps: each write as it was meant, and what became of those that a killed process had begun.
+
+/** What is about to be written, where, and for what. It never holds a secret. */
+export interface Intent {
+  readonly id: string;
+  readonly to: 'machine' | 'git' | 'state';
+  /** Name of the machine, address of the repository (without credentials), or name of the document. */
+  readonly where: string;
+  /** `batch`, `stamps`, `exec`, `claim`, `forget`, `lock.break`, `suspend`, `resume`, `note`, or the operation that edits the registry. */
+  readonly what: string;
+  /** Placements that it is for, or what a note names. */
+  readonly keys: readonly string[];
+}
+
+/** An intent without a result, of a process that is gone. */
+export interface LeftIntent extends Intent {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** `pid:start time` of the process that began it. */
+  readonly process: string;
+}
+
+/** `done`: the world shows it. `again`: it is not whole, and this pass or the next does it again. `gone`: nobody finishes it. */
+export type LeftEnd = 'done' | 'again' | 'gone';
+
+/** How an intent of a killed process was closed, with one line for people. */
+export interface Settled extends LeftIntent {
+  readonly end: LeftEnd;
+  readonly text: string;
+}
