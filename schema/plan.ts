@@ -48,8 +48,12 @@ export interface Change {
 export interface LeftAlone {
   readonly key: PlacementKey;
   readonly why: string;
-  /** `blocked` and `unknown` make the plan not clean; `suspended` and `in-progress` do not. */
-  readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept';
+  /** `blocked` and `unknown` make the plan not clean; `suspended` and `in-progress` do not. `drifted`: policy leaves it so. */
+  readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept' | 'drifted';
+  /** What differs, where that is known. */
+  readonly fields?: readonly FieldChange[];
+  /** When that is over by itself, in milliseconds since 1970. */
+  readonly until?: number;
   readonly error?: ErrorReport;
 }
 
@@ -59,6 +63,24 @@ export interface MachineNote {
   readonly state: 'unknown' | 'blocked' | 'suspended' | 'leaving' | 'in-progress';
   readonly error?: ErrorReport;
   readonly why: string;
+  /** When that is over by itself, in milliseconds since 1970. */
+  readonly until?: number;
+}
+
+/** Why something of a plan does not go on, and what lets it. */
+export interface Hold {
+  readonly why: string;
+  /** `approval` (when absent): a person, by its id. `observe`: nothing but another policy. `window`, `backoff`: time. */
+  readonly by?: 'approval' | 'observe' | 'window' | 'backoff';
+  /** When it goes on by itself, in milliseconds since 1970. */
+  readonly until?: number;
+}
+
+/** A part of a plan that does not go on with the rest. */
+export interface Waiting extends Hold {
+  /** Approved by this id, as a plan is; what else the plan held when it was shown does not matter. */
+  readonly id: string;
+  readonly changes: readonly Change[];
 }
 
 export interface Plan {
@@ -69,8 +91,12 @@ export interface Plan {
   readonly waves: readonly (readonly Change[])[];
   readonly leftAlone: readonly LeftAlone[];
   readonly machines: readonly MachineNote[];
-  /** Set when the guard holds the whole plan until a person approves it. */
-  readonly held?: { readonly why: string };
+  /** Set when the guard holds the whole plan: until a person approves it, when nothing else is said. */
+  readonly held?: Hold;
+  /** What the guard took out of the waves: the rest goes on without it. */
+  readonly waiting?: readonly Waiting[];
+  /** What it goes by, used up when it is carried out. `left`: what of it is approved on, because it waits for its time. */
+  readonly approvals?: { readonly used: readonly string[]; readonly left?: string };
 }
 
 export type Outcome =

@@ -62,8 +62,37 @@ export interface Health {
   readonly soakMs: number;
 }
 
+/** What makes a plan wait for a person; `above`: more machines, or services, than that. */
+export type Condition =
+  { readonly when: 'removes' | 'stateful' } | { readonly when: 'machines' | 'services'; readonly above: number };
+
+/** A time again and again, in which applying is allowed or is not. */
+export interface Window {
+  readonly kind: 'allow' | 'deny';
+  /** When it begins. */
+  readonly cron: string;
+  readonly lastsMs: number;
+  /** Name of the time zone database. */
+  readonly zone: string;
+}
+
+/** What is done about what somebody changed on a machine. */
+export interface DriftAnswer {
+  readonly action: 'revert' | 'report';
+  /** Fields, as a plan names them, that do not count; `*` stands for anything. */
+  readonly ignore: readonly string[];
+  /** Milliseconds since 1970: from then on all of it is reverted. */
+  readonly untilAt?: number;
+}
+
 export interface Policy {
   readonly apply: 'auto' | 'approve' | 'observe';
+  readonly approveWhen: readonly Condition[];
+  readonly windows: readonly Window[];
+  readonly drift: DriftAnswer;
+  /** Tries soon after a failure whose cause may pass, the first after `firstMs`, then ever later up to `mostMs`. */
+  readonly retries: number;
+  readonly backoff: { readonly firstMs: number; readonly mostMs: number };
   readonly prune: 'stop' | 'remove' | 'keep';
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;

@@ -158,6 +158,18 @@ export interface LockSeen {
   readonly fence: number;
 }
 
+/** Hands off, by command: stands in the machine's state folder, so that every controller knows it. */
+export interface Suspend {
+  /** Absent: the whole machine. */
+  readonly service?: string;
+  readonly reason: string;
+  readonly by: string;
+  /** Seconds since 1970 by the machine's own clock, as is `until`. */
+  readonly at: number;
+  /** Absent: until it is resumed. */
+  readonly until?: number;
+}
+
 /** A machine that answered. */
 export interface MachineSeen {
   readonly state: 'reachable';
@@ -172,6 +184,8 @@ export interface MachineSeen {
   /** Stamps that are damaged or of a newer version: nobody knows what of the machine is ours. */
   readonly unreadableStamps?: number;
   readonly listeners: readonly Listener[];
+  /** Also those whose time is over. */
+  readonly suspends?: readonly Suspend[];
   readonly lock?: LockSeen;
   /** Steps that began and have not ended, by id. */
   readonly openSteps: readonly string[];

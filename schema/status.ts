@@ -68,6 +68,8 @@ export interface StatusReport {
   readonly appliedCommit?: string;
   readonly planId?: string;
   readonly held?: string;
+  /** What is held of the plan, all of it or parts, with what lets it go on. */
+  readonly waits?: readonly { readonly id: string; readonly why: string; readonly letGo: string }[];
   readonly machines: readonly MachineStatus[];
   readonly placements: readonly PlacementStatus[];
   readonly diagnostics: readonly Diagnostic[];

@@ -5,6 +5,7 @@ import { fileWords, type PutFile, stage } from './files.js';
 import { checkFence, type LockHolder, releaseLock, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
+import { suspendedWord } from './suspend.js';
 
 /** The part of a driver's step that the batch needs; `reconciler/drivers/driver.ts` has the whole. */
 export interface BatchStep {
@@ -58,7 +59,8 @@ function claimStep(change: BatchChange, index: number, user: string): Command {
   const words = claim.words.map((word): Word =>
     word.kind === 'text' && word.text === '/' ? syntaxPath(change.service) : word,
   );
-  return sh`p_claim_${raw(index)}() {\n${basis}\n${{ words }}\n}\np_inline claim.${raw(index)} ${raw(index)} p_claim_${raw(index)}`;
+  const suspended = sh`if p_suspended _machine || p_suspended ${change.service}; then echo "it was suspended since the plan was made"; return ${batchCodes.stale}; fi`;
+  return sh`p_claim_${raw(index)}() {\n${basis}\n${suspended}\n${{ words }}\n}\np_inline claim.${raw(index)} ${raw(index)} p_claim_${raw(index)}`;
 }
 
 /** A number or name of ours as grammar: only digits and lower-case letters. */
@@ -198,6 +200,7 @@ export function batchCommand(batch: Batch): Command {
     refuseBusy(),
     sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id`,
     fileWords(),
+    suspendedWord(),
     clearLeft(),
     sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || p_refuse_state`,
     stepWords(),

@@ -16,7 +16,7 @@ if [ -z "$XDG_STATE_HOME" ] && [ "$p_uid" = 0 ]; then p_home_state=/var/lib/port
 `;
 }
 
-/** Prints what the folder holds: id and identity of the machine, lock, open steps, revisions that were made, stamps and their number. */
+/** Prints what the folder holds: id and identity of the machine, lock, open steps, revisions that were made, stamps and their number, suspends. */
 export function lookAtState(): Command {
   return sh`p_say state "\${p_state:--}" "$p_home_state"
 if [ -n "$p_state" ]; then
@@ -34,6 +34,8 @@ if [ -n "$p_state" ]; then
     p_say stamps; cat "$@"
     p_n=0; for p_a in "$@"; do if [ -e "$p_a" ]; then p_n=$((p_n+1)); fi; done; p_say stamped "$p_n"
   fi
+  set -- "$p_state"/suspends/*
+  if [ -e "$1" ]; then p_say suspends; cat "$@"; fi
 fi
 `;
 }

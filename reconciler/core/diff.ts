@@ -1,15 +1,19 @@
 // Wanted against seen, placement by placement: what differs, why, and what is left alone. Unknown is not absent.
 import type { ErrorReport } from '../../schema/errors.js';
 import type { Difference, FieldChange, LeftAlone, MachineNote } from '../../schema/plan.js';
+import type { DriftAnswer } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Placement, Stamp } from '../../schema/state.js';
 import type { Driver } from '../drivers/driver.js';
 import { type Case, fieldChanges, fileDrift, generatedChanges, identityChanges, ownChanges } from './diff-fields.js';
+import { counted, driftAt, untilText } from './drift.js';
 import { groundOf } from './ground.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
 import { madeNote } from './made.js';
 import { strangerOnPort } from './occupied.js';
+import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
+import { handsOff, suspendOf } from './suspends.js';
 
 export interface Differences {
   readonly differences: readonly Difference[];
@@ -158,13 +162,29 @@ function judgeChanged(one: Case, stamp: Stamp): Difference | undefined {
     : undefined;
 }
 
-function judgeDrift(one: Case, stamp: Stamp): Difference | undefined {
+/** Policy wants to be told, not to have it reverted. */
+function leftDrifted(
+  { placement, sighting }: Case,
+  fields: readonly FieldChange[],
+  because: string,
+  answer: DriftAnswer,
+): LeftAlone {
+  const run = sighting.state === 'absent' ? 'not there' : sighting.run;
+  const stands = run === 'running' || run === 'starting' ? '' : `, and it is ${run}`;
+  const why = `${because}${stands}; policy.drift leaves it so${untilText(answer)}`;
+  return { ...left(placement, 'drifted', why), fields, ...optional('until', answer.untilAt) };
+}
+
+function judgeDrift(one: Case, stamp: Stamp): Finding | undefined {
   const { placement, sighting } = one;
   const on = placement.spec.machine;
   const files = fileDrift(one, stamp);
   const settings = sighting.state === 'absent' ? [] : one.driver.drift(placement, sighting, stamp);
-  const fields = [...files, ...settings];
-  if (fields.length > 0) return differs(one, 'drifted', `changed by hand on ${on}: ${names(fields)}`, fields);
+  const answer = driftAt(placement.spec.policy.drift, one.live.takenAt);
+  const fields = counted(answer, [...files, ...settings]);
+  const because = `changed by hand on ${on}: ${names(fields)}`;
+  if (fields.length > 0 && answer.action === 'report') return leftDrifted(one, fields, because, answer);
+  if (fields.length > 0) return differs(one, 'drifted', because, fields);
   if (sighting.state === 'absent') return differs(one, 'missing', `what ran there was removed on ${on}`);
   if (sighting.run === 'stopped' || sighting.run === 'failed') {
     return differs(
@@ -208,7 +228,8 @@ function judgePlacement(
   note: MachineNote | undefined,
 ): Finding | undefined {
   const { spec } = placement;
-  if (note?.state === 'suspended') return left(placement, 'suspended', note.why);
+  if (note?.state === 'suspended')
+    return { ...left(placement, 'suspended', note.why), ...optional('until', note.until) };
   if (spec.suspend !== undefined)
     return left(
       placement,
@@ -226,6 +247,9 @@ function judgePlacement(
     );
 
   const seen = live.machines[spec.machine];
+  const suspend = seen?.state === 'reachable' ? suspendOf(seen, spec.service) : undefined;
+  if (seen?.state === 'reachable' && suspend !== undefined)
+    return { key: placement.key, state: 'suspended', ...handsOff(suspend, seen, live) };
   const sighting = live.sightings[placement.key];
   const driver = ask.drivers[spec.type];
   if (seen?.state !== 'reachable' || sighting === undefined || driver === undefined)

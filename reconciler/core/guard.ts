@@ -1,6 +1,7 @@
-// The guard over a plan: too many removals at once wait for a person.
-import type { Change, Plan } from '../../schema/plan.js';
+// The guard over a plan: too many removals at once wait for a person, and so does what policy says.
+import type { Change, Hold, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
+import { holdParts, type Tries } from './holds.js';
 import { changesOf, isStop } from './plan.js';
 
 /** Removals up to this number are never held, whatever their share. */
@@ -28,25 +29,33 @@ function removalsOf(changes: readonly Change[]): readonly Change[] {
 }
 
 /**
- * `approved`: ids of plans that a person approved, and `remove:<key>` for what a person removed by name. The plan is
- * held whole: a plan that would remove most of a cluster is not trusted in its other parts either.
+ * Why the whole plan is held: a plan that would remove most of a cluster is not trusted in its other parts either.
+ * `removals`: without what a person removed by name.
  */
-export function guard(plan: Plan, desired: DesiredState, live: LiveState, approved: ReadonlySet<string>): Plan {
-  if (approved.has(plan.id)) return plan;
-  const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
-  if (removals.length === 0) return plan;
+function tooMany(removals: readonly Change[], desired: DesiredState, live: LiveState): Hold | undefined {
+  if (removals.length === 0) return undefined;
   const total = placementsOf(live);
-  if (desired.placements.length === 0) {
-    return { ...plan, held: { why: `the registry is empty and would stop ${removals.length} running services` } };
-  }
+  if (desired.placements.length === 0)
+    return { why: `the registry is empty and would stop ${removals.length} running services` };
   // 0.29 * 100 is a little less than 29 in binary fractions.
   const allowed = desired.policy.maxRemovals * total + 1e-9;
-  if (removals.length <= freeRemovals || removals.length <= allowed) return plan;
+  if (removals.length <= freeRemovals || removals.length <= allowed) return undefined;
   const share = Math.round((100 * removals.length) / total);
   return {
-    ...plan,
-    held: {
-      why: `it would remove ${removals.length} of ${total} placements (${share} %, policy.max_removals is ${Math.round(desired.policy.maxRemovals * 100)} %)`,
-    },
+    why: `it would remove ${removals.length} of ${total} placements (${share} %, policy.max_removals is ${Math.round(desired.policy.maxRemovals * 100)} %)`,
   };
+}
+
+/** `approved`: ids of plans, and of their waiting parts, that a person approved; `remove:<key>` for what was removed by name. */
+export function guard(
+  plan: Plan,
+  desired: DesiredState,
+  live: LiveState,
+  approved: ReadonlySet<string>,
+  tries: Tries = { resting: new Map(), again: new Set() },
+): Plan {
+  const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
+  const held = approved.has(plan.id) ? undefined : tooMany(removals, desired, live);
+  if (held !== undefined) return { ...plan, held };
+  return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt, tries });
 }

@@ -4,6 +4,7 @@ import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen } from '../../schema/state.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { identityOf } from './machines.js';
+import { suspendOf } from './suspends.js';
 
 /** How it ended, and the rest of the sentence "an earlier run was killed while …; …". */
 export interface Ending {
@@ -24,6 +25,12 @@ function ofChanges(left: LeftIntent, seen: MachineSeen, desired: DesiredState): 
   const open = left.keys.filter(key => isUnfinished(key as PlacementKey, seen, desired));
   if (open.length === 0) return { end: 'done', text: `${left.where} shows it done` };
   return { end: 'again', text: `${open.join(', ')} is not finished, and stands in the plan` };
+}
+
+/** Whether all that it was for is suspended by command: the placements that are named, or the whole machine. */
+function suspendStands({ keys }: LeftIntent, seen: MachineSeen): boolean {
+  if (keys.length === 0) return suspendOf(seen) !== undefined;
+  return keys.every(key => suspendOf(seen, key.slice(0, key.indexOf('@'))) !== undefined);
 }
 
 function onMachine(left: LeftIntent, desired: DesiredState, live: LiveState): Ending | undefined {
@@ -47,6 +54,12 @@ function onMachine(left: LeftIntent, desired: DesiredState, live: LiveState): En
       return seen.lock === undefined || !left.keys.includes(seen.lock.process)
         ? { end: 'done', text: 'the lock is broken' }
         : { end: 'gone', text: 'the lock stands there as before; say it again' };
+    case 'suspend':
+    case 'resume': {
+      const stands = suspendStands(left, seen);
+      if (stands === (left.what === 'suspend')) return { end: 'done', text: `${left.where} shows it done` };
+      return { end: 'gone', text: `it was not done on ${left.where}; say it again` };
+    }
     default:
       return { end: 'gone', text: 'nobody can say whether it came to its end' };
   }
@@ -88,6 +101,10 @@ export function doingOf({ to, where, what, keys }: LeftIntent): string {
       return `it removed our traces from ${where}`;
     case 'lock.break':
       return `it broke the lock of ${where}`;
+    case 'suspend':
+      return `it suspended ${keys.join(', ') || where}`;
+    case 'resume':
+      return `it resumed ${keys.join(', ') || where}`;
     default:
       return `a program ran on ${where}`;
   }

@@ -3,6 +3,7 @@ import { catalogue, type ErrorCode, type ErrorReport } from '../../schema/errors
 import type { MachineNote } from '../../schema/plan.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen } from '../../schema/state.js';
+import { handsOff, suspendOf } from './suspends.js';
 
 export function report(code: ErrorCode, message: string): ErrorReport {
   return { code, message, hint: catalogue[code].hint, retry: catalogue[code].retry };
@@ -89,6 +90,8 @@ function noteOf(
   if (claimed) return blocked(machine.name, claimed);
   const unreadable = unreadableStamps(machine.name, view);
   if (unreadable) return blocked(machine.name, unreadable);
+  const suspend = suspendOf(view);
+  if (suspend !== undefined) return { machine: machine.name, state: 'suspended', ...handsOff(suspend, view, live) };
   if (busy.has(machine.name) || view.openSteps.length > 0) {
     return { machine: machine.name, state: 'in-progress', why: `a change is running on ${machine.name}` };
   }

@@ -2,9 +2,9 @@
 import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
-
 import { lookupOf } from './lookup.js';
 import { identityOf } from './machines.js';
+import { handsOff, suspendOf } from './suspends.js';
 
 interface OrphanAsk {
   readonly leaving: readonly string[];
@@ -61,6 +61,7 @@ function leavingWhy(machine: string, view: MachineSeen, desired: DesiredState, a
   if (isAnothers(view, desired))
     return 'it left the registry, and another repository has it now: nothing is touched there';
   if (isChanging(machine, view, ask)) return 'it left the registry, and a change is running there';
+  if (suspendOf(view) !== undefined) return 'it left the registry, and is suspended: nothing is touched there';
   return 'it left the registry: what is ours there is stopped';
 }
 
@@ -78,7 +79,12 @@ export function diffOrphans(
     if (view?.state !== 'reachable' || notes.has(machine) || isAnothers(view, desired)) return [];
     if (isChanging(machine, view, ask)) return [];
     const orphans = view.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine}`));
-    return orphans.flatMap(stamp => judgeOrphan(desired, machine, stamp, view.facts.clock) ?? []);
+    return orphans.flatMap(stamp => {
+      const suspend = suspendOf(view, stamp.service);
+      if (suspend === undefined) return judgeOrphan(desired, machine, stamp, view.facts.clock) ?? [];
+      if (stamp.prunedAt !== undefined) return [];
+      return { key: `${stamp.service}@${machine}`, state: 'suspended', ...handsOff(suspend, view, live) } as const;
+    });
   });
   const machines = ask.leaving.map((machine): MachineNote => {
     const view = live.machines[machine];

@@ -4,7 +4,7 @@ import { checkEntry, fillEntry, isTextMap, type Layered, type TextMap } from './
 import type { Entry, RegistryFiles } from './parse-files.js';
 import { lookupIn } from './parse-lookup.js';
 import type { Machines, RegistryScope } from './parse-machines.js';
-import { checkSchedule } from './parse-policy.js';
+import { checkPolicy } from './parse-policy.js';
 import type { Report } from './parse-report.js';
 import { fill, variableValue, type Lookup } from './templates.js';
 import { checkPart, type Path } from '../../schema/validate.js';
@@ -52,7 +52,7 @@ export function readRegistryPolicy(files: RegistryFiles, scope: RegistryScope, r
   if (section === undefined || !isTextMap(section.value)) return {};
   const layered: Layered = { ...section, base: ['policy'], value: section.value };
   const policy = filled('policy', layered, section.value, scope, report) as PolicyText;
-  checkSchedule(policy, layered, report);
+  checkPolicy(policy, layered.locate, layered.base, report);
   return policy;
 }
 

@@ -7,7 +7,7 @@ import { readCommand } from './parse-command.js';
 import { checkEntry, fillEntry, isTextMap, type Layered, type TextMap } from './parse-entry.js';
 import { readHealth, type HealthContext } from './parse-health.js';
 import { readSuspend, silenced } from './parse-machines.js';
-import { readPolicy } from './parse-policy.js';
+import { checkPolicy, readPolicy } from './parse-policy.js';
 import { readPorts, type ClaimedPorts } from './parse-ports.js';
 import { readResources } from './parse-resources.js';
 import type { Report } from './parse-report.js';
@@ -72,6 +72,7 @@ function readPath(written: string, { layered, report }: Reading): string | undef
 function placed(type: ServiceType, path: string, reading: Reading, context: SpecContext): PlacedSpec {
   const { draft, text, layered } = reading;
   const claims = readPorts(reading);
+  checkPolicy(text.policy ?? {}, layered.locate, [...layered.base, 'policy'], reading.report);
   const policy: PolicyText = { ...context.registryPolicy, ...text.policy };
   const service = draft.service.name;
   const machine = draft.machine.machine.name;

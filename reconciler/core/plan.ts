@@ -166,7 +166,8 @@ export function wavesOf(changes: readonly Change[]): readonly (readonly Change[]
   return waves;
 }
 
-function idOf(commit: string, changes: readonly Change[]): string {
+/** The same changes from the same commit have the same id. */
+export function idOf(commit: string, changes: readonly Change[]): string {
   const essence = changes.map(({ key, kind, basis, fields }) => [key, kind, basis, fields]);
   return createHash('sha256')
     .update(JSON.stringify([commit, essence]))

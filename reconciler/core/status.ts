@@ -19,6 +19,7 @@ function syncLeftAlone({ state }: LeftAlone): Axis<'sync'> {
       return state;
     case 'held':
     case 'in-progress':
+    case 'drifted':
       return 'differs';
     case 'suspended':
     case 'kept':
@@ -31,6 +32,10 @@ function syncLeftAlone({ state }: LeftAlone): Axis<'sync'> {
 function syncOf(key: string, parts: StatusParts): { readonly sync: Axis<'sync'>; readonly why?: string } {
   const change = parts.plan.waves.flat().find(one => one.key === key);
   if (change) return { sync: 'differs', why: change.because };
+  const part = parts.plan.waiting?.find(one => one.changes.some(change => change.key === key));
+  const waits = part?.changes.find(one => one.key === key);
+  if (part !== undefined && waits !== undefined)
+    return { sync: 'differs', why: `${waits.because} (held: ${part.why})` };
   const left = parts.plan.leftAlone.find(one => one.key === key);
   if (left) return { sync: syncLeftAlone(left), why: left.why };
   const sighting = parts.live.sightings[key];
@@ -55,6 +60,7 @@ function healthOf(
 
 const isSuspended = (placement: Placement, parts: StatusParts): boolean =>
   placement.spec.suspend !== undefined ||
+  parts.plan.leftAlone.some(one => one.key === placement.key && one.state === 'suspended') ||
   parts.desired.machines.some(one => one.name === placement.spec.machine && one.suspend !== undefined);
 
 function placementStatus(placement: Placement, parts: StatusParts): PlacementStatus {

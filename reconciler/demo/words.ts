@@ -1,4 +1,5 @@
 // What the demo says: plain lines, the same on a terminal and in a pipe.
+import { heldOf, letGo } from '../../schema/holds.js';
 import type { PassReport } from '../../schema/status.js';
 import type { EmbeddedMachine } from '../adapters/embedded-machine.js';
 import type { Progress } from '../operations/operation.js';
@@ -28,7 +29,7 @@ export function passLines(report: PassReport): readonly string[] {
       .filter(one => one.severity === 'error')
       .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
     ...report.findings.map(finding => `${finding.key ?? finding.machine ?? ''} ${finding.message}`.trim()),
-    ...(report.plan?.held === undefined ? [] : [`held: ${report.plan.held.why}; portoser approve ${report.plan.id}`]),
+    ...(report.plan === undefined ? [] : heldOf(report.plan)).map(one => `held: ${one.why}. ${letGo(one)}`),
     ...(report.plan?.leftAlone.filter(one => one.state === 'held').map(one => `${one.key} ${one.why}`) ?? []),
     ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
   ];

@@ -24,8 +24,13 @@ export async function noteApprovals(state: StateDir, ids: readonly string[], app
   await state.write(document, { ...before, ...Object.fromEntries(ids.map(id => [id, approval])) });
 }
 
-/** What was approved and is done, or is wanted again, is approved no longer. */
-export async function forgetApprovals(state: StateDir, ids: ReadonlySet<string>): Promise<void> {
+/**
+ * What was approved and is done, or is wanted again, is approved no longer. `left`: the id of what the same approval was
+ * for and has not come to its time; it stays approved by the same person.
+ */
+export async function forgetApprovals(state: StateDir, ids: ReadonlySet<string>, left?: string): Promise<void> {
   const before = await readApprovals(state);
-  await state.write(document, Object.fromEntries(Object.entries(before).filter(([id]) => !ids.has(id))));
+  const kept = Object.fromEntries(Object.entries(before).filter(([id]) => !ids.has(id)));
+  const by = Object.entries(before).find(([id]) => ids.has(id) && !id.startsWith('remove:'))?.[1];
+  await state.write(document, left === undefined || by === undefined ? kept : { ...kept, [left]: by });
 }

@@ -1,5 +1,6 @@
 // Writes into the stamps of revisions that became ill while they soaked that they failed: from then on they are held like any other.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
+import { everyChange } from '../../schema/holds.js';
 import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
@@ -19,9 +20,11 @@ export interface Condemned {
   readonly error: ErrorReport;
 }
 
-/** Stopped or removed by somebody, or not as git says: that is drift, and no fault of the revision. */
+/** Stopped or removed by somebody, or not as git says: that is drift, and no fault of the revision. Hands off is hands off. */
 function isDrift(key: PlacementKey, { plan, live }: Considered): boolean {
-  const change = plan.waves.flat().find(one => one.key === key);
+  if (plan.leftAlone.some(one => one.key === key && (one.state === 'suspended' || one.state === 'drifted')))
+    return true;
+  const change = everyChange(plan).find(one => one.key === key);
   if (change === undefined) return false;
   const sighting = live.sightings[key];
   const ill = sighting?.state === 'present' && (sighting.run === 'failed' || sighting.run === 'crash-looping');

@@ -16,6 +16,7 @@ import { probeCommand, type ProbeSection, readProbe } from '../commands/probe.js
 import { readFacts, readListeners } from '../core/facts.js';
 import { report } from '../core/machines.js';
 import { parseStamps } from '../core/ownership.js';
+import { parseSuspends } from '../core/suspends.js';
 import type { Driver, Identity, RunnerSeen, Target } from '../drivers/driver.js';
 import type { Ports } from '../ports.js';
 import { sessionOf } from './session.js';
@@ -116,6 +117,7 @@ function readSeen(sections: readonly ProbeSection[]): MachineSeen | undefined {
     ...(id === undefined ? {} : { id }),
     ...(identity === undefined ? {} : { identity }),
     ...readStamps(sections),
+    suspends: parseSuspends(linesOf(sections, 'suspends')),
     listeners: readListeners(linesOf(sections, 'listeners')),
     ...readLock(restOf(sections, 'lock'), facts.clock),
     openSteps: sections.filter(section => section.name === 'open').map(section => section.rest),

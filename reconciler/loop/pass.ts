@@ -1,6 +1,6 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError } from '../../schema/errors.js';
-import type { Next, Outcome, Plan, Undone } from '../../schema/plan.js';
+import type { LeftAlone, Next, Outcome, Plan, Undone } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import type { DesiredState } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
@@ -17,6 +17,7 @@ import { planFindings, silent, syncFindings } from './findings.js';
 import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
+import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
 import { type RunRecorder, recorderOf } from './record.js';
 import { settleLeft } from './settle.js';
@@ -107,7 +108,9 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   ask.history.wants(considered.desired);
   const settled = await settleLeft(context, considered);
   ports.crashPoint?.('before the plan is carried out');
-  const made = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
+  const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
+  const made = await persist(persisting, considered.desired, first);
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
@@ -254,15 +257,18 @@ async function publish(
   if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
   const used = usedUp(plan, desired, outcomes);
   if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
-    await write('approvals', () => forgetApprovals(state, used));
+    await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
 }
 
 /** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
 function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
   const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
   const wanted = desired.placements.map(placement => removalOf(placement.key));
-  return new Set([...(outcomes.length > 0 ? [plan.id] : []), ...done, ...wanted]);
+  const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
+  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
 }
+
+const isLeftDrifted = (one: LeftAlone): boolean => one.state === 'drifted';
 
 function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
   if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
@@ -276,7 +282,10 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
   if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
-  const waiting = plan.leftAlone.find(one => one.state === 'held');
+  const resting = plan.waiting?.find(part => part.by === 'backoff');
+  if (resting !== undefined) return { next: 'again', afterMs: 5000, why: resting.why };
+  const waiting =
+    plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0] ?? plan.leftAlone.find(isLeftDrifted);
   if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
   const skipped = outcomes.find(one => one.result === 'skipped');
   return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };

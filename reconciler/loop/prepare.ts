@@ -1,9 +1,11 @@
 // Makes changes ready to be sent: their files, claims and steps; or says why one cannot be made at all.
+import { hash } from 'node:crypto';
 import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Change, Outcome } from '../../schema/plan.js';
 import type { Machine } from '../../schema/registry-types.js';
-import type { MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
+import type { LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
 import type { BatchChange } from '../commands/batch.js';
+import { driftAt, isIgnored } from '../core/drift.js';
 import { groundOf } from '../core/ground.js';
 import { report } from '../core/machines.js';
 import { madeNote } from '../core/made.js';
@@ -59,6 +61,20 @@ async function filesToPut(
   return [...fromGit, ...ours];
 }
 
+/** A repair puts nothing over what policy leaves as somebody made it; a change of git does. */
+function isLeft(
+  file: BatchChange['files'][number],
+  placement: Placement,
+  ground: Ground,
+  { takenAt }: LiveState,
+): boolean {
+  const found = ground.files[file.path];
+  if (found === undefined) return false;
+  const answer = driftAt(placement.spec.policy.drift, takenAt);
+  const same = found.sha256 === hash('sha256', file.bytes);
+  return isIgnored(answer, `${same ? 'mode' : 'file'}:${file.path}`);
+}
+
 const nobodysSighting: Sighting = { state: 'absent', files: {}, own: {} };
 
 async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): Promise<Prepared> {
@@ -84,12 +100,13 @@ async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): P
     replaced: change.stamp,
   });
   const owner = runsAs(placement, seen);
+  const files = await filesToPut(run, placement, seen, ground, generated);
   const batch: BatchChange = {
     service: change.service,
     basis: change.kind === 'replace' ? '' : change.basis,
     claim: stampText(claim),
     folders: [{ path: placement.spec.path, owner }],
-    files: await filesToPut(run, placement, seen, ground, generated),
+    files: change.kind === 'repair' ? files.filter(file => !isLeft(file, placement, ground, run.live)) : files,
     unlink:
       change.kind === 'replace'
         ? []

@@ -1,5 +1,6 @@
 // Looks and thinks without touching anything: the plan as it would be made now, and who answers.
 import { AppError } from '../../schema/errors.js';
+import { everyChange } from '../../schema/holds.js';
 import type { Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey, Registry } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
@@ -16,6 +17,7 @@ import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
 import { insteadOfFailed } from './instead.js';
 import { look } from './look.js';
 import { rewrittenPast } from './rewritten.js';
+import { triesOf } from './retries.js';
 import { sessionOf } from './session.js';
 import { sync, type Synced } from './sync.js';
 
@@ -78,7 +80,7 @@ export async function consider(
   ports: Ports,
   lists: Lists,
   synced: Synced,
-  ask: PreviewAsk & { readonly approved?: string },
+  ask: PreviewAsk & { readonly approved?: string; readonly toTheEnd?: boolean },
 ): Promise<Considered> {
   const newest = await desire(ports, lists, synced);
   const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
@@ -100,7 +102,10 @@ export async function consider(
   });
   const approvals = Object.keys(await readApprovals(ports.state));
   const approved = new Set(ask.approved === undefined ? approvals : [...approvals, ask.approved]);
-  const plan = guard(makePlan(differences, desired, selection), desired, live, approved);
+  const tries = triesOf(ports, desired);
+  // Only the controller leaves a change alone until its next try: who asks for a pass wants it tried now.
+  const now = ask.toTheEnd === false && ask.again !== true ? tries : { ...tries, resting: new Map() };
+  const plan = guard(makePlan(differences, desired, selection), desired, live, approved, now);
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
   const held = rewritten === undefined ? {} : { held: { why: rewritten } };
   return { desired, olderFiles, live, plan: { ...plan, ...held }, leaving };
@@ -120,8 +125,9 @@ async function lookAgain(ports: Ports, lists: Lists, desired: DesiredState, live
 
 /** Placements that are as git says and can be asked whether they answer. */
 function askable(considered: Considered): DesiredState['placements'] {
-  const changing = new Set(considered.plan.waves.flat().map(change => change.key));
-  const aside = new Set(considered.plan.leftAlone.map(one => one.key));
+  const changing = new Set(everyChange(considered.plan).map(change => change.key));
+  // What drifted and is left so runs all the same.
+  const aside = new Set(considered.plan.leftAlone.filter(one => one.state !== 'drifted').map(one => one.key));
   return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
 }
 

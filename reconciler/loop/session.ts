@@ -1,7 +1,8 @@
 // What a process keeps between passes to save work: all of it can be read again, so losing it changes nothing.
-import type { ParseResult } from '../../schema/registry-types.js';
+import type { ParseResult, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Stamp } from '../../schema/state.js';
 import type { Ports } from '../ports.js';
+import type { Retry } from './retries.js';
 
 export interface Session {
   /** SHA-256 of blobs by git object id. */
@@ -14,6 +15,8 @@ export interface Session {
   readonly facts: Map<string, MachineFacts>;
   /** Machines on which something is being changed, with what will end it. */
   readonly busy: Map<string, Promise<unknown>>;
+  /** Changes that failed for a cause that may pass. */
+  readonly retries: Map<PlacementKey, Retry>;
 }
 
 const sessions = new WeakMap<Ports, Session>();
@@ -21,7 +24,13 @@ const sessions = new WeakMap<Ports, Session>();
 export function sessionOf(ports: Ports): Session {
   const known = sessions.get(ports);
   if (known !== undefined) return known;
-  const session: Session = { hashes: new Map(), stamps: new Map(), facts: new Map(), busy: new Map() };
+  const session: Session = {
+    hashes: new Map(),
+    stamps: new Map(),
+    facts: new Map(),
+    busy: new Map(),
+    retries: new Map(),
+  };
   sessions.set(ports, session);
   return session;
 }

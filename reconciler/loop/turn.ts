@@ -1,6 +1,7 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
 import { asAppError } from '../../schema/errors.js';
-import type { Outcome } from '../../schema/plan.js';
+import { dueInMs } from '../../schema/holds.js';
+import type { Outcome, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
 import { type Bell, hangBell } from './bell.js';
@@ -15,6 +16,7 @@ import { readApprovals } from './approvals.js';
 import { loopActor } from './record.js';
 import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
+import { nextTryInMs } from './retries.js';
 import { sessionOf } from './session.js';
 
 export interface ControllerOptions {
@@ -76,6 +78,15 @@ function stands(placement: Placement, considered: Considered): boolean {
   return view?.state !== 'reachable' || stampOf(view, placement.spec.service)?.fingerprint !== undefined;
 }
 
+/** Suspends by command, told as those of the registry are. */
+function withSuspends(placements: readonly Placement[], { leftAlone }: Plan): readonly Placement[] {
+  const whys = new Map(leftAlone.filter(one => one.state === 'suspended').map(one => [one.key, one.why]));
+  return placements.map(one => {
+    const why = whys.get(one.key);
+    return why === undefined ? one : { ...one, spec: { ...one.spec, suspend: why } };
+  });
+}
+
 /** What was brought up is checked continuously; what never was, is blocked or held is not. */
 function watchHealth(turn: Turn, considered: Considered, outcomes: readonly Outcome[]): void {
   turn.considered = considered;
@@ -89,7 +100,7 @@ function watchHealth(turn: Turn, considered: Considered, outcomes: readonly Outc
   const watched = considered.desired.placements.filter(
     one => !aside.has(one.key) && (applied.has(one.key) || stands(one, considered)),
   );
-  turn.monitor.update(watched, checkedMachines(considered.desired, considered.live));
+  turn.monitor.update(withSuspends(watched, considered.plan), checkedMachines(considered.desired, considered.live));
 }
 
 /** What was applied just now, and what others (or this controller, before it was started anew) applied not long ago. */
@@ -217,7 +228,8 @@ async function turnAround(turn: Turn): Promise<void> {
     const saidBefore = await said(ports);
     const report = await onePass(turn, trigger);
     if (signal.aborted) return;
-    const delayMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
+    const afterMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
+    const delayMs = Math.min(afterMs, dueInMs(report.plan, ports.clock.now()), nextTryInMs(ports));
     await note(turn, report, ports.clock.now() + delayMs);
     const over = new AbortController();
     const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };

@@ -16,7 +16,7 @@ export function stillDiffers(
   const seen = after.machines[machine];
   if (seen?.state !== 'reachable') return 'the machine does not answer';
   const stamps = [...seen.stamps.filter(one => one.service !== stamp.service), stamp];
-  const assumed = { ...after, machines: { [machine]: { ...seen, stamps, openSteps: [] } } };
+  const assumed = { ...after, machines: { [machine]: { ...seen, stamps, openSteps: [], suspends: [] } } };
   const only = {
     ...desired,
     machines: desired.machines.filter(one => one.name === machine),

@@ -36,6 +36,7 @@ export const operations = {
   'registry.reload': async () => (await import('./registry-reload.js')).registryReload,
   'registry.schema': async () => (await import('./registry-schema.js')).registrySchemaOperation,
   'registry.validate': async () => (await import('./registry-validate.js')).registryValidate,
+  resume: async () => (await import('./resume.js')).resume,
   run: async () => (await import('./run.js')).run,
   'service.add': async () => (await import('./service-add.js')).serviceAdd,
   'service.list': async () => (await import('./service-list.js')).serviceList,
@@ -44,6 +45,7 @@ export const operations = {
   'service.show': async () => (await import('./service-show.js')).serviceShow,
   'service.update': async () => (await import('./service-update.js')).serviceUpdate,
   status: async () => (await import('./status.js')).status,
+  suspend: async () => (await import('./suspend.js')).suspend,
 } as const satisfies Record<string, () => Promise<Operation>>;
 
 export type OperationName = keyof typeof operations;

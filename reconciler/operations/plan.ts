@@ -1,4 +1,5 @@
 // Works out what would be changed, and changes nothing.
+import { everyChange } from '../../schema/holds.js';
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import type { ErrorReport } from '../../schema/errors.js';
 import type { Plan } from '../../schema/plan.js';
@@ -22,6 +23,7 @@ export interface PlanReport {
   readonly diagnostics: readonly Diagnostic[];
   /** Absent when the registry is not valid. */
   readonly plan?: Plan;
+  /** How many would be made, those that wait included. */
   readonly changes: number;
   /** Writes that killed processes had begun; the next `run` or `deploy` looks what became of them. */
   readonly left: number;
@@ -62,7 +64,7 @@ export const plan: Operation<typeof input, PlanReport> = {
       ...(outage === undefined ? {} : { outage }),
       diagnostics,
       ...(made === undefined ? {} : { plan: made }),
-      changes: made?.waves.flat().length ?? 0,
+      changes: made === undefined ? 0 : everyChange(made).length,
       left: (await ports.journal.left()).length,
       health: Object.fromEntries(verdicts ?? []),
     };

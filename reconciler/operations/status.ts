@@ -1,4 +1,5 @@
 // Is git what runs, and is everything healthy: looked at now.
+import { heldOf, letGo } from '../../schema/holds.js';
 import type { ControllerStatus, StatusReport } from '../../schema/status.js';
 import { machineStatuses, placementStatuses } from '../core/status.js';
 import { readApplied } from '../loop/applied.js';
@@ -44,6 +45,7 @@ export const status: Operation<typeof input, StatusReport> = {
       ...(appliedCommit === undefined ? {} : { appliedCommit }),
       planId: plan.id,
       ...(held === undefined ? {} : { held }),
+      waits: heldOf(plan).map(one => ({ id: one.id, why: one.why, letGo: letGo(one) })),
       machines: machineStatuses(parts),
       placements: placementStatuses(parts),
       diagnostics: synced.diagnostics,

@@ -10,9 +10,9 @@ const window = fields(
     deny: Type.Optional(
       Type.Boolean({ expected: 'true or false', description: 'Applying is not allowed in this window.' }),
     ),
-    cron: line({ description: 'When the window opens, as a cron expression.' }),
+    cron: line({ description: 'When the window opens, as a cron expression in its time zone.' }),
     for: duration({ description: 'How long it stays open.' }),
-    tz: Type.Optional(line({ description: 'Time zone such as Europe/Berlin.' })),
+    tz: Type.Optional(line({ description: 'Time zone such as Europe/Berlin.', default: 'UTC' })),
   },
   { expected: 'a window such as {allow: true, cron: "0 22 * * *", for: 4h}' },
 );
@@ -21,7 +21,13 @@ const driftMode = oneOf(['revert', 'report', 'adopt']);
 const drift = Type.Union(
   [
     driftMode,
-    fields({ action: Type.Optional(driftMode), ignore: Type.Optional(list(line())), until: Type.Optional(line()) }),
+    fields({
+      action: Type.Optional(driftMode),
+      ignore: Type.Optional(
+        list(line(), { description: 'Fields that do not count, as a plan names them; * stands for anything.' }),
+      ),
+      until: Type.Optional(line({ description: 'A day or a time from which on all of it is reverted again.' })),
+    }),
   ],
   {
     expected: 'revert, report, adopt, or a map with action, ignore and until',
@@ -53,14 +59,14 @@ const ofService = {
     default: 'rollback',
   }),
   windows: oneOrMany(window, 'a window such as {allow: true, cron: "0 22 * * *", for: 4h}, or a list of them', {
-    description: 'When changes may be applied.',
+    description: 'When changes may be applied: a denying window wins; where one allows, only within those that allow.',
   }),
   drift,
   retries: Type.Integer({
     minimum: 0,
     maximum: 100,
     expected: 'a number of at least 0',
-    description: 'Tries after a transient failure.',
+    description: 'Tries soon after a failure whose cause may pass by itself.',
     default: 3,
   }),
   backoff: Type.Unsafe<number | string>({
@@ -68,7 +74,7 @@ const ofService = {
     minimum: 0,
     pattern: '^[0-9.]+(ms|s|m|h)?((…|\\.\\.\\.|\\.\\.|-)[0-9.]+(ms|s|m|h)?)?$',
     expected: 'a duration, or a range such as 5s…5m',
-    description: 'Wait between tries.',
+    description: 'Wait before the next try: the first, and the longest.',
     default: '5s…5m',
   }),
 };

@@ -81,6 +81,24 @@ Machines:
     );
   });
 
+  it('tells what of it is held, after what goes on, each with what lets it go on', () => {
+    const [go = [], wait = []] = plan.waves;
+    const waiting = [
+      { id: 'ffff', by: 'approval', why: 'policy.apply is approve', changes: wait },
+      { id: 'eeee', by: 'observe', why: 'policy.apply is observe', changes: [change('log@m1')] },
+    ] as const;
+    expect(planText({ ...nothing, waves: [go], waiting }, plain)).toBe(`  + create db@m1 (missing: it is not there)
+Held: policy.apply is approve
+  ~ update web@m2 (changed: env.A changed in git)
+      env.A: 1 → 2
+      env.B: (none) → x⏎y
+  Look at it, then run \`portoser approve ffff\`.
+Held: policy.apply is observe
+  + create log@m1 (missing: it is not there)
+  No approval changes that: write \`apply: auto\` or \`apply: approve\` into the policy.
+1 change on 1 machine.`);
+  });
+
   const report = (made: Plan | undefined, more: Partial<PlanReport> = {}): PlanReport => ({
     commit: 'c',
     differs: false,
@@ -96,6 +114,7 @@ Machines:
     ['nothing', report(nothing), 0],
     ['changes', report(plan), 2],
     ['held', report({ ...nothing, held: { why: 'x' } }), 2],
+    ['a part that waits', report({ ...nothing, waiting: [{ id: 'a', why: 'x', changes: [] }] }), 2],
     [
       'a quarantined change',
       report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'held', why: 'failed before' }] }),
@@ -104,6 +123,7 @@ Machines:
     ['a rewritten branch', report(nothing, { held: 'rewritten' }), 2],
     ['only a blocked one', report({ ...nothing, leftAlone: plan.leftAlone }), 1],
     ['only an unreachable machine', report({ ...nothing, machines: plan.machines }), 1],
+    ['what drifted and is left so', report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'drifted', why: 'x' }] }), 2],
     ['a suspended one', report({ ...nothing, leftAlone: [{ key: 'a@b', state: 'suspended', why: 'x' }] }), 0],
     ['no registry', report(undefined), 1],
   ])('exits by what there is: %s', (_, made, code) => {
@@ -134,12 +154,41 @@ describe('a pass', () => {
     ['another changes there', { ...base, next: { next: 'again', afterMs: 1, why: 'x' } }, 1],
     ['held', { ...base, plan: { ...nothing, held: { why: 'x' } }, next: { next: 'stalled', why: 'x' } }, 2],
     [
+      'a part waits',
+      {
+        ...base,
+        plan: { ...nothing, waiting: [{ id: 'a', why: 'x', changes: [] }] },
+        next: { next: 'stalled', why: 'x' },
+      },
+      2,
+    ],
+    [
       'a rewritten branch',
       { ...base, findings: [{ kind: 'git', message: 'rewritten' }], next: { next: 'stalled', why: 'x' } },
       2,
     ],
   ] as readonly (readonly [string, PassReport, number])[])('exits by how it ended: %s', (_, report, code) => {
     expect(passExitCode(report)).toBe(code);
+  });
+
+  it('tells what drifted and is left so, and what was found', () => {
+    const fields = [{ field: 'enabled', from: 'disabled', to: 'enabled' }];
+    const drifted = { ...nothing, leftAlone: [{ key: 'a@b', state: 'drifted', why: 'by hand', fields }] } as const;
+    expect(planText(drifted, plain)).toBe(
+      'Left alone:\n  · a@b drifted: by hand\n      enabled: disabled → enabled\nNothing is changed: policy leaves what was changed by hand.',
+    );
+    const report = { ...base, plan: drifted, next: { next: 'stalled', why: 'x' } } as const;
+    expect([passExitCode(report), passText(report, plain)]).toEqual([
+      2,
+      '  ! a@b drifted: by hand\nSomething waits for a person.',
+    ]);
+  });
+
+  it('tells what is held and the command that lets it go on', () => {
+    const waiting = [{ id: 'ffff', why: 'policy.apply is approve', changes: [change('web@m2')] }];
+    expect(passText({ ...base, plan: { ...nothing, waiting }, next: { next: 'stalled', why: 'x' } }, plain)).toBe(
+      'Held: policy.apply is approve\n  Look at it, then run `portoser approve ffff`.',
+    );
   });
 
   it('tells a failure with the end of the log and what to do', () => {

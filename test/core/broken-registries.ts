@@ -147,6 +147,36 @@ const shape: readonly BrokenRegistry[] = [
     expected: ['invalid-value 9:44'],
   },
   { what: 'a cron of three fields', text: 'policy: {schedule: "* * *"}\n', expected: ['invalid-value 1:20'] },
+  {
+    what: 'a window that neither allows nor denies',
+    text: 'policy: {windows: {cron: "0 1 * * *", for: 1h}}\n',
+    expected: ['invalid-value 1:19'],
+  },
+  {
+    what: 'windows with an impossible day, without an end, and in no zone',
+    text: 'policy:\n  windows:\n    - {deny: true, cron: "0 0 31 2 *", for: 1h}\n    - {deny: true, cron: "0 0 * * *", for: 0}\n    - {allow: true, deny: true, cron: "0 0 * * *", for: 1h, tz: Europe/Berlyn}\n',
+    expected: ['invalid-value 3:26', 'invalid-value 4:44', 'invalid-value 5:7', 'invalid-value 5:65'],
+  },
+  {
+    what: 'a window of a service with a cron that is none',
+    text: service('    policy: {windows: {allow: true, cron: nightly, for: 1h}}\n'),
+    expected: ['invalid-value 8:43'],
+  },
+  {
+    what: 'drift until a day that is none',
+    text: 'policy: {drift: {until: 2026-02-31}}\n',
+    expected: ['invalid-value 1:25'],
+  },
+  {
+    what: 'drift until a time without a zone',
+    text: service('    policy: {drift: {ignore: [enabled], until: "2026-12-01T18:00"}}\n'),
+    expected: ['invalid-value 8:48'],
+  },
+  {
+    what: 'a backoff that begins beyond its end',
+    text: 'policy: {backoff: 5m…5s}\n',
+    expected: ['invalid-value 1:19'],
+  },
   { what: 'a share over one', text: 'policy: {max_removals: 30}\n', expected: ['invalid-value 1:24'] },
   {
     what: 'a registry-wide policy in a service',
@@ -497,7 +527,7 @@ const warnings: readonly BrokenRegistry[] = [
   },
   {
     what: 'a policy of the future',
-    text: `${service('')}policy: {windows: {deny: true, cron: "0 0 * * *", for: 1h}}\n`,
+    text: `${service('')}policy: {prune_after: 1h}\n`,
     expected: ['not-supported-yet 8:10'],
   },
   {

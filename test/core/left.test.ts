@@ -142,3 +142,23 @@ it('tells what was being done', () => {
     'it noted approvals p1',
   ]);
 });
+
+describe('hands taken off or put on', () => {
+  const suspend = { reason: 'x', by: 'ada', at: 1 };
+  it.each([
+    ['suspend', ['web@m1'], [{ ...suspend, service: 'web' }], 'done'],
+    ['suspend', ['web@m1', 'db@m1'], [{ ...suspend, service: 'web' }], 'gone'],
+    ['suspend', [], [suspend], 'done'],
+    ['suspend', [], [{ ...suspend, service: 'web' }], 'gone'],
+    ['resume', ['web@m1'], [], 'done'],
+    ['resume', ['web@m1'], [{ ...suspend, service: 'web' }], 'gone'],
+    ['resume', [], [suspend], 'gone'],
+  ])('%s of %j', (what, keys, suspends, expected) => {
+    expect(end(left({ what, keys }), both, withSeen({ suspends }))).toBe(expected);
+  });
+
+  it('is told by what it was for', () => {
+    expect(doingOf(left({ what: 'suspend' }))).toBe('it suspended web@m1, db@m1');
+    expect(doingOf(left({ what: 'resume', keys: [] }))).toBe('it resumed m1');
+  });
+});

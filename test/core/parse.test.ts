@@ -120,6 +120,11 @@ describe('placements', () => {
       },
       policy: {
         apply: 'auto',
+        approveWhen: [],
+        windows: [],
+        drift: { action: 'revert', ignore: [] },
+        retries: 3,
+        backoff: { firstMs: 5000, mostMs: 300_000 },
         prune: 'stop',
         maxRemovals: 0.3,
         intervalMs: 60_000,
@@ -361,6 +366,11 @@ describe('policy', () => {
       ).policy,
     ).toEqual({
       apply: 'auto',
+      approveWhen: [],
+      windows: [],
+      drift: { action: 'revert', ignore: [] },
+      retries: 3,
+      backoff: { firstMs: 5000, mostMs: 300_000 },
       prune: 'stop',
       maxRemovals: 0.5,
       intervalMs: 120_000,
@@ -370,6 +380,55 @@ describe('policy', () => {
       write: 'never',
       onFailure: 'leave',
     });
+  });
+});
+
+describe('policy of a service', () => {
+  const policyOf = (top_: string, keys: string) =>
+    registryOf(`${top}${top_}services:\n  web: {path: /opt/web, type: docker, machine: m1${keys}}\n`).placements[0]
+      ?.policy;
+
+  it('is that of the registry, key by key under its own', () => {
+    const wide = 'policy: {apply: approve, approve_when: [removes, "machines > 2"]}\n';
+    const inherited = [{ when: 'removes' }, { when: 'machines', above: 2 }];
+    expect(policyOf(wide, '')).toMatchObject({ apply: 'approve', approveWhen: inherited });
+    expect(policyOf(wide, ', policy: {apply: observe}')).toMatchObject({ apply: 'observe', approveWhen: inherited });
+    expect(policyOf(wide, ', policy: {approve_when: ["services>10", stateful]}')).toMatchObject({
+      apply: 'approve',
+      approveWhen: [{ when: 'services', above: 10 }, { when: 'stateful' }],
+    });
+    expect(policyOf(wide, ', policy: {approve_when: []}')).toMatchObject({ approveWhen: [] });
+  });
+
+  it('says how often and when what failed is tried again', () => {
+    expect(policyOf('policy: {retries: 0, backoff: 1s-1m}\n', ', policy: {retries: 5}')).toMatchObject({
+      retries: 5,
+      backoff: { firstMs: 1000, mostMs: 60_000 },
+    });
+  });
+
+  it.each([
+    ['report', { action: 'report', ignore: [] }],
+    ['{action: report, until: 2026-12-01}', { action: 'report', ignore: [], untilAt: Date.UTC(2026, 11, 1) }],
+    [
+      '{ignore: ["file:{{ service.path }}/*", enabled], until: "2026-12-01T18:00+01:00"}',
+      { action: 'revert', ignore: ['file:/opt/web/*', 'enabled'], untilAt: Date.UTC(2026, 11, 1, 17) },
+    ],
+    ['{}', { action: 'revert', ignore: [] }],
+  ])('answers drift with %s', (written, expected) => {
+    expect(policyOf('policy: {drift: report}\n', `, policy: {drift: ${written}}`)?.drift).toEqual(expected);
+  });
+
+  it('has windows, one or many, in UTC where no zone is said', () => {
+    const wide = 'policy: {windows: {allow: true, cron: "0 22 * * *", for: 4h}}\n';
+    expect(policyOf(wide, '')?.windows).toEqual([
+      { kind: 'allow', cron: '0 22 * * *', lastsMs: 14_400_000, zone: 'UTC' },
+    ]);
+    const own =
+      'policy: {windows: [{deny: true, allow: false, cron: "0 8 * * 1-5", for: 90, tz: "{{ ZONE }}"}]}, vars: {ZONE: Asia/Tokyo}';
+    expect(policyOf(wide, `, ${own}`)?.windows).toEqual([
+      { kind: 'deny', cron: '0 8 * * 1-5', lastsMs: 90_000, zone: 'Asia/Tokyo' },
+    ]);
   });
 });
 
@@ -385,9 +444,12 @@ describe('what is not there yet', () => {
       ['build: {on: m1}', ['build']],
       ['data: copy', ['data']],
       [
-        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve}',
-        ['policy.windows', 'policy.apply'],
+        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
+        ['policy.prune_after'],
       ],
+      ['policy: {drift: adopt}', ['policy.drift']],
+      ['policy: {drift: {action: adopt, ignore: [enabled]}}', ['policy.drift']],
+      ['policy: {drift: {action: report}}', []],
       ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),
   )('$keys', ({ keys, unsupported }) => {

@@ -112,6 +112,12 @@ describe('a placement', () => {
       'not-answering',
     ],
     ['not seen', { sighting: { state: 'unknown', error: unreachable }, verdict: pass }, 'unknown', 'unknown'],
+    [
+      'waiting for a person',
+      { plan: { waiting: [{ id: 'f', why: 'policy', changes: [change] }] }, verdict: pass },
+      'differs',
+      'healthy',
+    ],
     ['blocked', { plan: left('blocked') }, 'blocked', 'unknown'],
     ['held', { plan: left('held') }, 'differs', 'unknown'],
     ['in progress', { plan: left('in-progress') }, 'differs', 'unknown'],

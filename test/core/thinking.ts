@@ -75,7 +75,7 @@ export function think(fleet: FakeFleet, desired: DesiredState, how: Thought = {}
   return guard(makePlan(differences, desired, selection), desired, live, new Set(approved));
 }
 
-/** The plan in lines: `1 create web@m1 missing: it is not there`, `blocked web@m1: …`, `machine m1 unknown: …`, `held: …`. */
+/** The plan in lines: `1 create web@m1 missing: it is not there`, `blocked web@m1: …`, `machine m1 unknown: …`, `held: …`, `waits web@m1: …`. */
 export function written(plan: Plan): readonly string[] {
   const fields = (one: { field: string; from?: string; to?: string }) =>
     `${one.field} ${one.from ?? '-'} → ${one.to ?? '-'}`;
@@ -89,6 +89,7 @@ export function written(plan: Plan): readonly string[] {
     ...plan.leftAlone.map(one => `${one.state} ${one.key}: ${one.why}`),
     ...plan.machines.map(one => `machine ${one.machine} ${one.state}: ${one.why}`),
     ...(plan.held === undefined ? [] : [`held: ${plan.held.why}`]),
+    ...(plan.waiting ?? []).map(part => `waits ${part.changes.map(one => one.key).join(' ')}: ${part.why}`),
   ];
 }
 

@@ -3,6 +3,7 @@ import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { MachineFacts, Placement, Stamp } from '../../schema/state.js';
 import { display } from '../../reconciler/commands/command.js';
 import type { Ground, Step } from '../../reconciler/drivers/driver.js';
+import { aPolicy } from '../fakes/specs.js';
 
 const health = {
   checks: [],
@@ -13,15 +14,6 @@ const health = {
   deadlineMs: 60_000,
   soakMs: 0,
 };
-const policy = {
-  apply: 'auto',
-  prune: 'stop',
-  maxRemovals: 0.3,
-  intervalMs: 60_000,
-  forcePush: 'hold',
-  write: 'push',
-  onFailure: 'rollback',
-} as const;
 
 export function specOf(more: Partial<ServiceSpec> = {}): ServiceSpec {
   const service = more.service ?? 'web';
@@ -45,7 +37,7 @@ export function specOf(more: Partial<ServiceSpec> = {}): ServiceSpec {
     critical: false,
     groups: [],
     tags: [],
-    policy,
+    policy: aPolicy,
     unsupported: [],
     at: { file: 'registry.yml', line: 1, column: 1 },
     ...more,

@@ -1,5 +1,5 @@
 // Machines and service specs for tests: complete, plain, and changed only where a test says so.
-import type { Health, HealthCheck, Machine, PlacementKey, ServiceSpec } from '../../schema/registry-types.js';
+import type { Health, HealthCheck, Machine, PlacementKey, Policy, ServiceSpec } from '../../schema/registry-types.js';
 
 const at = { file: 'registry.yml', line: 1, column: 1 };
 
@@ -26,6 +26,22 @@ export const httpOn = (port: number, changes: Partial<HealthCheck & { type: 'htt
 
 export const tcpOn = (port: number): HealthCheck => ({ type: 'tcp', host: '127.0.0.1', port });
 
+/** What a registry without a policy has. */
+export const aPolicy: Policy = {
+  apply: 'auto',
+  approveWhen: [],
+  windows: [],
+  drift: { action: 'revert', ignore: [] },
+  retries: 3,
+  backoff: { firstMs: 5000, mostMs: 300_000 },
+  prune: 'stop',
+  maxRemovals: 0.3,
+  intervalMs: 60_000,
+  forcePush: 'hold',
+  write: 'push',
+  onFailure: 'rollback',
+};
+
 export function aSpec(key: PlacementKey, health: Health, changes: Partial<ServiceSpec> = {}): ServiceSpec {
   const [service = '', machine = ''] = key.split('@');
   return {
@@ -48,15 +64,7 @@ export function aSpec(key: PlacementKey, health: Health, changes: Partial<Servic
     critical: false,
     groups: [],
     tags: [],
-    policy: {
-      apply: 'auto',
-      prune: 'stop',
-      maxRemovals: 0.3,
-      intervalMs: 60_000,
-      forcePush: 'hold',
-      write: 'push',
-      onFailure: 'rollback',
-    },
+    policy: aPolicy,
     unsupported: [],
     at,
     ...changes,

@@ -153,7 +153,12 @@ export async function createWorld(): Promise<World> {
     const addressOf = (name: string) => ({ host: `${name}.test`, user: 'u', platform: 'linux' });
     const machines = Object.fromEntries(names.map(name => [name, addressOf(name)]));
     const placed = Object.entries(services).map(([name, one]) => [name, serviceOf(name, one)]);
-    const registry = { cluster: 'c', machines, services: Object.fromEntries(placed), policy: more.policy ?? {} };
+    const registry = {
+      cluster: 'c',
+      machines,
+      services: Object.fromEntries(placed),
+      policy: { retries: 0, ...more.policy },
+    };
     const files = { 'registry.yml': JSON.stringify(registry), ...more.files };
     const commit = await commitFiles(clone, files);
     await git(clone, 'push', '--quiet', '--force', 'origin', 'HEAD:trunk');

@@ -1,4 +1,5 @@
 // `portoser deploy`: shows the plan, asks on a terminal, applies it.
+import { heldOf, needsPerson } from '../../../schema/holds.js';
 import { AppError } from '../../../schema/errors.js';
 import type { Call, ExitCode } from '../command.js';
 import { command, given } from '../command.js';
@@ -23,7 +24,7 @@ function chosen(call: DeployCall) {
   return { services: call.words, group, machine, noDeps };
 }
 
-/** A person who says yes to a held plan approves it; --yes alone is not an approval of what the guard holds. */
+/** A person who says yes to what is held approves it; --yes alone is not an approval of what the guard holds. */
 async function consent(
   call: DeployCall,
   report: PlanReport,
@@ -31,10 +32,14 @@ async function consent(
   const { plan } = report;
   if (plan === undefined) return { go: false };
   const asks = call.terminal.canAsk && !call.values.yes && !call.json;
-  if (plan.held === undefined) return { go: !asks || (await call.terminal.ask('Apply this plan?', call.signal)) };
-  if (!asks) return { go: false };
-  const go = await call.terminal.ask('This plan is held. Approve and apply it all the same?', call.signal);
-  return go ? { go, approved: plan.id } : { go };
+  const ask = async (question: string): Promise<boolean> => await call.terminal.ask(question, call.signal);
+  const free = plan.held === undefined && plan.waves.length > 0;
+  if (!asks) return { go: free };
+  const held = heldOf(plan).find(needsPerson);
+  if (free && !(await ask(held === undefined ? 'Apply this plan?' : 'Apply what is not held?'))) return { go: false };
+  if (held === undefined) return { go: free };
+  const too = free ? 'Approve and apply what is held too?' : 'This plan is held. Approve and apply it all the same?';
+  return (await ask(too)) ? { go: true, approved: held.id } : { go: free };
 }
 
 async function apply(call: DeployCall, approved: string | undefined): Promise<ExitCode> {
@@ -52,17 +57,16 @@ async function deployNow(call: DeployCall): Promise<ExitCode> {
   const report = await ask(call, { ...chosen(call), again: true, from: call.values.uncommitted ? 'files' : 'commit' });
   const text = (): string => planReportText(report, call.terminal.colours);
   const { changes, left, plan } = report;
+  const held = plan === undefined ? [] : heldOf(plan);
   // What a killed run had begun is looked at by a pass, also where it finds that all of it was done.
-  if (changes === 0 && left > 0 && plan !== undefined && plan.held === undefined) return await apply(call, undefined);
-  if (changes === 0 && plan?.held === undefined) return respond(call, report, text, planExitCode(report));
+  if (changes === 0 && left > 0 && plan !== undefined && held.length === 0) return await apply(call, undefined);
+  if (changes === 0 && held.length === 0) return respond(call, report, text, planExitCode(report));
   if (!call.json) call.terminal.err(text());
   const { go, approved } = await consent(call, report);
   if (go) return await apply(call, approved);
   if (call.json) return respond(call, report, () => '', 2);
-  call.terminal.err(
-    report.plan?.held === undefined ? 'Nothing was changed.' : 'Nothing was changed: the plan is held.',
-  );
-  return report.plan?.held === undefined ? 0 : 2;
+  call.terminal.err(held.length === 0 ? 'Nothing was changed.' : 'Nothing was changed: the plan is held.');
+  return held.length === 0 ? 0 : 2;
 }
 
 export const deploy = command({

@@ -2,6 +2,7 @@
 import type { Call, ExitCode, Options } from '../command.js';
 import { command, given } from '../command.js';
 import type { OutputOf } from '../../../reconciler/engine.js';
+import { heldOf, needsPerson } from '../../../schema/holds.js';
 import { createPaint } from '../paint.js';
 import { diagnosticsText } from '../render/diagnostics.js';
 import { planText } from '../render/plan.js';
@@ -41,9 +42,9 @@ export function planExitCode(report: PlanReport): ExitCode {
   if (plan === undefined || report.diagnostics.some(one => one.severity === 'error')) return 1;
   if (
     report.changes > 0 ||
-    plan.held !== undefined ||
+    heldOf(plan).length > 0 ||
     report.held !== undefined ||
-    plan.leftAlone.some(one => one.state === 'held')
+    plan.leftAlone.some(one => one.state === 'held' || one.state === 'drifted')
   )
     return 2;
   const amiss = plan.leftAlone.some(one => one.state === 'blocked' || one.state === 'unknown');
@@ -53,10 +54,22 @@ export function planExitCode(report: PlanReport): ExitCode {
 
 export async function showPlan(
   call: Pick<Call<Options>, 'json' | 'terminal' | 'perform'>,
-  input: Parameters<typeof ask>[1],
+  input: PlanInput,
 ): Promise<ExitCode> {
   const report = await ask(call, input);
-  return respond(call, report, () => planReportText(report, call.terminal.colours), planExitCode(report));
+  const text = (): string => [planReportText(report, call.terminal.colours), chosenText(report, input)].join('');
+  return respond(call, report, text, planExitCode(report));
+}
+
+/** A plan of what was chosen is no plan of a controller: it waits for `deploy` of the same. */
+function chosenText({ plan }: PlanReport, { services, group, machine }: PlanInput): string {
+  const chosen = [
+    ...services,
+    ...(group === undefined ? [] : ['--group', group]),
+    ...(machine === undefined ? [] : ['--machine', machine]),
+  ];
+  if (plan === undefined || chosen.length === 0 || !heldOf(plan).some(needsPerson)) return '';
+  return `\nThis is the plan of what was chosen: once approved, it goes on with \`portoser deploy ${chosen.join(' ')}\`.`;
 }
 
 interface PlanInput {

@@ -1,5 +1,6 @@
 // How a pass ended: what was done, what failed and why, and what is still amiss.
-import type { Outcome, Undone } from '../../../schema/plan.js';
+import { heldOf, letGo } from '../../../schema/holds.js';
+import type { Outcome, Plan, Undone } from '../../../schema/plan.js';
 import type { Finding, PassReport } from '../../../schema/status.js';
 import type { ExitCode } from '../command.js';
 import type { Paint } from '../paint.js';
@@ -74,9 +75,7 @@ function verdict(report: PassReport, paint: Paint): string {
         ? paint.good('Everything is as the registry says.')
         : 'Nothing to do: everything is as the registry says.';
     case 2:
-      return report.plan?.held === undefined
-        ? paint.warn('Something waits for a person.')
-        : `${paint.warn('Held:')} ${report.plan.held.why}\n  Look at it with \`portoser plan\`, then run \`portoser approve ${report.plan.id}\`.`;
+      return heldText(report.plan, paint) || paint.warn('Something waits for a person.');
     default:
       return paint.bad(
         report.outcomes.length === 0 && report.next.next === 'again'
@@ -86,12 +85,20 @@ function verdict(report: PassReport, paint: Paint): string {
   }
 }
 
+function heldText(plan: Plan | undefined, paint: Paint): string {
+  const held = plan === undefined ? [] : heldOf(plan);
+  return held.map(one => `${paint.warn('Held:')} ${one.why}\n  ${letGo(one)}`).join('\n');
+}
+
 export function passText(report: PassReport, paint: Paint): string {
   const error = report.error;
   return [
     ...(report.diagnostics.length > 0 ? [diagnosticsText(report.diagnostics, paint)] : []),
     ...report.outcomes.map(one => outcomeText(one, paint)),
     ...report.findings.map(one => findingText(one, paint)),
+    ...(report.plan?.leftAlone ?? [])
+      .filter(one => one.state === 'drifted')
+      .map(one => `  ${paint.warn('!')} ${one.key} drifted: ${one.why}`),
     ...(error === undefined
       ? []
       : [`${paint.bad('✗')} ${error.message}\n  ${error.hint} ${paint.faint(`[${error.code}]`)}`]),
@@ -109,8 +116,8 @@ export function passExitCode(report: PassReport): ExitCode {
     report.findings.some(one => one.kind !== 'git');
   if (failed) return 1;
   const waits =
-    report.plan?.held !== undefined ||
-    report.plan?.leftAlone.some(one => one.state === 'held') ||
+    (report.plan !== undefined && heldOf(report.plan).length > 0) ||
+    report.plan?.leftAlone.some(one => one.state === 'held' || one.state === 'drifted') ||
     report.next.next === 'stalled';
   return waits ? 2 : 0;
 }

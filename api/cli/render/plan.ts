@@ -1,5 +1,6 @@
 // A plan as text: wave by wave what would be done and why, then what is left alone, and what it waits for.
-import type { Change, ChangeKind, LeftAlone, MachineNote, Plan } from '../../../schema/plan.js';
+import type { Change, ChangeKind, LeftAlone, MachineNote, Plan, Waiting } from '../../../schema/plan.js';
+import { heldOf, letGo } from '../../../schema/holds.js';
 import type { Paint } from '../paint.js';
 import { count } from './diagnostics.js';
 
@@ -34,12 +35,27 @@ function changeText(change: Change, paint: Paint): string {
 
 function leftLine(one: LeftAlone, paint: Paint): string {
   const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
-  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${hint}`;
+  const fields = (one.fields ?? []).map(field => `\n${fieldLine(field, paint)}`).join('');
+  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${fields}${hint}`;
 }
 
 function machineLine(one: MachineNote, paint: Paint): string {
   const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
   return `  ${paint.faint('·')} ${paint.strong(one.machine)} ${one.state}: ${one.why}${hint}`;
+}
+
+function waitingText(part: Waiting, paint: Paint): string {
+  return [
+    `${paint.warn('Held:')} ${part.why}`,
+    ...part.changes.map(one => changeText(one, paint)),
+    `  ${letGo(part)}`,
+  ].join('\n');
+}
+
+/** What is held as a whole stands in the waves already. */
+function heldText(plan: Plan, paint: Paint): readonly string[] {
+  if (plan.held === undefined) return (plan.waiting ?? []).map(part => waitingText(part, paint));
+  return heldOf(plan).map(held => `${paint.warn('Held:')} ${held.why}\n  ${letGo(held)}`);
 }
 
 const section = (heading: string, lines: readonly string[]): readonly string[] =>
@@ -49,7 +65,9 @@ const section = (heading: string, lines: readonly string[]): readonly string[] =
 export function planSummary(plan: Plan): string {
   const changes = plan.waves.flat();
   if (changes.length === 0) {
-    if (plan.leftAlone.length > 0) return 'Nothing can be changed now.';
+    if (plan.leftAlone.length > 0 && plan.leftAlone.every(one => one.state === 'drifted') && plan.waiting === undefined)
+      return 'Nothing is changed: policy leaves what was changed by hand.';
+    if (plan.leftAlone.length > 0 || plan.waiting !== undefined) return 'Nothing can be changed now.';
     return plan.machines.some(one => one.state === 'unknown' || one.state === 'blocked')
       ? 'Nothing to do on what could be seen.'
       : 'Nothing to do: everything is as the registry says.';
@@ -78,9 +96,7 @@ export function planText(plan: Plan, paint: Paint): string {
       'Machines:',
       plan.machines.map(one => machineLine(one, paint)),
     ),
-    ...(plan.held === undefined
-      ? []
-      : [`${paint.warn('Held:')} ${plan.held.why}`, `  Look at it, then run \`portoser approve ${plan.id}\`.`]),
+    ...heldText(plan, paint),
     planSummary(plan),
   ].join('\n');
 }

@@ -69,6 +69,15 @@ function historyLines({ controller }: StatusReport): readonly string[] {
   return [`No history is kept now: ${history.why}${waiting}${dropped}. ${history.hint}`.trimEnd()];
 }
 
+/** A rewritten branch is held by git, everything else by the guard. */
+function heldLines({ held, waits = [] }: StatusReport, paint: Paint): readonly string[] {
+  const known = waits.some(one => one.why === held);
+  return [
+    ...(held === undefined || known ? [] : [`${paint.warn('Held:')} ${held}`]),
+    ...waits.map(one => `${paint.warn('Held:')} ${one.why}\n  ${one.letGo}`),
+  ];
+}
+
 export function statusText(report: StatusReport, paint: Paint): string {
   const rows = report.placements.map(one => row(one, report.at, paint));
   const amiss = report.machines.filter(one => one.state !== 'reachable');
@@ -78,7 +87,7 @@ export function statusText(report: StatusReport, paint: Paint): string {
       ? 'The registry names no services.'
       : table(rows, ['SERVICE', 'MACHINE', 'SYNC', 'HEALTH', 'UP', 'PORTS', '']),
     ...amiss.map(one => machineLine(one, paint)),
-    ...(report.held === undefined ? [] : [`${paint.warn('Held:')} ${report.held}`]),
+    ...heldLines(report, paint),
     controllerLine(report),
     ...historyLines(report),
   ].join('\n');

@@ -1,5 +1,6 @@
 // What a controller says of its passes: only what is new since the last one.
 import type { EventKind } from '../../../schema/history.js';
+import { heldOf, letGo } from '../../../schema/holds.js';
 import type { PassReport } from '../../../schema/status.js';
 
 /** What is amiss, one line each. */
@@ -13,9 +14,8 @@ function troubles(report: PassReport): readonly string[] {
       .filter(one => one.severity === 'error')
       .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
     ...report.findings.map(one => `${place(one)}${one.message}`),
-    ...(report.plan?.held === undefined
-      ? []
-      : [`held: ${report.plan.held.why}; approve it with \`portoser approve ${report.plan.id}\``]),
+    ...(report.plan === undefined ? [] : heldOf(report.plan)).map(one => `held: ${one.why}. ${letGo(one)}`),
+    ...(report.plan?.leftAlone ?? []).filter(one => one.state === 'drifted').map(one => `${one.key}: ${one.why}`),
     ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
   ];
 }

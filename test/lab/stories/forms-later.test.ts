@@ -17,8 +17,6 @@ const later = [
   'playbook approve p1',
   'metrics',
   'uptime',
-  'suspend web',
-  'resume web',
   'adopt web',
   'token create',
   'token list',

@@ -1,0 +1,70 @@
+// Changes that failed for a cause that may pass: when each is tried again. Kept for a process only: a fresh one just tries.
+import type { Hold, Outcome } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState } from '../../schema/state.js';
+import { waitAfter } from '../core/backoff.js';
+import { lookupOf } from '../core/lookup.js';
+import type { Ports } from '../ports.js';
+import { sessionOf } from './session.js';
+
+export interface Retry {
+  /** Fingerprint that was wanted, '' for what was to be stopped: another one begins anew. */
+  readonly of: string;
+  readonly failures: number;
+  /** Milliseconds since 1970: not before. */
+  readonly at: number;
+  readonly why: string;
+  /** Policy grants one more try soon. */
+  readonly granted: boolean;
+}
+
+const wantedOf = (desired: DesiredState, key: PlacementKey): string =>
+  lookupOf(desired).byKey.get(key)?.fingerprint ?? '';
+
+/** Takes in how changes ended. Only a cause that may pass by itself, by its code, is worth another try. */
+export function noteTries(ports: Ports, desired: DesiredState, outcomes: readonly Outcome[]): void {
+  const { retries } = sessionOf(ports);
+  for (const outcome of outcomes) {
+    const { key } = outcome;
+    if (outcome.result === 'skipped' || outcome.result === 'in-progress') continue;
+    const known = retries.get(key);
+    retries.delete(key);
+    if (outcome.result !== 'failed' || outcome.error.retry !== 'backoff') continue;
+    const policy = lookupOf(desired).byKey.get(key)?.spec.policy ?? desired.policy;
+    const of = wantedOf(desired, key);
+    const failures = known?.of === of ? known.failures + 1 : 1;
+    const at = ports.clock.now() + waitAfter(policy, failures);
+    retries.set(key, { of, failures, at, why: outcome.error.message, granted: failures <= policy.retries });
+  }
+}
+
+export interface Tries {
+  /** What rests until its next try. */
+  readonly resting: ReadonlyMap<PlacementKey, Hold>;
+  /** What was let go on, and is only tried again. */
+  readonly again: ReadonlySet<PlacementKey>;
+}
+
+const counted = (failures: number): string => (failures === 1 ? 'it failed' : `it failed ${failures} times`);
+
+/** Of what is wanted still. */
+export function triesOf(ports: Ports, desired: DesiredState): Tries {
+  const open = [...sessionOf(ports).retries].filter(([key, { of }]) => of === wantedOf(desired, key));
+  const now = ports.clock.now();
+  const resting = open
+    .filter(([, { at }]) => at > now)
+    .map(
+      ([key, { failures, why, at }]) =>
+        [key, { by: 'backoff', why: `${counted(failures)}: ${why}`, until: at }] as const,
+    );
+  return { resting: new Map(resting), again: new Set(open.filter(([, one]) => one.granted).map(([key]) => key)) };
+}
+
+/** How long until the next try of anything; Infinity: nothing waits for one. */
+export function nextTryInMs(ports: Ports): number {
+  const now = ports.clock.now();
+  return Math.min(
+    Number.POSITIVE_INFINITY,
+    ...[...sessionOf(ports).retries.values()].map(({ at }) => Math.max(0, at - now)),
+  );
+}

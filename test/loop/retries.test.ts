@@ -1,0 +1,121 @@
+// What failed for a cause that may pass is tried again, within a pass or by the next ones; what needs a person never is.
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppError, type ErrorCode } from '../../schema/errors.js';
+import { dueInMs } from '../../schema/holds.js';
+import { noteApprovals } from '../../reconciler/loop/approvals.js';
+import { nextTryInMs } from '../../reconciler/loop/retries.js';
+import { createWorld, outcomesOf, type World } from './world.js';
+
+let world: World;
+let batches: number;
+beforeEach(async () => {
+  world = await createWorld();
+  batches = 0;
+});
+afterEach(() => world.close());
+
+const soon = { retries: 2, backoff: '50ms…100ms' };
+const later = { retries: 2, backoff: '1h…2h' };
+
+/** The first batches on m1 fail so. */
+function failing(times: number, code: ErrorCode = 'ssh-lost'): void {
+  batches = 0;
+  world.before = async (machine, kind) => {
+    if (machine !== 'm1' || kind !== 'batch') return;
+    batches += 1;
+    if (batches <= times) throw new AppError(code, `try ${batches} on m1`);
+  };
+}
+
+describe('a pass that somebody waits for', () => {
+  it('tries again as often as policy grants, and says for what it waits', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: soon });
+    failing(2);
+    const report = await world.pass();
+    expect([outcomesOf(report), report.next]).toEqual([['web@m1 applied create'], { next: 'settled' }]);
+    expect(batches).toBe(3);
+    const waits = world.told.filter(one => one.kind === 'waiting' && one.text.startsWith('the next try'));
+    expect(waits.map(one => one.key)).toEqual(['web@m1', 'web@m1']);
+  });
+
+  it('takes along what was left out because of it, and leaves alone what was done', async () => {
+    const other = { machine: 'm2', path: join(world.folder('m2'), 'api') };
+    const services = { db: { machine: 'm1' }, web: { machine: 'm1', depends_on: ['db'] }, api: other };
+    await world.push(services, { policy: soon });
+    failing(1);
+    expect(outcomesOf(await world.pass())).toEqual([
+      'api@m2 applied create',
+      'db@m1 applied create',
+      'web@m1 applied create',
+    ]);
+    expect(world.sent.filter(one => one === 'm2 batch')).toHaveLength(1);
+  });
+
+  it('gives up when the tries are used up', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: soon });
+    failing(9);
+    const report = await world.pass();
+    expect([outcomesOf(report), batches]).toEqual([['web@m1 failed ssh-lost'], 3]);
+    expect(report.next.next).toBe('again');
+  });
+
+  it.each<[string, ErrorCode, object]>([
+    ['what a person has to see to', 'machine-disk-full', soon],
+    ['what cannot be helped by trying', 'machine-fenced', soon],
+    ['anything where policy grants no try', 'ssh-lost', { ...soon, retries: 0 }],
+  ])('does not try again %s', async (_, code, policy) => {
+    await world.push({ web: { machine: 'm1' } }, { policy });
+    failing(1, code);
+    expect(outcomesOf(await world.pass())).toEqual([`web@m1 failed ${code}`]);
+    expect(batches).toBe(1);
+  });
+
+  it('ends with its signal, and what failed stays said', async () => {
+    await world.push({ web: { machine: 'm1', policy: later } });
+    failing(9);
+    world.sleeps = ms => (ms > 3_000_000 ? Promise.reject(new AppError('interrupted', 'enough')) : undefined);
+    await expect(world.pass()).resolves.toMatchObject({ error: { code: 'interrupted' } });
+    expect(batches).toBe(1);
+  });
+
+  it('under an approval needs no second one', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: { ...soon, apply: 'approve' } });
+    const { plan } = await world.pass();
+    await noteApprovals(world.ports.state, [plan?.id ?? ''], { by: 'ada', at: 1 });
+    failing(1);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied create']);
+  });
+});
+
+describe('the controller', () => {
+  const turn = () => world.pass({ toTheEnd: false });
+
+  it('leaves a change alone until its next try, with what comes after it, and goes on with others', async () => {
+    const services = { db: { machine: 'm1' }, web: { machine: 'm1', depends_on: ['db'] } };
+    await world.push(services, { policy: later });
+    failing(1);
+    expect(outcomesOf(await turn())).toEqual(['db@m1 failed ssh-lost', 'web@m1 skipped db@m1 failed']);
+    expect(nextTryInMs(world.ports)).toBeLessThanOrEqual(3_600_000);
+    const second = await turn();
+    expect([second.outcomes, batches]).toEqual([[], 1]);
+    expect(second.plan?.waiting).toMatchObject([{ by: 'backoff', why: 'it failed: try 1 on m1' }]);
+    expect(second.plan?.waiting?.[0]?.changes.map(one => one.key)).toEqual(['db@m1', 'web@m1']);
+    expect(second.next).toMatchObject({ next: 'again', why: 'it failed: try 1 on m1' });
+    expect(dueInMs(second.plan, world.ports.clock.now())).toBeLessThanOrEqual(3_600_000);
+  });
+
+  it('tries at once what git changed since, or what a person asks for', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: later });
+    failing(1);
+    await turn();
+    await world.push({ web: { machine: 'm1', env: { A: '1' } } }, { policy: later });
+    expect(outcomesOf(await turn())).toEqual(['web@m1 applied create']);
+    failing(1);
+    await world.push({ web: { machine: 'm1', env: { A: '2' } } }, { policy: later });
+    expect(outcomesOf(await turn())).toEqual(['web@m1 failed ssh-lost']);
+    expect((await turn()).outcomes).toEqual([]);
+    expect(outcomesOf(await world.pass({ toTheEnd: false, again: true }))).toEqual(['web@m1 applied update']);
+    expect(nextTryInMs(world.ports)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
