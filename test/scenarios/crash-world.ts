@@ -174,7 +174,7 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
       return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
     },
     openIntents: async () => {
-      const files = filesBelow(state).filter(path => path.endsWith('.jsonl'));
+      const files = filesBelow(state).filter(path => /\/journal\.[^/]*\.jsonl$/.test(path));
       const rows = files.flatMap(path => readFileSync(path, 'utf8').trim().split('\n')).filter(Boolean);
       const ids = rows.map(row => (JSON.parse(row) as { readonly id: string }).id);
       return ids.filter(id => ids.indexOf(id) === ids.lastIndexOf(id));
