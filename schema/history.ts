@@ -2,7 +2,7 @@
 import type { ErrorReport } from './errors.js';
 import type { ChangeKind, FieldChange, Next, Plan, Reason, Undone } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
-import type { HealthState } from './state.js';
+import type { HealthState, ImageSeen } from './state.js';
 
 /** Who asked for it: a person at a command line, the controller's own loop, a client of the API. */
 export interface HistoryActor {
@@ -33,6 +33,8 @@ export interface DeploymentEnd {
   readonly error?: ErrorReport;
   readonly outputTail?: string;
   readonly durationMs?: number;
+  /** Of `applied`: what it runs from since, by inner service. */
+  readonly images?: Readonly<Record<string, ImageSeen>>;
   /** Of `failed`: what became of going back to the last healthy revision. */
   readonly undone?: Undone;
 }
@@ -50,6 +52,8 @@ export interface Deployment extends DeploymentEnd {
   readonly fields: readonly FieldChange[];
   /** That of the revision: an older one than its run's where the last healthy revision was brought back. */
   readonly commit?: string;
+  /** Of the revision that was brought up, or was to be; absent for what was stopped or removed. */
+  readonly fingerprint?: string;
   /** What had been applied there before, when it was ours. */
   readonly previousCommit?: string;
   readonly trigger: string;

@@ -1,7 +1,7 @@
 // Differences, changes, plans and outcomes: plain data that can be printed, stored and approved.
 import type { ErrorReport } from './errors.js';
 import type { PlacementKey } from './registry-types.js';
-import type { Stamp } from './state.js';
+import type { ImageSeen, Stamp } from './state.js';
 
 export type Reason = 'missing' | 'stopped' | 'changed' | 'drifted' | 'unhealthy' | 'moved' | 'orphaned';
 
@@ -100,7 +100,14 @@ export interface Plan {
 }
 
 export type Outcome =
-  | { readonly key: PlacementKey; readonly result: 'applied'; readonly kind: ChangeKind; readonly durationMs: number }
+  | {
+      readonly key: PlacementKey;
+      readonly result: 'applied';
+      readonly kind: ChangeKind;
+      readonly durationMs: number;
+      /** What it runs from now, by inner service; absent where it is run without images, or does not run any more. */
+      readonly images?: Readonly<Record<string, ImageSeen>>;
+    }
   | { readonly key: PlacementKey; readonly result: 'skipped'; readonly why: string }
   | {
       readonly key: PlacementKey;

@@ -63,6 +63,14 @@ export interface StampFile {
   readonly kind: 'source' | 'generated';
 }
 
+/** The image that a container runs from. */
+export interface ImageSeen {
+  /** As the engine of its machine knows it: `sha256:…`. */
+  readonly id: string;
+  /** `name@sha256:…`, by which a registry gives the same one again; absent for what was built or loaded there. */
+  readonly digest?: string;
+}
+
 /** What is needed to bring a revision back: the commit has its files and words, the machine its images. */
 export interface HealthyRevision {
   readonly fingerprint: string;

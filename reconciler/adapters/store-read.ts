@@ -15,7 +15,7 @@ const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::
 const deploymentColumns = `
   d.id, d.run_id as "runId", d.key, d.service, d.machine, d.kind, d.reason, d.because, d.fields, r."commit",
   d.previous_commit as "previousCommit", d.result, d.why, d.error, d.output_tail as "outputTail", d.undone,
-  d.duration_ms as "durationMs", r.trigger, json_build_object('name', r.actor_name, 'by', r.actor_by) as actor,
+  d.duration_ms as "durationMs", d.fingerprint, d.images, r.trigger, json_build_object('name', r.actor_name, 'by', r.actor_by) as actor,
   ${ms('d.started_at')} as "startedAt", ${ms('d.ended_at')} as "endedAt"`;
 
 const fromDeployments = 'from portoser.deployments as d join portoser.runs as r on r.id = d.run_id';

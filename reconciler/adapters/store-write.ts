@@ -20,24 +20,24 @@ const insertRuns = `
 
 const insertDeployments = `
   insert into portoser.deployments (id, run_id, position, key, service, machine, kind, reason, because, fields,
-    previous_commit, result, why, error, output_tail, undone, duration_ms, started_at, ended_at)
+    previous_commit, result, why, error, output_tail, undone, duration_ms, fingerprint, images, started_at, ended_at)
   select d.id, d."runId", d.position, d.key, d.service, d.machine, d.kind, d.reason, d.because, d.fields,
-    d."previousCommit", d.result, d.why, d.error, d."outputTail", d.undone, d."durationMs",
+    d."previousCommit", d.result, d.why, d.error, d."outputTail", d.undone, d."durationMs", d.fingerprint, d.images,
     ${instant('d."startedAt"')}, ${instant('d."endedAt"')}
   from jsonb_to_recordset($1::jsonb) as d(
     id text, "runId" text, position integer, key text, service text, machine text, kind text, reason text, because text,
     fields jsonb, "previousCommit" text, result text, why text, error jsonb, "outputTail" text, undone jsonb,
-    "durationMs" integer, "startedAt" numeric, "endedAt" numeric)
+    "durationMs" integer, fingerprint text, images jsonb, "startedAt" numeric, "endedAt" numeric)
   on conflict do nothing`;
 
 /** Only what is still open ends: a record that comes twice changes nothing. */
 const endDeployments = `
   update portoser.deployments as d
   set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
-    undone = e.undone, duration_ms = e."durationMs",
+    undone = e.undone, duration_ms = e."durationMs", images = e.images,
     ended_at = ${instant('e."endedAt"')}
   from jsonb_to_recordset($1::jsonb) as e(
-    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, "endedAt" numeric)
+    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, "endedAt" numeric)
   where d.id = e.id and d.result = 'in-progress'`;
 
 const insertEvents = `

@@ -107,6 +107,11 @@ p_ends down`,
   ]);
 }
 
+/** One line `ID ["NAME@DIGEST",…]` for each of these images that is there (`null` for one that no registry gave). */
+export function askDigests(ids: readonly string[]): Command {
+  return alone([sh`p_timed docker image inspect --format '{{.Id}} {{json .RepoDigests}}' ${ids} 2>/dev/null || :`]);
+}
+
 /**
  * One line `engine STATE` (`ok`, `missing`, `down`, `refused`); before it `docker VERSION` of an engine that answers, and
  * `compose VERSION PROGRAM…` where there is one.

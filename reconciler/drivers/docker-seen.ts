@@ -210,6 +210,19 @@ export function readProjects(targets: readonly Target[], section: Section): Read
   );
 }
 
+/** The first name of each image id that has one. */
+export function readDigests(output: string): ReadonlyMap<string, string> {
+  return new Map(
+    output.split('\n').flatMap(line => {
+      const [id = '', names = ''] = line.split(/ (.*)/);
+      const listed = parseLine(names);
+      const named = Array.isArray(listed) ? listed.filter((one): one is string => typeof one === 'string') : [];
+      const digest = named.toSorted().find(one => /^[^@\s]+@sha256:[0-9a-f]{64}$/.test(one));
+      return id === '' || digest === undefined ? [] : [[id, digest] as const];
+    }),
+  );
+}
+
 /**
  * What differs from the stamp: our label, image ids, containers that are gone. A container that is there and does not
  * run is told by the run state, which the caller compares.

@@ -2,6 +2,7 @@
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { Placement, Stamp } from '../../schema/state.js';
 import {
+  askDigests,
   type ComposeCall,
   composeSetup,
   composeUp,
@@ -14,7 +15,7 @@ import { sh } from '../commands/command.js';
 import { explainDocker } from './docker-explain.js';
 import { checkPins, chooseInner, composeFiles, composeNames, isReport, readProject, under } from './docker-file.js';
 import { ourFiles, overridePath, variables, variablesPath } from './docker-override.js';
-import { projectDrift, readProjects } from './docker-seen.js';
+import { projectDrift, readDigests, readProjects } from './docker-seen.js';
 import type { Driver, Ground, StartKind, Step } from './driver.js';
 
 const minute = 60_000;
@@ -160,5 +161,6 @@ export const docker: Driver = {
   remove,
   logs: (stamp, ask) =>
     projectLogs({ ...ask, project: projectOf(stamp), path: stamp.path, names: Object.keys(stamp.images).length !== 1 }),
+  imageNames: { ask: askDigests, read: readDigests },
   explain: (_step, output) => explainDocker(output),
 };

@@ -115,6 +115,12 @@ export interface Driver {
     facts: MachineFacts,
   ): Command;
 
+  /** Names under which others can get the same images (ids as `look` saw them); the answer's standard output is read by `read`. */
+  readonly imageNames?: {
+    ask(ids: readonly string[]): Command;
+    read(output: string): ReadonlyMap<string, string>;
+  };
+
   /** Error code and message that the output of a failed step of ours means; undefined: nothing better than the output itself. */
   explain(step: Step, output: string): ErrorReport | undefined;
 }

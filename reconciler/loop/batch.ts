@@ -9,6 +9,7 @@ import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 import type { StepFailure } from './batch-result.js';
 import { gateAll, judgeStart, judgeStop, logTail } from './judge.js';
 import { look } from './look.js';
+import { nameImages } from './name-images.js';
 import { prepareAll, prepareStop, splitFull } from './prepare.js';
 import { renewing } from './renew.js';
 import { type Ended, finish, sendLocked } from './send.js';
@@ -47,8 +48,8 @@ async function carryOut(
     return judged;
   });
   // No renewal is under way any more: one that came after the release would leave a lock that nobody holds.
-  await finish(run, ended, reading, seen);
-  return outcomes;
+  const [named] = await Promise.all([nameImages(run, prepared, outcomes), finish(run, ended, reading, seen)]);
+  return named;
 }
 
 /** Such a revision is held; an older one that was to run instead is not tried again whatever a person would have to do. */

@@ -2,7 +2,7 @@
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { LiveState, MachineSeen, Stamp } from '../../schema/state.js';
+import type { ImageSeen, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
 import { lines } from '../commands/command.js';
 import { prelude } from '../commands/prelude.js';
 import { report } from '../core/machines.js';
@@ -104,7 +104,13 @@ export async function judgeStart(
     result: 'applied',
     kind: one.change.kind,
     durationMs: run.ports.clock.monotonic() - startedAt,
+    ...imagesOf(stamp),
   };
+}
+
+function imagesOf({ images }: Stamp): { readonly images?: Readonly<Record<string, ImageSeen>> } {
+  const seen = Object.entries(images).map(([inner, id]) => [inner, { id }] as const);
+  return seen.length === 0 ? {} : { images: Object.fromEntries(seen) };
 }
 
 export function judgeStop(run: BatchRun, one: Prepared, after: LiveState, startedAt: number, ended: Ended): Outcome {

@@ -5,6 +5,7 @@ import type { Change, Outcome, Plan } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import type { PassReport } from '../../schema/status.js';
+import { isStop } from '../core/plan.js';
 import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 
@@ -15,8 +16,10 @@ export function deploymentId(runId: string, key: PlacementKey): string {
 
 function endOf(outcome: Outcome): DeploymentEnd {
   switch (outcome.result) {
-    case 'applied':
-      return { result: 'applied', durationMs: outcome.durationMs };
+    case 'applied': {
+      const { durationMs, images } = outcome;
+      return { result: 'applied', durationMs, ...(images && { images }) };
+    }
     case 'failed': {
       const { result, error, outputTail, undone } = outcome;
       return { result, error, ...(outputTail !== undefined && { outputTail }), ...(undone && { undone }) };
@@ -32,19 +35,32 @@ function endOf(outcome: Outcome): DeploymentEnd {
 /** The controller itself, when nobody asked for it. */
 export const loopActor: HistoryActor = { name: 'portoser', by: 'loop' };
 
+interface Wanted {
+  readonly fingerprint: string;
+  /** Where an older commit than the pass's is wanted. */
+  readonly commit?: string;
+}
+
 interface Pass extends PassReport {
   readonly plan: Plan;
   readonly actor: HistoryActor;
-  /** Commits of the placements that are wanted at an older one than the pass's. */
-  readonly older: ReadonlyMap<PlacementKey, string>;
+  readonly wanted: ReadonlyMap<PlacementKey, Wanted>;
   /** Beside the plan: revisions that became ill after the pass that they were deployed in. */
   readonly condemned: readonly Change[];
+}
+
+/** Of which revision a change is: what became ill is what its stamp says, and not what is wanted since. */
+function revisionOf(pass: Pass, change: Change): Partial<Wanted> {
+  const { stamp } = change;
+  if (pass.condemned.includes(change) && stamp !== undefined)
+    return { commit: stamp.commit, ...(stamp.fingerprint === undefined ? {} : { fingerprint: stamp.fingerprint }) };
+  const head = pass.commit === undefined ? {} : { commit: pass.commit };
+  return isStop(change) ? head : { ...head, ...pass.wanted.get(change.key) };
 }
 
 function deploymentOf(pass: Pass, change: Change, outcome: Outcome): Deployment {
   const { key, service, machine, kind, reason, because, fields, stamp } = change;
   const previousCommit = stamp?.commit;
-  const commit = pass.older.get(key) ?? pass.commit;
   return {
     id: deploymentId(pass.id, key),
     runId: pass.id,
@@ -59,7 +75,7 @@ function deploymentOf(pass: Pass, change: Change, outcome: Outcome): Deployment 
     actor: pass.actor,
     startedAt: pass.startedAt,
     endedAt: pass.endedAt,
-    ...(commit === undefined ? {} : { commit }),
+    ...revisionOf(pass, change),
     ...(previousCommit === undefined ? {} : { previousCommit }),
     ...endOf(outcome),
   };
@@ -99,14 +115,19 @@ export function recorderOf(
   actor: HistoryActor = loopActor,
 ): RunRecorder {
   const { store, clock } = ports;
-  let older: ReadonlyMap<PlacementKey, string> = new Map();
+  let wanted: ReadonlyMap<PlacementKey, Wanted> = new Map();
   let condemned: readonly Change[] = [];
   let early: (() => void)[] | undefined = [];
   const note = (outcome: Outcome, endedAt: number): void =>
     store.record({ kind: 'ended', deployment: deploymentId(runId, outcome.key), end: endOf(outcome), endedAt });
   return {
     wants: ({ placements }) => {
-      older = new Map(placements.flatMap(one => (one.instead === undefined ? [] : [[one.key, one.instead.commit]])));
+      wanted = new Map(
+        placements.map(({ key, fingerprint, instead }) => [
+          key,
+          { fingerprint, ...(instead && { commit: instead.commit }) },
+        ]),
+      );
     },
     condemns: changes => {
       condemned = changes;
@@ -117,7 +138,7 @@ export function recorderOf(
       else early.push(() => note(outcome, endedAt));
     },
     finish: report => {
-      if (report.plan !== undefined) recordRun(ports, { ...report, plan: report.plan, actor, older, condemned });
+      if (report.plan !== undefined) recordRun(ports, { ...report, plan: report.plan, actor, wanted, condemned });
       early?.forEach(one => one());
       early = undefined;
     },

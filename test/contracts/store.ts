@@ -36,6 +36,7 @@ export function runRecord(
       because: 'env.A changed in git',
       fields: [{ field: 'env.A', from: '1', to: '2' }],
       commit: `commit-${id}`,
+      fingerprint: `print-${id}`,
       previousCommit: 'c0',
       trigger: 'new commit',
       actor,
@@ -48,7 +49,11 @@ export function runRecord(
 }
 
 const settled = { next: 'settled' } as const;
-const applied: DeploymentEnd = { result: 'applied', durationMs: 1200 };
+const applied: DeploymentEnd = {
+  result: 'applied',
+  durationMs: 1200,
+  images: { web: { id: 'sha256:1', digest: 'lab/web@sha256:2' }, db: { id: 'sha256:3' } },
+};
 const failed: DeploymentEnd = {
   result: 'failed',
   error: { code: 'gate-failed', message: 'HTTP 502', hint: 'Look.', retry: 'human', details: { port: 80 } },
@@ -137,7 +142,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       await keep(record, { kind: 'ended', deployment, end: applied, endedAt });
       await keep({ kind: 'ended', deployment, end: failed, endedAt: endedAt + 1 });
       const [slow] = await under.store.deployments({ service: 'slow', limit: 1 });
-      expect(slow).toMatchObject({ result: 'applied', durationMs: 1200, endedAt });
+      expect(slow).toMatchObject({ ...applied, endedAt });
       expect(slow).not.toHaveProperty('why');
       expect(slow).not.toHaveProperty('error');
     });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Deployment, type HistoryRecord } from '../../schema/history.js';
 import type { Change } from '../../schema/plan.js';
 import { recorded, recorderOf } from '../../reconciler/loop/record.js';
-import type { DesiredState } from '../../schema/state.js';
+import type { DesiredState, Stamp } from '../../schema/state.js';
 import type { Progress } from '../../reconciler/operations/operation.js';
 import { runPass } from '../../reconciler/loop/pass.js';
 import { createFakePorts } from '../fakes/ports.js';
@@ -49,6 +49,7 @@ describe('runs', () => {
       previousCommit: first,
       result: 'applied',
       actor: { name: 'portoser', by: 'loop' },
+      fingerprint: /^fingerprint (\S+)$/m.exec(world.readStamp('m1', 'web') ?? '')?.[1],
     });
     expect(runs()[1]?.run.actor.by).toBe('loop');
   });
@@ -121,7 +122,8 @@ describe('a revision that became ill later', () => {
       const [service = '', machine = ''] = key.split('@');
       return { key, service, machine, kind, reason: 'unhealthy', because: 'ill', fields: [], basis: '', after: [] };
     };
-    recorder.condemns([changeOf('web@m1', 'restart')]);
+    const stamp = { fingerprint: 'ill', commit: 'condemned' } as Stamp;
+    recorder.condemns([{ ...changeOf('web@m1', 'restart'), stamp }]);
     const error = { code: 'gate-failed', message: 'ill', hint: '', retry: 'human' } as const;
     recorder.finish({
       id: 'r1',
@@ -138,6 +140,7 @@ describe('a revision that became ill later', () => {
       ],
     });
     const kept = (await ports.store.deployments({ limit: 9 })).toReversed();
+    expect(kept[0]).toMatchObject({ fingerprint: 'ill', commit: 'condemned' });
     expect(kept.map(one => `${one.key} ${one.kind} ${one.result} ${one.undone?.result}`)).toEqual([
       'web@m1 restart failed back',
       'db@m1 create applied undefined',
