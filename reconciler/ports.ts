@@ -41,8 +41,11 @@ export interface CommitFacts {
   readonly message: string;
 }
 
-/** New texts by path (null: delete), worked out from the newest head; called again when the push lost a race. */
-export type EditFiles = (files: RepoFiles) => Promise<ReadonlyMap<string, string | null>>;
+/** A file as an edit leaves it: a text, its mode as before; bytes with their mode; null: no such file. */
+export type EditedContent = string | { readonly bytes: Uint8Array; readonly executable: boolean } | null;
+
+/** New contents by path, worked out from the newest head; called again when the push lost a race. */
+export type EditFiles = (files: RepoFiles) => Promise<ReadonlyMap<string, EditedContent>>;
 
 export interface GitRepo {
   /** The address, without credentials, for people. */

@@ -191,6 +191,16 @@ export const machineErrors = {
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** Returning to an earlier deployment. */
+export const rollbackErrors = {
+  'rollback-nothing': entry(
+    'There is no deployment to return to',
+    'human',
+    409,
+    'See `portoser history list <service>`; edit the registry where none of them will do.',
+  ),
+} as const satisfies Record<string, CatalogueEntry>;
+
 /** The database of history. Nothing else needs it. */
 export const storeErrors = {
   'store-none': entry(

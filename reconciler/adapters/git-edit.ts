@@ -1,11 +1,12 @@
 // Turns an edit of files into git objects: blobs, the trees that lead to them, a commit.
 import { AppError } from '../../schema/errors.js';
+import type { EditedContent } from '../ports.js';
 import { splitPath, type OpenRepository } from './git-files.js';
 import { portoser } from './git-settings.js';
 import { renderTree, type TreeEntry } from './git-tree.js';
 
-/** New texts by path; null deletes. */
-export type Changes = ReadonlyMap<string, string | null>;
+/** New contents by path; null deletes. */
+export type Changes = ReadonlyMap<string, EditedContent>;
 
 const refuse = (path: string, why: string): AppError =>
   new AppError('registry-edit', `${path} cannot be written: ${why}`, { details: { path } });
@@ -22,12 +23,12 @@ export function writablePath(path: string): readonly string[] {
 interface Leaf {
   readonly names: readonly string[];
   readonly path: string;
-  readonly text: string | null;
+  readonly content: EditedContent;
 }
 
 /** Answers the id of the edited tree, the same one when nothing changed. Modes are kept; empty folders vanish. */
 export async function editTree(repo: OpenRepository, tree: string, changes: Changes): Promise<string> {
-  const leaves = [...changes].map(([path, text]): Leaf => ({ names: writablePath(path), path, text }));
+  const leaves = [...changes].map(([path, content]): Leaf => ({ names: writablePath(path), path, content }));
   return (await editFolder(repo, tree, leaves)) ?? (await repo.objects.write('tree', renderTree([])));
 }
 
@@ -55,11 +56,16 @@ async function editEntry(
   const [first] = leaves;
   if (first === undefined) return before;
   if (before?.kind === 'link' || before?.kind === 'submodule') throw refuse(first.path, `${name} is a ${before.kind}`);
-  if (first.names.length === 1) return await editFile(repo, name, before, first);
-  if (before?.kind === 'file') throw refuse(first.path, `${name} is a file`);
-  const deeper = leaves.map(leaf => ({ ...leaf, names: leaf.names.slice(1) }));
-  const oid = await editFolder(repo, before?.oid, deeper);
-  return oid === undefined ? undefined : { name, kind: 'folder', executable: false, oid };
+  const own = leaves.find(leaf => leaf.names.length === 1);
+  const deeper = leaves.filter(leaf => leaf.names.length > 1);
+  if (deeper.length === 0) return own === undefined ? before : await editFile(repo, name, before, own);
+  if (before?.kind === 'file' && own?.content !== null) throw refuse(first.path, `${name} is a file`);
+  const folder = before?.kind === 'folder' ? before.oid : undefined;
+  const below = deeper.map(leaf => ({ ...leaf, names: leaf.names.slice(1) }));
+  const oid = await editFolder(repo, folder, below);
+  const left: TreeEntry | undefined = oid === undefined ? undefined : { name, kind: 'folder', executable: false, oid };
+  // A file comes in the place of a folder, or a folder in the place of a file.
+  return own === undefined || own.content === null ? left : await editFile(repo, name, left, own);
 }
 
 async function editFile(
@@ -69,9 +75,12 @@ async function editFile(
   leaf: Leaf,
 ): Promise<TreeEntry | undefined> {
   if (before?.kind === 'folder') throw refuse(leaf.path, 'it is a folder');
-  if (leaf.text === null) return undefined;
-  const oid = await repo.objects.write('blob', Buffer.from(leaf.text));
-  return { name, kind: 'file', executable: before?.executable ?? false, oid };
+  const { content } = leaf;
+  if (content === null) return undefined;
+  const whole = typeof content !== 'string';
+  const oid = await repo.objects.write('blob', Buffer.from(whole ? content.bytes : content));
+  const executable = whole ? content.executable : (before?.executable ?? false);
+  return { name, kind: 'file', executable, oid };
 }
 
 /** Message and trailers (git-interpret-trailers(1)) as they stand in a commit. */

@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
-import type { Log } from '../ports.js';
+import type { EditedContent, Log } from '../ports.js';
 import { runGit, type GitOutput } from './git-cli.js';
 import { editTree, writablePath, writeCommit, type Changes } from './git-edit.js';
 import { gitFs, readTextIfThere, writeAllowed } from './git-fs.js';
@@ -15,11 +15,28 @@ import { openTrees } from './git-tree.js';
 import { lstatWithin, openWorkTree, type WorkTree } from './work-tree.js';
 import { add, getConfig, remove } from './isomorphic-git.js';
 
-/** Writes one file of a work tree, mode kept; null deletes. A link on the way is refused. */
-async function writeWithin(root: string, path: string, contents: string | Uint8Array | null): Promise<void> {
+/** Takes a file away, and the folders that it leaves empty, as git does. */
+async function removeWithin(root: string, names: readonly string[]): Promise<void> {
+  await fs.rm(join(root, ...names), { force: true });
+  for (let depth = names.length - 1; depth > 0; depth -= 1) {
+    try {
+      await fs.rmdir(join(root, ...names.slice(0, depth)));
+    } catch {
+      // Something else stands in it, or it is gone already.
+      return;
+    }
+  }
+}
+
+/** Mode bits of a file that anyone may run, as far as they may read it. */
+const runnable = (mode: number, executable: boolean): number =>
+  executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111;
+
+/** Writes one file of a work tree, mode kept where none is given; null deletes. A link on the way is refused. */
+async function writeWithin(root: string, path: string, content: EditedContent): Promise<void> {
   const names = writablePath(path);
   const full = join(root, ...names);
-  if (contents === null) return await fs.rm(full, { force: true });
+  if (content === null) return await removeWithin(root, names);
   for (let depth = 1; depth < names.length; depth += 1) {
     const at = await lstatWithin(root, names.slice(0, depth));
     if (at !== undefined && !at.isDirectory())
@@ -29,8 +46,22 @@ async function writeWithin(root: string, path: string, contents: string | Uint8A
   const before = await lstatWithin(root, names);
   if (before !== undefined && !before.isFile())
     throw new AppError('registry-edit', `${path} cannot be written: it is no plain file`);
-  await writeAllowed(full, contents);
-  if (before !== undefined) await fs.chmod(full, Number(before.mode) & 0o7777);
+  const whole = typeof content !== 'string';
+  await writeAllowed(full, whole ? content.bytes : content);
+  const mode = Number((before ?? (await fs.stat(full))).mode) & 0o7777;
+  await fs.chmod(full, whole ? runnable(mode, content.executable) : mode);
+}
+
+/** What is taken away goes first: a folder may come in the place of a file. */
+const inOrder = (changes: Changes): readonly (readonly [string, EditedContent])[] =>
+  [...changes].toSorted(([, one], [, other]) => Number(other === null) - Number(one === null));
+
+/** As it lies there now; null: not there. */
+async function contentOf(tree: WorkTree, path: string): Promise<EditedContent> {
+  const bytes = await tree.read(path);
+  if (bytes === undefined) return null;
+  const at = await lstatWithin(tree.root, path.split('/'));
+  return { bytes, executable: (Number(at?.mode ?? 0) & 0o100) !== 0 };
 }
 
 /**
@@ -49,15 +80,15 @@ export async function commitInWorkTree(
   if (tree.layout === undefined) throw new AppError('git-missing', `${root} lies in no git repository`);
   const names = [...changes.keys()].map(path => writablePath(path).join('/'));
   await refuseDirty(tree, head, names);
-  const before = await Promise.all(names.map(async path => [path, (await tree.read(path)) ?? null] as const));
+  const before = new Map(await Promise.all(names.map(async path => [path, await contentOf(tree, path)] as const)));
   const request = { tree, head, names, message, log };
   let byCli: string | undefined;
   try {
-    for (const [path, text] of changes) await writeWithin(root, path, text);
+    for (const [path, content] of inOrder(changes)) await writeWithin(root, path, content);
     byCli = await commitByCli(request);
     if (byCli === undefined) return await commitByHand({ ...request, changes, layout: tree.layout });
   } catch (error) {
-    for (const [path, bytes] of before) await writeWithin(root, path, bytes);
+    for (const [path, content] of inOrder(before)) await writeWithin(root, path, content);
     throw error;
   }
   await pushUpstream(tree, byCli, log);
@@ -95,9 +126,12 @@ async function refuseDirty(tree: WorkTree, head: string, names: readonly string[
 /** undefined: there is no git here. */
 async function commitByCli({ tree, head, names, message }: WorkCommit): Promise<string | undefined> {
   // A new path has to be known before `--only` takes it; nothing else of the index goes into the commit.
-  const known = await runGit(tree.root, ['add', '--intent-to-add', '--', ...(await present(tree, names))]);
+  const there = await present(tree, names);
+  const known = await runGit(tree.root, ['add', '--intent-to-add', '--', ...there]);
   if (known === undefined) return undefined;
-  const words = ['commit', '--quiet', '--cleanup=whitespace', '--only', '--file=-', '--', ...names];
+  // A file that a folder took the place of goes with what is below it; by its own name git takes it for a submodule.
+  const named = names.filter(name => there.includes(name) || !there.some(one => one.startsWith(`${name}/`)));
+  const words = ['commit', '--quiet', '--cleanup=whitespace', '--only', '--file=-', '--', ...named];
   const committed = known.code === 0 ? await runGit(tree.root, words, message) : known;
   if (committed === undefined || committed.code !== 0) {
     await runGit(tree.root, ['reset', '--quiet', head, '--', ...names]);
@@ -189,9 +223,9 @@ async function commitByHand(
     message,
   });
   await moveBranch(layout.commonDir, branch, head, commit);
-  for (const [filepath, text] of changes) {
+  for (const [filepath, content] of inOrder(changes)) {
     const place = { fs: gitFs, dir: tree.root, gitdir: layout.gitDir, filepath };
-    await (text === null ? remove(place) : add(place));
+    await (content === null ? remove(place) : add(place));
   }
   log.info({ commit, root: tree.root }, 'committed without a git on this machine; push it yourself');
   return commit;

@@ -12,10 +12,10 @@ export async function openPlainFolder(folder: string): Promise<WorkTree> {
     folder,
     files: async () => tree,
     commit: async edit => {
-      for (const [path, text] of await edit(tree)) {
-        if (text === null)
+      for (const [path, content] of await edit(tree)) {
+        if (content === null)
           throw new AppError('registry-edit', `${path} is not deleted: it lies outside any repository`);
-        await writeAllowed(join(folder, path), text);
+        await writeAllowed(join(folder, path), typeof content === 'string' ? content : content.bytes);
       }
       return 'work-tree';
     },

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../schema/errors.js';
 import { removeIn, replaceItem, setIn } from './edit-in.js';
-import type { EditValue } from './edit-render.js';
+import { type EditMap, type EditValue, isEditMap } from './edit-render.js';
 import { readYaml } from './yaml-text.js';
 
 export type { EditMap, EditValue } from './edit-render.js';
@@ -29,6 +29,42 @@ export function setMachine(texts: RegistryTexts, name: string, fields: EditField
 /** Sets keys of a service, or adds it. Throws AppError `registry-edit` when that cannot be done safely. */
 export function setService(texts: RegistryTexts, name: string, fields: EditFields): EditedTexts {
   return setEntry(texts, 'services', name, fields);
+}
+
+/**
+ * Makes the entry of a service say just this, also where it is not there any more. Of one that is there only what differs is
+ * written, also within maps. Throws AppError `registry-edit` when that cannot be done safely.
+ */
+export function restoreService(texts: RegistryTexts, name: string, entry: EditMap): EditedTexts {
+  const path = fileFor(texts, 'services', name);
+  const text = texts.files.get(path) ?? '';
+  const before = read(path, text);
+  const own = sectionOf(before, 'services')[name];
+  if (!isValues(own)) return setService(texts, name, entry);
+  const steps = stepsTo(own, entry, ['services', name]);
+  if (steps.length === 0) return new Map();
+  const edited = steps.reduce(
+    (now, { at, value }) => (value === undefined ? removeIn(now, at) : setIn(now, at, value)),
+    text,
+  );
+  return checked(path, edited, withEntry(before, 'services', name, entry));
+}
+
+interface EditStep {
+  readonly at: readonly string[];
+  /** Absent: the key goes. */
+  readonly value?: EditValue;
+}
+
+function stepsTo(own: Values, wanted: EditMap, at: readonly string[]): readonly EditStep[] {
+  const sets = Object.entries(wanted).flatMap(([key, value]): readonly EditStep[] => {
+    const now = own[key];
+    if (isDeepStrictEqual(now, value)) return [];
+    const deeper = isValues(now) && Object.keys(now).length > 0 && isEditMap(value) && Object.keys(value).length > 0;
+    return deeper ? stepsTo(now, value, [...at, key]) : [{ at: [...at, key], value }];
+  });
+  const gone = Object.keys(own).filter(key => !Object.hasOwn(wanted, key));
+  return [...sets, ...gone.map(key => ({ at: [...at, key] }))];
 }
 
 /** Throws AppError `unknown-name` or `registry-edit`. */

@@ -4,7 +4,7 @@ import { AppError } from '../../schema/errors.js';
 import type { ParseResult } from '../../schema/registry-types.js';
 import { parse } from '../core/parse.js';
 import { readYaml } from '../core/yaml-text.js';
-import type { EditFiles, Ports, RepoFiles } from '../ports.js';
+import type { EditedContent, EditFiles, Ports, RepoFiles } from '../ports.js';
 import { journal } from './journal.js';
 import { registryTexts } from './registry-texts.js';
 
@@ -23,6 +23,8 @@ export interface RegistryEdit {
   readonly subject: string;
   /** New texts by path. Called again when others pushed meanwhile. */
   readonly change: (registry: Editable) => ReadonlyMap<string, string>;
+  /** Other files of the repository that change with it. Called again too. */
+  readonly files?: (files: RepoFiles) => Promise<ReadonlyMap<string, EditedContent>>;
 }
 
 export interface Edited {
@@ -31,6 +33,8 @@ export interface Edited {
   /** Nothing had to be changed. */
   readonly unchanged: boolean;
   readonly files: readonly EditedFile[];
+  /** Paths of other files that were changed with it. */
+  readonly sources?: readonly string[];
 }
 
 export interface EditedFile {
@@ -100,24 +104,42 @@ export function changedLines(path: string, before: string, after: string): Edite
 
 interface Attempt {
   files: readonly EditedFile[];
+  sources: readonly string[];
 }
 
-async function editOnce(
-  ports: Ports,
-  edit: RegistryEdit,
-  files: RepoFiles,
-  attempt: Attempt,
-): Promise<ReadonlyMap<string, string>> {
+type Contents = ReadonlyMap<string, EditedContent>;
+
+/** Paths of plain files as they will be. */
+function pathsAfter(paths: readonly string[], contents: Contents): readonly string[] {
+  const gone = new Set([...contents].flatMap(([path, content]) => (content === null ? [path] : [])));
+  const fresh = [...contents.keys()].filter(path => !gone.has(path));
+  return [...new Set([...paths.filter(path => !gone.has(path)), ...fresh])];
+}
+
+/** Throws `registry-invalid` where the edited texts, with these other files, have errors that were not there before. */
+export function checkEdited(
+  { main, texts, paths, before }: Editable & { readonly paths: readonly string[] },
+  edited: ReadonlyMap<string, string>,
+  contents: Contents,
+): ParseResult {
+  const after = parse({ main, files: new Map([...texts, ...edited]), paths: pathsAfter(paths, contents) });
+  refuseNewErrors(before, after);
+  return after;
+}
+
+async function editOnce(ports: Ports, edit: RegistryEdit, files: RepoFiles, attempt: Attempt): Promise<Contents> {
   const main = ports.source.path;
   await refuseUncommitted(ports, files);
   const { texts, paths } = await registryTexts(files, main);
   const before = parse({ main, files: texts, paths });
   if (ports.source.workTree === undefined) refuseWhereForbidden(before);
   const edited = edit.change({ main, texts, before });
-  refuseNewErrors(before, parse({ main, files: new Map([...texts, ...edited]), paths }));
+  const contents = (await edit.files?.(files)) ?? new Map<string, EditedContent>();
+  checkEdited({ main, texts, before, paths }, edited, contents);
   const changed = [...edited].filter(([path, text]) => texts.get(path) !== text);
   attempt.files = changed.map(([path, text]) => changedLines(path, texts.get(path) ?? '', text));
-  return new Map(changed);
+  attempt.sources = [...contents.keys()];
+  return new Map<string, EditedContent>([...changed, ...contents]);
 }
 
 /** A registry that only lies there has no commit that an edit could stand on. */
@@ -149,7 +171,7 @@ function refuseWhereForbidden({ registry }: ParseResult): void {
 export async function editRegistry(ports: Ports, edit: RegistryEdit): Promise<Edited> {
   const target = ports.source.workTree ?? ports.source.git;
   if (target === undefined) throw new AppError('registry-missing', 'there is no registry to edit');
-  const attempt: Attempt = { files: [] };
+  const attempt: Attempt = { files: [], sources: [] };
   const edits: EditFiles = files => editOnce(ports, edit, files, attempt);
   const id = ports.newId();
   const where = ports.source.git?.address ?? ports.source.path;
@@ -157,5 +179,7 @@ export async function editRegistry(ports: Ports, edit: RegistryEdit): Promise<Ed
   const commit = await journal(ports, { id, to: 'git', where, what: edit.kind, keys: [] }, () =>
     target.commit(edits, edit.subject, trailers),
   );
-  return { commit, unchanged: attempt.files.length === 0, files: attempt.files };
+  const { files, sources } = attempt;
+  const unchanged = files.length === 0 && sources.length === 0;
+  return { commit, unchanged, files, ...(sources.length === 0 ? {} : { sources }) };
 }

@@ -15,6 +15,7 @@ export const operations = {
   'git.accept': async () => (await import('./git-accept.js')).gitAccept,
   'history.diff': async () => (await import('./history-diff.js')).historyDiff,
   'history.list': async () => (await import('./history-list.js')).historyList,
+  'history.rollback': async () => (await import('./history-rollback.js')).historyRollback,
   'history.show': async () => (await import('./history-show.js')).historyShow,
   'lock.break': async () => (await import('./lock-break.js')).lockBreak,
   'lock.show': async () => (await import('./lock-show.js')).lockShow,

@@ -1,22 +1,15 @@
 // Is git what runs, and is everything healthy: looked at now.
 import { heldOf, letGo } from '../../schema/holds.js';
-import type { ControllerStatus, StatusReport } from '../../schema/status.js';
+import type { StatusReport } from '../../schema/status.js';
 import { machineStatuses, placementStatuses } from '../core/status.js';
 import { readApplied } from '../loop/applied.js';
 import { preview } from '../loop/preview.js';
-import type { Ports } from '../ports.js';
+import { runningController } from './parts/controller.js';
 import { needRegistry } from './parts/names.js';
 import type { Operation } from './operation.js';
 import { object } from './parts/shape.js';
 
 const input = object({});
-
-/** What the controller noted; a note of one that runs no longer is nothing to go by. */
-async function runningController({ state }: Ports): Promise<ControllerStatus | undefined> {
-  const note = await state.read<ControllerStatus | null>('controller');
-  if (note === undefined || note === null) return undefined;
-  return note.process !== undefined && state.runs(note.process) ? note : undefined;
-}
 
 export const status: Operation<typeof input, StatusReport> = {
   name: 'status',

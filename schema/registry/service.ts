@@ -34,9 +34,9 @@ const machines = Type.Union(
 );
 
 const pin = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}$',
+  pattern: '^([A-Za-z0-9][A-Za-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$',
   maxLength: 1024,
-  expected: 'an image with its digest: name@sha256:…',
+  expected: 'an image with its digest, name@sha256:…, or the id of one that the machine has, sha256:…',
 });
 
 const build = Type.Union(
@@ -135,7 +135,9 @@ const properties = {
     safeWord('the name of a Compose service', { description: 'Inner service that env, resources and ports are for.' }),
   ),
   images: Type.Optional(
-    byName(pin, wordPattern, 'the name of a Compose service', { description: 'Pins: inner service → image@digest.' }),
+    byName(pin, wordPattern, 'the name of a Compose service', {
+      description: 'Pins: inner service → image@digest, or the id of an image that its machine has.',
+    }),
   ),
   pull: Type.Optional(
     oneOf(['missing', 'always', 'never'], { description: 'When images are pulled, at a change.', default: 'missing' }),

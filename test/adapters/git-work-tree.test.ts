@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openGitRepo } from '../../reconciler/adapters/git.js';
 import { openWorkTree } from '../../reconciler/adapters/work-tree.js';
+import type { EditedContent } from '../../reconciler/ports.js';
 import { commitFiles, git, makeRepo, pushFiles, recordingLog, scratch } from '../contracts/git-fixture.js';
 
 const text = (bytes: Uint8Array | undefined): string | undefined =>
@@ -17,7 +18,7 @@ async function person(): Promise<{ bare: string; clone: string }> {
   return made;
 }
 
-async function edit(clone: string, changes: Readonly<Record<string, string | null>>): Promise<string> {
+async function edit(clone: string, changes: Readonly<Record<string, EditedContent>>): Promise<string> {
   const repo = await openGitRepo({ address: clone, stateDir: await scratch(), credentials: {}, log: recordingLog() });
   onTestFinished(() => repo.close());
   return await repo.commit(() => Promise.resolve(new Map(Object.entries(changes))), 'service add web', {
@@ -97,6 +98,29 @@ describe('editing', () => {
     expect(await git(clone, 'ls-tree', '--format=%(objectmode)', 'HEAD', 'registry.yml')).toBe('100755');
     expect(await git(clone, 'status', '--porcelain')).toBe('M apps/web/run.sh\nA  staged.txt');
     expect(await git(bare, 'rev-parse', 'trunk')).toBe(commit);
+  });
+
+  test('writes bytes with their mode, and a folder where a file was; a refusal leaves all as it was', async () => {
+    const { clone } = await person();
+    const bytes = Buffer.from([0, 255, 10]);
+    const edits = {
+      'apps/web/run.sh': null,
+      'apps/web/run.sh/deep/tool': { bytes, executable: true },
+      'registry.yml': { bytes: Buffer.from('cluster: two\n'), executable: false },
+    };
+    const hook = join(clone, '.git/hooks/pre-commit');
+    await fs.writeFile(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const before = await git(clone, 'ls-files', '--stage');
+    await expect(edit(clone, edits)).rejects.toMatchObject({ code: 'git-rejected' });
+    expect(await git(clone, 'status', '--porcelain')).toBe('');
+    expect(await git(clone, 'ls-files', '--stage')).toBe(before);
+    await fs.rm(hook);
+    await edit(clone, edits);
+    expect(await git(clone, 'status', '--porcelain')).toBe('');
+    expect(await git(clone, 'ls-tree', '-r', '--format=%(objectmode) %(path)', 'HEAD')).toBe(
+      '100755 apps/web/run.sh/deep/tool\n100644 registry.yml',
+    );
+    expect(await fs.readFile(join(clone, 'apps/web/run.sh/deep/tool'))).toEqual(bytes);
   });
 
   test('deletes', async () => {

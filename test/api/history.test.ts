@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPaint } from '../../api/cli/paint.js';
 import { deploymentsText, deploymentText, diffText, eventsText, timeText } from '../../api/cli/render/history.js';
+import { rollbackText, rolledBackText } from '../../api/cli/render/rollback.js';
 import { statusText } from '../../api/cli/render/status.js';
 import { instantOf } from '../../api/cli/since.js';
 import type { StatusReport } from '../../schema/status.js';
@@ -68,6 +69,42 @@ describe('history', () => {
     };
     expect(statusText(report, plain)).toContain(
       'No history is kept now: the database does not answer; 3 records wait on disk, 2 were dropped. It waits.',
+    );
+  });
+});
+
+describe('a rollback', () => {
+  const shown = {
+    to: { ...web, commit: 'c'.repeat(40) },
+    instead: ['0a1b failed'],
+    files: [{ path: 'registry.yml', line: 7, removed: ['  port: 2'], added: ['  port: 1'] }],
+    sources: [
+      { path: 'web/a', change: 'added' },
+      { path: 'web/b', change: 'changed' },
+      { path: 'web/c', change: 'removed' },
+    ],
+    notRestored: ['data'],
+    alsoChanges: ['worker'],
+  } as const;
+
+  it('shows where it goes and why there, what changes, and what does not come back', () => {
+    expect(rollbackText(shown, plain)).toBe(`Deployment 0a1b failed.
+web returns to deployment ${web.id.slice(0, 12)} of 2026-01-31 12:30:01 (web@m1, commit cccccccccccc):
+  registry.yml:7
+  -   port: 2
+  +   port: 1
+  + web/a
+  ~ web/b
+  - web/c
+worker takes files from the same folder, and changes with it.
+Not brought back:
+  data`);
+  });
+
+  it('says who brings it', () => {
+    const edited = { commit: 'd'.repeat(40), unchanged: false, files: [] };
+    expect(rolledBackText({ ...shown, edited, controller: 7 }, plain)).toBe(
+      'Committed as dddddddddddd.\nThe controller that runs here (process 7) brings it: see `portoser status`.',
     );
   });
 });

@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openGitRepo, type GitSettings } from '../../reconciler/adapters/git.js';
-import type { GitRepo, RepoFiles } from '../../reconciler/ports.js';
+import type { EditedContent, GitRepo, RepoFiles } from '../../reconciler/ports.js';
 import { commitFiles, git, makeRepo, pushFiles, pushMany, recordingLog, scratch } from './git-fixture.js';
 
 export interface GitPlace {
@@ -158,6 +158,29 @@ export function gitRepoContract(place: GitPlace): void {
       expect(await git(bare, 'fsck', '--strict', '--no-dangling')).toBe('');
       expect(await repo.fetch()).toBe(commit);
       expect(text(await (await repo.files(commit)).read('playbooks/deep/er/cure.yml'))).toBe('cure\n');
+    });
+
+    test('writes bytes with their mode, and a folder in the place of a file, or a file in the place of a folder', async () => {
+      const { repo, bare } = await bench(folder =>
+        pushFiles(folder, { 'a/turns': 'file', 'b/turns/one': '1', 'b/turns/two': '2' }),
+      );
+      await repo.fetch();
+      const bytes = Buffer.from([0, 255, 10, 0, 13]);
+      const edits = new Map<string, EditedContent>([
+        ['apps/web/run.sh', { bytes: Buffer.from('now a text'), executable: false }],
+        ['apps/web/tool', { bytes, executable: true }],
+        ['a/turns', null],
+        ['a/turns/deep', 'in a folder'],
+        ['b/turns/one', null],
+        ['b/turns/two', null],
+        ['b/turns', 'a file'],
+      ]);
+      const commit = await repo.commit(() => Promise.resolve(edits), 'turn them', {});
+      expect(await git(bare, 'ls-tree', '-r', '--format=%(objectmode) %(path)', commit)).toBe(
+        '100644 a/turns/deep\n100644 apps/web/run.sh\n100755 apps/web/tool\n100644 b/turns\n100644 registry.yml',
+      );
+      expect(await (await repo.files(commit)).read('apps/web/tool')).toEqual(bytes);
+      expect(await git(bare, 'fsck', '--strict', '--no-dangling')).toBe('');
     });
 
     test('makes no commit of an edit that changes nothing', async () => {

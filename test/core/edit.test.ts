@@ -4,6 +4,7 @@ import {
   removeMachine,
   removeService,
   replaceMachine,
+  restoreService,
   setMachine,
   setService,
   type EditedTexts,
@@ -328,5 +329,49 @@ describe('refusing', () => {
     ['a name of the prototype', 'unknown-name', () => removeService(texts(home), 'constructor')],
   ])('%s', (_, code, edit) => {
     expect(codeOf(edit)).toBe(code);
+  });
+});
+
+describe('restoring an entry', () => {
+  const before = `services:
+  # The site.
+  web:
+    type: docker # as ever
+    machine: m1
+    env: # what it reads
+      LEVEL: debug # or info
+      NEW: '1'
+    tags: [a]
+  db: {type: local, machine: m1, path: /opt/db, command: ./db}
+`;
+  const entry = { type: 'docker', machine: 'm1', env: { LEVEL: 'info', OLD: 'x' }, images: { web: 'sha256:1' } };
+
+  it('changes what differs, within maps too, and keeps comments and all else', () => {
+    expect(changes(before, restoreService(texts(before), 'web', entry))).toBe(
+      `-      LEVEL: debug # or info
+-      NEW: '1'
+-    tags: [a]
++      LEVEL: info # or info
++      OLD: x
++    images: {web: sha256:1}`,
+    );
+  });
+
+  it('is nothing where it says so already', () => {
+    const restored = restoreService(texts(before), 'web', entry).get(main) ?? '';
+    expect(restoreService(texts(restored), 'web', entry).size).toBe(0);
+  });
+
+  it('brings back one that is gone, in the file that has the section', () => {
+    const edited = restoreService(texts('cluster: c\n', { 'more.yml': before }), 'api', {
+      type: 'local',
+      env: { A: 'b' },
+    });
+    expect(changes(before, edited, 'more.yml')).toContain('+  api:\n+    type: local\n+    env: {A: b}');
+  });
+
+  it('refuses what comes from elsewhere', () => {
+    const merged = 'x-a: &a {type: docker}\nservices:\n  web:\n    <<: *a\n    machine: m1\n';
+    expect(codeOf(() => restoreService(texts(merged), 'web', { machine: 'm1' }))).toBe('registry-edit');
   });
 });

@@ -135,6 +135,27 @@ describe('history', () => {
     expect(events.filter(one => one.key === 'tick@me').map(one => one.kind)).toEqual(
       expect.arrayContaining(['deploy.begun', 'deploy.done']),
     );
+    // By its own commit and the controller that runs: what is named runs now, so the one before it comes back.
+    expect(await portoser(`history rollback ${updated?.id}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('a rollback is confirmed first') as string,
+    });
+    const back = await portoser(`history rollback ${updated?.id} --yes`);
+    expect([back.code, back.err, back.out]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(
+          `${updated?.id.slice(0, 12)} is what git says now[^]*returns to deployment ${deployed?.id.slice(0, 12)}`,
+        ),
+      ),
+      expect.stringContaining('The controller that runs here'),
+    ]);
+    await until('it is deployed', async () => {
+      const [newest] = await json<readonly Deployment[]>('history list tick');
+      return newest?.fingerprint === deployed?.fingerprint && newest?.id !== deployed?.id;
+    });
+    expect(await readFile(join(repo, 'registry.yml'), 'utf8')).toContain('WORD: one');
+
     second.child.kill('SIGTERM');
     expect((await once(second.child, 'close'))[0]).toBe(0);
     expect(await runningPostmaster(data())).toBeUndefined();

@@ -4,7 +4,6 @@ import { freshPerson, type Person } from './forms-person.js';
 
 /** As the documentation writes them; the others by their words. */
 const later = [
-  'history rollback 4711',
   'diagnose web',
   'problems',
   'why web',
@@ -43,7 +42,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['history', 'learn', 'playbook', 'token', 'audit', 'notify'];
+  const groups = ['learn', 'playbook', 'token', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 
@@ -55,7 +54,7 @@ test.each(later)('portoser %s', async line => {
 });
 
 test('in JSON too', async () => {
-  for (const line of ['history rollback 4711', 'problems', 'diagnose web']) {
+  for (const line of ['problems', 'diagnose web']) {
     const ended = await person.type(`portoser ${line} --json`);
     expect(ended).toMatchObject({ code: 1, stderr: '' });
     expect(JSON.parse(ended.stdout), line).toMatchObject({ error: { code: 'not-supported', retry: 'never' } });
