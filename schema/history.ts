@@ -1,6 +1,7 @@
 // What history keeps, as plain data: runs (passes that changed something), their deployments, events, transitions of health.
 import type { ErrorReport } from './errors.js';
-import type { ChangeKind, FieldChange, Next, Plan, Reason, Undone } from './plan.js';
+import type { Write } from './journal.js';
+import type { ChangeKind, FieldChange, Next, Plan, Reason, StepEnd, Undone } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 import type { HealthState, ImageSeen } from './state.js';
 
@@ -37,6 +38,8 @@ export interface DeploymentEnd {
   readonly images?: Readonly<Record<string, ImageSeen>>;
   /** Of `failed`: what became of going back to the last healthy revision. */
   readonly undone?: Undone;
+  /** Of `applied` and `failed`. Lists of deployments leave them out. */
+  readonly steps?: readonly StepEnd[];
 }
 
 /** The record of one change of a run. */
@@ -68,6 +71,8 @@ export interface DeploymentInRun {
   readonly run: Run;
   /** The other deployments of that run, in the plan's order. */
   readonly others: readonly Deployment[];
+  /** What the journal had for it, oldest first. */
+  readonly writes: readonly Write[];
 }
 
 export type EventKind =
@@ -113,7 +118,8 @@ export type HistoryRecord =
   /** The end of a deployment that was `in-progress` when its run ended. */
   | { readonly kind: 'ended'; readonly deployment: string; readonly end: DeploymentEnd; readonly endedAt: number }
   | { readonly kind: 'event'; readonly event: HistoryEvent }
-  | { readonly kind: 'transition'; readonly transition: Transition };
+  | { readonly kind: 'transition'; readonly transition: Transition }
+  | { readonly kind: 'write'; readonly write: Write };
 
 /** How it stands with history itself. */
 export type HistoryState =

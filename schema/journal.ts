@@ -10,6 +10,8 @@ export interface Intent {
   readonly what: string;
   /** Placements that it is for, or what a note names. */
   readonly keys: readonly string[];
+  /** The run that it is part of. */
+  readonly run?: string;
 }
 
 /** An intent without a result, of a process that is gone. */
@@ -22,6 +24,19 @@ export interface LeftIntent extends Intent {
 
 /** `done`: the world shows it. `again`: it is not whole, and this pass or the next does it again. `gone`: nobody finishes it. */
 export type LeftEnd = 'done' | 'again' | 'gone';
+
+/** A write as the journal had it, and how it ended: what history keeps of it. */
+export interface Write extends Intent {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Absent: its process was killed before it could say. */
+  readonly endedAt?: number;
+  /** Code of what it failed with. */
+  readonly error?: string;
+  /** Of a killed process: what was found out about it later, and in a line. */
+  readonly end?: LeftEnd;
+  readonly text?: string;
+}
 
 /** How an intent of a killed process was closed, with one line for people. */
 export interface Settled extends LeftIntent {

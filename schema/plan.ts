@@ -99,6 +99,17 @@ export interface Plan {
   readonly approvals?: { readonly used: readonly string[]; readonly left?: string };
 }
 
+/** How one step of a change ended on its machine. */
+export interface StepEnd {
+  /** In words: `start its containers anew`. */
+  readonly what: string;
+  readonly result: 'done' | 'failed' | 'not-run';
+  /** Exit code, of `failed`. */
+  readonly code?: number;
+  /** The end of what it printed, both streams. */
+  readonly outputTail?: string;
+}
+
 export type Outcome =
   | {
       readonly key: PlacementKey;
@@ -107,6 +118,8 @@ export type Outcome =
       readonly durationMs: number;
       /** What it runs from now, by inner service; absent where it is run without images, or does not run any more. */
       readonly images?: Readonly<Record<string, ImageSeen>>;
+      /** In the order in which they were to be made. */
+      readonly steps?: readonly StepEnd[];
     }
   | { readonly key: PlacementKey; readonly result: 'skipped'; readonly why: string }
   | {
@@ -116,6 +129,7 @@ export type Outcome =
       readonly outputTail?: string;
       /** What became of going back to the last healthy revision; absent: there was none, or policy does not want it. */
       readonly undone?: Undone;
+      readonly steps?: readonly StepEnd[];
     }
   | { readonly key: PlacementKey; readonly result: 'in-progress'; readonly why: string };
 

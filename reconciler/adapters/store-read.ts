@@ -1,5 +1,6 @@
 // Rows into records: deployments, events and transitions as they were noted.
 import type { Deployment, DeploymentInRun, HistoryEvent, Run, Transition } from '../../schema/history.js';
+import type { Write } from '../../schema/journal.js';
 import { AppError } from '../../schema/errors.js';
 import type { DeploymentsAsk, EventsAsk } from '../ports.js';
 import type { Query } from './store-database.js';
@@ -83,7 +84,25 @@ export async function readDeployment(query: Query, prefix: string): Promise<Depl
     deployment.runId,
   ]);
   const others = all.map(row => present<Deployment>(row)).filter(one => one.id !== deployment.id);
-  return { deployment, run: present<Run>(run ?? {}), others };
+  const [more] = await query('select steps from portoser.deployments where id = $1', [deployment.id]);
+  const writes = await readWrites(query, deployment);
+  return {
+    deployment: { ...deployment, ...present<object>(more ?? {}) },
+    run: present<Run>(run ?? {}),
+    others,
+    writes,
+  };
+}
+
+/** The store's copy of the journal, as far as it is about that deployment. */
+async function readWrites(query: Query, { runId, key }: Deployment): Promise<readonly Write[]> {
+  const rows = await query(
+    `select id, target as "to", place as "where", what, keys, run_id as run, ${ms('at')} as at,
+       ${ms('ended_at')} as "endedAt", error, found as "end", note as text
+     from portoser.writes where run_id = $1 and keys ? $2 order by at, id`,
+    [runId, key],
+  );
+  return rows.map(row => present<Write>(row));
 }
 
 const eventColumns = `id, ${ms('at')} as at, kind, machine, key, text, data`;

@@ -1,5 +1,6 @@
 // Records into rows: one statement for all of one kind that follow each other, each row once, in the order they came.
 import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
+import type { Write } from '../../schema/journal.js';
 import type { Query } from './store-database.js';
 
 /** jsonb and text hold neither NUL nor half a surrogate pair. */
@@ -20,24 +21,25 @@ const insertRuns = `
 
 const insertDeployments = `
   insert into portoser.deployments (id, run_id, position, key, service, machine, kind, reason, because, fields,
-    previous_commit, result, why, error, output_tail, undone, duration_ms, fingerprint, images, started_at, ended_at)
+    previous_commit, result, why, error, output_tail, undone, duration_ms, fingerprint, images, steps, started_at, ended_at)
   select d.id, d."runId", d.position, d.key, d.service, d.machine, d.kind, d.reason, d.because, d.fields,
-    d."previousCommit", d.result, d.why, d.error, d."outputTail", d.undone, d."durationMs", d.fingerprint, d.images,
+    d."previousCommit", d.result, d.why, d.error, d."outputTail", d.undone, d."durationMs", d.fingerprint, d.images, d.steps,
     ${instant('d."startedAt"')}, ${instant('d."endedAt"')}
   from jsonb_to_recordset($1::jsonb) as d(
     id text, "runId" text, position integer, key text, service text, machine text, kind text, reason text, because text,
     fields jsonb, "previousCommit" text, result text, why text, error jsonb, "outputTail" text, undone jsonb,
-    "durationMs" integer, fingerprint text, images jsonb, "startedAt" numeric, "endedAt" numeric)
+    "durationMs" integer, fingerprint text, images jsonb, steps jsonb, "startedAt" numeric, "endedAt" numeric)
   on conflict do nothing`;
 
 /** Only what is still open ends: a record that comes twice changes nothing. */
 const endDeployments = `
   update portoser.deployments as d
   set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
-    undone = e.undone, duration_ms = e."durationMs", images = e.images,
+    undone = e.undone, duration_ms = e."durationMs", images = e.images, steps = e.steps,
     ended_at = ${instant('e."endedAt"')}
   from jsonb_to_recordset($1::jsonb) as e(
-    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, "endedAt" numeric)
+    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, steps jsonb,
+    "endedAt" numeric)
   where d.id = e.id and d.result = 'in-progress'`;
 
 const insertEvents = `
@@ -52,6 +54,15 @@ const insertTransitions = `
   select t.id, ${instant('t.at')}, t.key, t.machine, t."from", t."to", t."lastedMs", t.found, t.planned
   from jsonb_to_recordset($1::jsonb) as t(
     id text, at numeric, key text, machine text, "from" text, "to" text, "lastedMs" bigint, found text, planned boolean)
+  on conflict do nothing`;
+
+/** What was told of a killed process's write is not told again. */
+const insertWrites = `
+  insert into portoser.writes (id, run_id, controller, at, ended_at, target, place, what, keys, error, found, note)
+  select w.id, w.run, $2, ${instant('w.at')}, ${instant('w."endedAt"')}, w."to", w."where", w.what, w.keys, w.error, w."end", w.text
+  from jsonb_to_recordset($1::jsonb) as w(
+    id text, run text, at numeric, "endedAt" numeric, "to" text, "where" text, what text, keys jsonb, error text, "end" text,
+    text text)
   on conflict do nothing`;
 
 /** In the plan's order. */
@@ -101,6 +112,9 @@ export async function writeRecords(query: Query, records: readonly HistoryRecord
       case 'transition':
         await query(insertTransitions, [asJson(only(stretch, kind).map((one): Transition => one.transition))]);
         break;
+      case 'write':
+        await query(insertWrites, [asJson(only(stretch, kind).map((one): Write => one.write)), controller]);
+        break;
       default:
         kind satisfies never;
     }
@@ -130,4 +144,5 @@ export async function clearBefore(query: Query, at: number): Promise<void> {
   await query('delete from portoser.runs where ended_at < $1', [before]);
   await query('delete from portoser.events where at < $1', [before]);
   await query('delete from portoser.transitions where at < $1', [before]);
+  await query('delete from portoser.writes where at < $1', [before]);
 }

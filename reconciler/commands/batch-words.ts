@@ -76,7 +76,10 @@ export function answerWords(): Command {
   return sh`trap : TERM
 wait "$p_job"; rm -f "$p_dir/open"
 p_say results; cat "$p_dir/result"
-while read -r p_a p_b; do if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo; fi; done <"$p_dir/result"
+while read -r p_a p_b; do
+  if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo
+  elif [ -s "$p_dir/$p_a.out" ]; then p_say output "$p_a"; tail -c 1024 "$p_dir/$p_a.out" 2>/dev/null; echo; fi
+done <"$p_dir/result"
 if [ -s "$p_dir/log" ]; then p_say log; tail -c 4096 "$p_dir/log"; echo; fi
 p_say end`;
 }

@@ -188,7 +188,7 @@ function body(batch: Batch): Command {
 
 /**
  * The whole script. The work goes on in a background job that no lost connection ends; a watchdog ends its process
- * group past the time limit. The answer: frames `results` (rows "step code") and `output STEP` for what failed.
+ * group past the time limit. The answer: frames `results` (rows "step code") and `output STEP` (its end) for what printed something.
  */
 export function batchCommand(batch: Batch): Command {
   return lines([

@@ -32,6 +32,8 @@ export interface ApplyRun {
   readonly toTheEnd: boolean;
   /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
   readonly endedLate?: (outcome: Outcome) => void;
+  /** The run that it is part of, for the journal. */
+  readonly runId?: string;
 }
 
 const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });

@@ -1,10 +1,12 @@
 // Reads what a batch said: which change went through, which step of which change failed, and what that means.
 import type { ErrorReport } from '../../schema/errors.js';
+import type { StepEnd } from '../../schema/plan.js';
 import type { Batch } from '../commands/batch.js';
 import { batchCodes } from '../commands/batch-words.js';
 import type { ProbeSection } from '../commands/probe.js';
 import type { Driver, Step } from '../drivers/driver.js';
 import { report } from '../core/machines.js';
+import { fixed, type Row, stepEnds } from './step-ends.js';
 
 export interface StepFailure {
   readonly error: ErrorReport;
@@ -23,6 +25,8 @@ export interface BatchReading {
   readonly fence: string;
   /** By index of the change; a change without entry went through. */
   readonly failures: ReadonlyMap<number, StepFailure>;
+  /** By index of the change: what was to be done for it, and how each of it ended. */
+  readonly steps: ReadonlyMap<number, readonly StepEnd[]>;
 }
 
 const restOf = (sections: readonly ProbeSection[], name: string) =>
@@ -84,19 +88,6 @@ function meaning(
   );
 }
 
-interface Row {
-  readonly id: string;
-  readonly code: number;
-}
-
-/** What the fixed rows of a batch did, for people. */
-const fixed: Readonly<Record<string, string>> = {
-  claim: 'claim the placement',
-  folders: 'make the folder',
-  files: 'write the files',
-  land: 'put the files in place',
-};
-
 export interface Batched {
   readonly batch: Batch;
   readonly machine: string;
@@ -137,7 +128,7 @@ export function readBatch(sections: readonly ProbeSection[] | undefined, batched
   const batch = batched.batch.id;
   const fence = restOf(sections, 'fence') ?? '';
   const refused = refusal(sections, batched.machine);
-  if (refused !== undefined) return { ...refused, batch, fence, failures: new Map() };
+  if (refused !== undefined) return { ...refused, batch, fence, failures: new Map(), steps: new Map() };
   const results = sections.find(section => section.name === 'results');
   if (results === undefined) return undefined;
   const rows = results.lines.flatMap((line): readonly Row[] => {
@@ -157,7 +148,7 @@ export function readBatch(sections: readonly ProbeSection[] | undefined, batched
     batched.batch.changes.forEach((_, index) => {
       if (!failures.has(index)) failures.set(index, { error: cut, output: '' });
     });
-  return { batch, fence, failures };
+  return { batch, fence, failures, steps: stepEnds(rows, outputs, batched.steps) };
 }
 
 /** Work that did not come to its own end did not do what it has no row for. */

@@ -23,6 +23,7 @@ export interface BatchRun {
   readonly holder: LockHolder;
   readonly signal: AbortSignal;
   readonly told: (key: PlacementKey, text: string) => void;
+  readonly runId?: string;
 }
 
 /** A change with all that its words are made of. */

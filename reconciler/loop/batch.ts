@@ -1,13 +1,14 @@
 // Makes one batch of one machine: prepares the changes, sends them, waits at the gates, looks again, and writes the stamps.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
-import type { Change, ChangeKind, Outcome } from '../../schema/plan.js';
+import type { Change, ChangeKind, Outcome, StepEnd } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, MachineSeen } from '../../schema/state.js';
 import { report } from '../core/machines.js';
 import { parseStamps, stampText } from '../core/ownership.js';
 import { faultsOfRevision, refusedStamp } from '../core/stamps.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 import type { StepFailure } from './batch-result.js';
-import { gateAll, judgeStart, judgeStop, logTail } from './judge.js';
+import { gateAll, type GateFailure, judgeStart, judgeStop, logTail } from './judge.js';
 import { look } from './look.js';
 import { nameImages } from './name-images.js';
 import { prepareAll, prepareStop, splitFull } from './prepare.js';
@@ -45,11 +46,25 @@ async function carryOut(
         judged.push(await judgeStart(run, one, after, gates.get(one.change.key), startedAt, ended));
       else judged.push(judgeStop(run, one, after, startedAt, ended));
     }
-    return judged;
+    return judged.map((outcome, index) => withSteps(prepared[index], outcome, reading.steps.get(index), gates));
   });
   // No renewal is under way any more: one that came after the release would leave a lock that nobody holds.
   const [named] = await Promise.all([nameImages(run, prepared, outcomes), finish(run, ended, reading, seen)]);
   return named;
+}
+
+/** What history tells of how it was done; the gate is the last step of a start that went through. */
+function withSteps(
+  one: Prepared | undefined,
+  outcome: Outcome,
+  made: readonly StepEnd[] | undefined,
+  gates: ReadonlyMap<PlacementKey, GateFailure>,
+): Outcome {
+  if (made === undefined || (outcome.result !== 'applied' && outcome.result !== 'failed')) return outcome;
+  const through = made.every(step => step.result === 'done');
+  if (one === undefined || !isStart(one) || !through) return { ...outcome, steps: made };
+  const gate: StepEnd = { what: 'wait until it is healthy', result: gates.has(outcome.key) ? 'failed' : 'done' };
+  return { ...outcome, steps: [...made, gate] };
 }
 
 /** Such a revision is held; an older one that was to run instead is not tried again whatever a person would have to do. */

@@ -22,7 +22,8 @@ async function noteEnd({ journal, clock, log }: Ports, id: string, error: ErrorC
 export async function journal<T>(ports: Ports, intent: Intent, write: () => Promise<T>): Promise<T> {
   const { crashPoint } = ports;
   crashPoint?.('before the intent');
-  await ports.journal.begin(intent, ports.clock.now());
+  const at = ports.clock.now();
+  await ports.journal.begin(intent, at);
   crashPoint?.('after the intent');
   ports.log.debug({ ...intent }, 'writing');
   let error: ErrorCode | undefined;
@@ -35,5 +36,7 @@ export async function journal<T>(ports: Ports, intent: Intent, write: () => Prom
     crashPoint?.('after the write');
     await noteEnd(ports, intent.id, error);
     crashPoint?.('after the result');
+    const write = { ...intent, at, endedAt: ports.clock.now(), ...(error === undefined ? {} : { error }) };
+    ports.store.record({ kind: 'write', write });
   }
 }

@@ -148,6 +148,7 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
     superseded: ask.superseded ?? (() => false),
     toTheEnd: ask.toTheEnd ?? true,
     endedLate: outcome => ask.history.endedLate(outcome),
+    runId: ask.history.runId,
     ...(ask.watch === undefined ? {} : { watch: ask.watch }),
   };
 }

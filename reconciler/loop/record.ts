@@ -17,12 +17,13 @@ export function deploymentId(runId: string, key: PlacementKey): string {
 function endOf(outcome: Outcome): DeploymentEnd {
   switch (outcome.result) {
     case 'applied': {
-      const { durationMs, images } = outcome;
-      return { result: 'applied', durationMs, ...(images && { images }) };
+      const { durationMs, images, steps } = outcome;
+      return { result: 'applied', durationMs, ...(images && { images }), ...(steps && { steps }) };
     }
     case 'failed': {
-      const { result, error, outputTail, undone } = outcome;
-      return { result, error, ...(outputTail !== undefined && { outputTail }), ...(undone && { undone }) };
+      const { result, error, outputTail, undone, steps } = outcome;
+      const tail = outputTail === undefined ? {} : { outputTail };
+      return { result, error, ...tail, ...(undone && { undone }), ...(steps && { steps }) };
     }
     case 'skipped':
     case 'in-progress':
@@ -99,6 +100,7 @@ function recordRun({ store }: Pick<Ports, 'store'>, pass: Pass): void {
 }
 
 export interface RunRecorder {
+  readonly runId: string;
   /** Told before anything is changed. */
   wants(desired: DesiredState): void;
   /** Revisions that the pass finds ill, though an earlier one called them healthy. */
@@ -121,6 +123,7 @@ export function recorderOf(
   const note = (outcome: Outcome, endedAt: number): void =>
     store.record({ kind: 'ended', deployment: deploymentId(runId, outcome.key), end: endOf(outcome), endedAt });
   return {
+    runId,
     wants: ({ placements }) => {
       wanted = new Map(
         placements.map(({ key, fingerprint, instead }) => [

@@ -35,7 +35,7 @@ function writtenOut(env: EditValue, sourceOf: (key: string) => string | undefine
   if (typeof env !== 'object' || Array.isArray(env)) return env;
   const pairs = Object.entries(env).map(([key, value]) => {
     const source = typeof value === 'string' ? undefined : sourceOf(key);
-    return [key, source === undefined || source === String(value) ? value : source] as const;
+    return [key, source === undefined || source === JSON.stringify(value) ? value : source] as const;
   });
   return Object.fromEntries(pairs);
 }

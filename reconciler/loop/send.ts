@@ -11,7 +11,9 @@ import type { RunLimits } from '../ports.js';
 import { journal } from './journal.js';
 
 /** What sending needs of a batch's run. */
-export type Sending = Pick<BatchRun, 'ports' | 'machine' | 'desired' | 'holder'>;
+export type Sending = Pick<BatchRun, 'ports' | 'machine' | 'desired' | 'holder' | 'runId'>;
+
+const ofRun = ({ runId }: Sending): { readonly run?: string } => (runId === undefined ? {} : { run: runId });
 
 /** Tests end this process as soon as the machine works on its own: after the upload, with the lock taken. */
 function begun({ ports: { crashPoint } }: Sending, nonce: string): Pick<RunLimits, 'onOutput'> {
@@ -53,6 +55,7 @@ async function send(
     where: machine.name,
     what: 'batch',
     keys: prepared.map(one => one.change.key),
+    ...ofRun(run),
   } as const;
   const result = await journal(ports, intent, () =>
     ports.shell.run(machine, batchCommand(batch), {
@@ -122,9 +125,8 @@ export async function finish(
   });
   const services = [...ended.stamps.map(one => one.service), ...ended.forget];
   const keys = services.map(service => `${service}@${machine.name}`);
-  const result = await journal(ports, { id, to: 'machine', where: machine.name, what: 'stamps', keys }, () =>
-    ports.shell.run(machine, command, { timeLimitMs: 60_000 }),
-  );
+  const intent = { id, to: 'machine', where: machine.name, what: 'stamps', keys, ...ofRun(run) } as const;
+  const result = await journal(ports, intent, () => ports.shell.run(machine, command, { timeLimitMs: 60_000 }));
   if (result.lost)
     throw new AppError('ssh-lost', `the connection to ${machine.name} was lost before its stamps were written`);
   const sections = readProbe(result.stdout, nonce);

@@ -67,6 +67,8 @@ export async function settleLeft(
     const text = `an earlier run was killed while ${doingOf(left)}; ${ending.text}`;
     settled.push({ ...left, end: ending.end, text });
     emit({ kind: 'note', text });
+    const { process: _, ...intent } = left;
+    ports.store.record({ kind: 'write', write: { ...intent, end: ending.end, text } });
   }
   try {
     await ports.journal.settle(settled.map(one => one.id));

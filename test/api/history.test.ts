@@ -21,6 +21,17 @@ const { run, deployments } = runRecord('0a1b', at, {
 const [web, db] = deployments;
 if (web === undefined || db === undefined) throw new Error('there are two');
 
+const steps = [
+  { what: 'write the files', result: 'done' },
+  { what: 'start it', result: 'failed', code: 3, outputTail: 'no' },
+  { what: 'enable it', result: 'not-run' },
+] as const;
+const write = { id: 'w1', to: 'machine', where: 'm1', what: 'batch', keys: ['db@m1'], at } as const;
+const writes = [
+  { ...write, endedAt: at + 500 },
+  { ...write, id: 'w2', what: 'stamps', end: 'again', text: 'it is noted again' },
+] as const;
+
 describe('history', () => {
   it('lists deployments with what tells them apart', () => {
     const lines = deploymentsText(deployments, plain).split('\n');
@@ -31,12 +42,22 @@ describe('history', () => {
   });
 
   it('shows how one ended, and what else was in its run', () => {
-    const text = deploymentText({ deployment: db, run, others: [web] }, plain);
+    const text = deploymentText({ deployment: { ...db, steps }, run, others: [web], writes }, plain);
     expect(text).toContain('db@m1 update: failed');
+    expect(text).toContain(`Steps:
+  done     write the files
+  failed   start it (exit code 3)
+  | no
+  not run  enable it
+Written:
+  2026-01-31 12:30:01  batch on m1, in 0.5 s
+  2026-01-31 12:30:01  stamps on m1: it is noted again`);
     expect(text).toContain('env.A: 1 → 2');
     expect(text).toContain('  HTTP 502\n  | one\n  | two\n  Look at it. [gate-failed]');
     expect(text).toContain(`In the same run:\n  ${web.id.slice(0, 12)} web@m1 update: applied`);
-    expect(deploymentText({ deployment: web, run, others: [] }, plain)).toContain('web@m1 update: applied in 1.2 s');
+    expect(deploymentText({ deployment: web, run, others: [], writes: [] }, plain)).toContain(
+      'web@m1 update: applied in 1.2 s',
+    );
   });
 
   it('shows what was changed, from which commit to which', () => {

@@ -117,11 +117,39 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       await keep(record);
       const [web, db] = record.deployments;
       const found = await under.store.deployment(web?.id.slice(0, 12) ?? '');
-      expect(found).toEqual({ deployment: web, run: record.run, others: [db] });
+      expect(found).toEqual({ deployment: web, run: record.run, others: [db], writes: [] });
       await keep(runRecord('bb02', began + 121_000, { 'web@m1': applied }));
       expect((await under.store.deployment('bb02')).run.id).toBe('bb02');
       for (const wrong of ['bb01', 'zz', '%', '', "x' or true --"])
         await expect(under.store.deployment(wrong), wrong).rejects.toMatchObject({ code: 'unknown-name' });
+    });
+
+    it('shows the steps of one deployment, which lists leave out, and what the journal had for it', async () => {
+      const steps = [
+        { what: 'claim the placement', result: 'done' },
+        { what: 'start it', result: 'failed', code: 3, outputTail: 'no\n' },
+        { what: 'enable it', result: 'not-run' },
+      ] as const;
+      const record = runRecord('be01', began + 130_000, {
+        'step@m1': { ...failed, steps },
+        'other@m1': { ...applied, steps },
+      });
+      const write = { to: 'machine', where: 'm1', what: 'batch', keys: ['step@m1'], run: 'be01' } as const;
+      const writes = [
+        { ...write, id: 'be-1', at: began + 130_001, endedAt: began + 130_900 },
+        { ...write, id: 'be-2', at: began + 130_950, what: 'stamps', error: 'ssh-lost', endedAt: began + 131_000 },
+        { ...write, id: 'be-3', at: began + 130_960, end: 'again', text: 'it was killed' },
+      ] as const;
+      const elsewhere = { ...write, id: 'be-4', at: began, keys: ['other@m1'] };
+      const all = [...writes.toReversed(), elsewhere, { ...write, id: 'be-5', at: began, run: 'be02' }];
+      await keep(...all.map(one => ({ kind: 'write', write: one }) as const), record);
+      await keep({ kind: 'write', write: { ...writes[0], text: 'again' } });
+      const [step, other] = record.deployments;
+      const shown = await under.store.deployment(step?.id ?? '');
+      expect(shown.writes).toEqual(writes);
+      expect(shown.deployment).toEqual(step);
+      expect(shown.others).toEqual([{ ...other, steps: undefined }]);
+      expect((await under.store.deployments({ service: 'step', limit: 1 }))[0]).not.toHaveProperty('steps');
     });
 
     it('keeps what comes twice once', async () => {

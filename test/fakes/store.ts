@@ -1,6 +1,7 @@
 // A store in memory: the same answers, from lists; what it is given it keeps once.
 import { AppError } from '../../schema/errors.js';
 import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
+import type { Write } from '../../schema/journal.js';
 import type { Store } from '../../reconciler/ports.js';
 
 export interface FakeStore extends Store {
@@ -14,12 +15,18 @@ const on = (machine: string | undefined) => (one: { readonly machine?: string })
   machine === undefined || one.machine === machine;
 const unknown = (message: string) => new AppError('unknown-name', message);
 
+function withoutSteps(deployment: Deployment): Deployment {
+  const { steps: _, ...rest } = deployment;
+  return rest;
+}
+
 export function createFakeStore(): FakeStore {
   const records: HistoryRecord[] = [];
   const runs = new Map<string, Run>();
   const deployments = new Map<string, Deployment>();
   const events = new Map<string, HistoryEvent>();
   const transitions = new Map<string, Transition>();
+  const writes = new Map<string, Write>();
   const once = <T extends { readonly id: string }>(kept: Map<string, T>, one: T) => {
     if (!kept.has(one.id)) kept.set(one.id, one);
   };
@@ -42,6 +49,8 @@ export function createFakeStore(): FakeStore {
         return once(events, noted.event);
       case 'transition':
         return once(transitions, noted.transition);
+      case 'write':
+        return once(writes, noted.write);
       default:
         noted satisfies never;
     }
@@ -58,14 +67,19 @@ export function createFakeStore(): FakeStore {
     record,
     serve: () => undefined,
     state: () => ({ state: 'kept' }),
-    deployments: async ask => newestFirst().filter(of(ask.service)).filter(on(ask.machine)).slice(0, ask.limit),
+    deployments: async ask =>
+      newestFirst().filter(of(ask.service)).filter(on(ask.machine)).slice(0, ask.limit).map(withoutSteps),
     deployment: async prefix => {
       const found = newestFirst().filter(one => one.id.startsWith(prefix) || one.runId.startsWith(prefix));
       const deployment = found.find(one => one.id === prefix) ?? found[0];
       const run = deployment && runs.get(deployment.runId);
       if (deployment === undefined || run === undefined) throw unknown(`there is no deployment ${prefix}`);
       if (found.length > 1 && deployment.id !== prefix) throw unknown(`several deployments begin with ${prefix}`);
-      return { deployment, run, others: placed(run.id).filter(one => one.id !== deployment.id) };
+      const own = [...writes.values()]
+        .filter(one => one.run === run.id && one.keys.includes(deployment.key))
+        .toSorted((one, other) => one.at - other.at);
+      const others = placed(run.id).filter(one => one.id !== deployment.id);
+      return { deployment, run, others: others.map(withoutSteps), writes: own };
     },
     events: async ask => {
       const all = [...events.values()];

@@ -64,6 +64,22 @@ describe('a result', () => {
     expect([reading?.fence, [...(reading?.failures ?? [])], reading?.refused]).toEqual(['3.a1', [], undefined]);
   });
 
+  it('tells of each step how it ended, also of those that were one command', () => {
+    const rows = ['claim.0 0', 'files.1 1', 'land.claim 0', '0.0 0', 'merged.start_0 0', '2.0 3', 'done 0'];
+    const reading = read(rows, { '2.0': 'no\n', 'merged.start_0': 'up' });
+    const told = [...(reading?.steps ?? [])].map(([, steps]) =>
+      steps.map(one => [one.what, one.result, one.code, one.outputTail].filter(part => part !== undefined).join(' ')),
+    );
+    expect(told).toEqual([
+      ['claim the placement done', 'read the units anew done', 'start a done up'],
+      ['write the files failed 1', 'read the units anew done', 'start b done up'],
+      ['start it failed 3 no'],
+    ]);
+    expect([...(read(['claim.0 0', 'time 124'])?.steps.get(2) ?? [])]).toEqual([
+      { what: 'start it', result: 'not-run' },
+    ]);
+  });
+
   it.each<[string, readonly string[], Readonly<Record<string, string>>, readonly string[]]>([
     [
       'a stale stamp',

@@ -52,6 +52,18 @@ describe('runs', () => {
       fingerprint: /^fingerprint (\S+)$/m.exec(world.readStamp('m1', 'web') ?? '')?.[1],
     });
     expect(runs()[1]?.run.actor.by).toBe('loop');
+    expect(deployment?.steps?.map(one => `${one.what}: ${one.result}`)).toEqual([
+      'claim the placement: done',
+      'make the folder: done',
+      ...(deployment?.steps ?? []).slice(2, -1).map(one => `${one.what}: done`),
+      'wait until it is healthy: done',
+    ]);
+    const { writes } = await world.store.deployment(deployment?.id ?? '');
+    expect(writes.map(one => `${one.what} ${one.where} ${one.error}`)).toEqual([
+      'batch m1 undefined',
+      'stamps m1 undefined',
+    ]);
+    expect(writes.every(one => one.endedAt !== undefined && one.endedAt >= one.at)).toBe(true);
   });
 
   it('tell what failed and what was left out because of it, and are not repeated for what is only left out', async () => {

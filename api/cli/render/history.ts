@@ -1,6 +1,8 @@
 // History as text: deployments as a table, one of them in full, what it changed, and events as lines.
 import type { OutputOf } from '../../../reconciler/engine.js';
 import type { Deployment, DeploymentResult, HistoryEvent } from '../../../schema/history.js';
+import type { Write } from '../../../schema/journal.js';
+import type { StepEnd } from '../../../schema/plan.js';
 import type { Paint } from '../paint.js';
 import { undoneLines } from './pass.js';
 import { fieldLine } from './plan.js';
@@ -59,7 +61,23 @@ function endLines(one: Deployment, paint: Paint): readonly string[] {
 
 const row = (name: string, text: string): string => `  ${name.padEnd(9)} ${text}`;
 
-export function deploymentText({ deployment, others }: OutputOf<'history.show'>, paint: Paint): string {
+const stepWords = { done: 'done', failed: 'failed', 'not-run': 'not run' } as const;
+
+function stepLines({ what, result, code, outputTail }: StepEnd, paint: Paint): readonly string[] {
+  const word = stepWords[result].padEnd(7);
+  const ended = code === undefined ? '' : ` (exit code ${code})`;
+  const tail = outputTail?.trimEnd().split('\n') ?? [];
+  const shown = result === 'failed' ? paint.bad(word) : word;
+  return [`  ${shown}  ${what}${ended}`, ...tail.map(line => paint.faint(`  | ${line}`))];
+}
+
+function writeLine({ at, endedAt, what, where, error, text }: Write, paint: Paint): string {
+  const took = endedAt === undefined ? '' : `, in ${seconds(endedAt - at)}`;
+  const failed = error === undefined ? '' : paint.bad(`: failed [${error}]`);
+  return `  ${timeText(at)}  ${what} on ${where}${took}${failed}${text === undefined ? '' : `: ${text}`}`;
+}
+
+export function deploymentText({ deployment, others, writes }: OutputOf<'history.show'>, paint: Paint): string {
   const { id, runId, key, kind, result, reason, because, trigger, actor, commit, previousCommit } = deployment;
   const took = deployment.durationMs === undefined ? '' : ` in ${seconds(deployment.durationMs)}`;
   return [
@@ -74,6 +92,8 @@ export function deploymentText({ deployment, others }: OutputOf<'history.show'>,
     row('why', `${reason}: ${because}`),
     ...deployment.fields.map(one => fieldLine(one, paint)),
     ...endLines(deployment, paint),
+    ...(deployment.steps === undefined ? [] : ['Steps:', ...deployment.steps.flatMap(one => stepLines(one, paint))]),
+    ...(writes.length === 0 ? [] : ['Written:', ...writes.map(one => writeLine(one, paint))]),
     ...(others.length === 0 ? [] : ['In the same run:']),
     ...others.map(one => `  ${shortId(one.id)} ${one.key} ${one.kind}: ${resultWord(one.result, paint)}`),
   ].join('\n');
