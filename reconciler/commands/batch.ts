@@ -2,7 +2,7 @@
 import { answerWords, batchCodes, clearLeft, refuseBusy, stepWords, watchdog } from './batch-words.js';
 import { type Command, lines, sh, type Word } from './command.js';
 import { fileWords, type PutFile, stage } from './files.js';
-import { checkFence, type LockHolder, releaseLock, takeLock } from './lock.js';
+import { checkFence, type LockHolder, releaseLock, stillHolds, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
 import { suspendedWord } from './suspend.js';
@@ -48,7 +48,7 @@ function stampPath(service: string): Command {
   return sh`"$p_state"/stamps/${service}`;
 }
 
-/** One function a change: compares the basis, then stages the claim. */
+/** One function a change: compares the basis, forgets what was made for a claim before it, then stages its own. */
 function claimStep(change: BatchChange, index: number, user: string): Command {
   const path = stampPath(change.service);
   const basis =
@@ -60,7 +60,7 @@ function claimStep(change: BatchChange, index: number, user: string): Command {
     word.kind === 'text' && word.text === '/' ? syntaxPath(change.service) : word,
   );
   const suspended = sh`if p_suspended _machine || p_suspended ${change.service}; then echo "it was suspended since the plan was made"; return ${batchCodes.stale}; fi`;
-  return sh`p_claim_${raw(index)}() {\n${basis}\n${suspended}\n${{ words }}\n}\np_inline claim.${raw(index)} ${raw(index)} p_claim_${raw(index)}`;
+  return sh`p_claim_${raw(index)}() {\n${basis}\n${suspended}\n${forgetMade([change.service])}\n${{ words }}\n}\np_inline claim.${raw(index)} ${raw(index)} p_claim_${raw(index)}`;
 }
 
 /** A number or name of ours as grammar: only digits and lower-case letters. */
@@ -172,7 +172,6 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
 function body(batch: Batch): Command {
   const changes = batch.changes.map((change, index) => [change, index] as const);
   return lines([
-    sh`if p_fence_holds; then :\n${forgetMade(batch.changes.map(change => change.service))}\nfi`,
     ...changes.map(([change, index]) => claimStep(change, index, batch.sshUser)),
     sh`p_land_all claim`,
     ...changes.map(([change, index]) => folderStep(change, index)),
@@ -245,7 +244,9 @@ export function finishCommand(finish: Finish): Command {
     checkFence(finish.fence),
     fileWords(),
     ...stamps,
+    stillHolds(sh`p_unstage ''`),
     sh`p_land || exit 73`,
+    stillHolds(),
     ...finish.forget.map(service => sh`rm -f ${{ words: [syntaxPath(service)] }}`),
     forgetMade([...finish.stamps.map(one => one.service), ...finish.forget]),
     sh`rm -rf "$p_state/steps"/${finish.batch}`,

@@ -66,14 +66,24 @@ until p_lock_take; do
   if p_lock_over; then break; fi
 done
 p_say fence "$p_fence"
-p_fence_holds() { p_a=; { read -r p_a <"$p_state/fence"; } 2>/dev/null; [ "$p_a" = "$p_fence" ]; }
+${fenceWord()}`;
+}
+
+/** `p_fence_holds`: nobody has taken the machine over since `$p_fence` was raised. */
+function fenceWord(): Command {
+  return sh`p_fence_holds() { p_a=; { read -r p_a <"$p_state/fence"; } 2>/dev/null; [ "$p_a" = "$p_fence" ]; }
 `;
 }
 
 /** For later scripts of the same holder: goes on only when its fence is still the newest (exit 76, frame `fenced`). */
 export function checkFence(fence: string): Command {
-  return sh`p_fence=${fence}; p_a=; if [ -r "$p_state/fence" ]; then read -r p_a <"$p_state/fence"; fi
-if [ "$p_a" != "$p_fence" ]; then p_say fenced "$p_a"; exit 76; fi
+  return sh`p_fence=${fence}
+${fenceWord()}${stillHolds()}`;
+}
+
+/** The same between two steps of such a script, after `clear` was done. */
+export function stillHolds(clear: Command = sh`:`): Command {
+  return sh`if ! p_fence_holds; then ${clear}; p_say fenced "$p_a"; exit 76; fi
 `;
 }
 
@@ -83,8 +93,9 @@ export function renewLock(holder: LockHolder): Command {
 `;
 }
 
+/** What another took over meanwhile is that one's lock. */
 export function releaseLock(): Command {
-  return sh`rm -f "$p_state/lock"
+  return sh`if p_fence_holds; then rm -f "$p_state/lock"; fi
 `;
 }
 

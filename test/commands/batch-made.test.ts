@@ -1,4 +1,5 @@
 // A batch notes on the machine which revisions' steps were all made, and forgets it before it begins anew.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -30,11 +31,13 @@ test('only what came through all its steps, and only starts', async () => {
   expect(['came', 'failed', 'stop'].map(madeOf)).toEqual(['f1\n', '', '']);
 });
 
-test('it outlives batches for others, and is forgotten at the next one for the same service, whatever becomes of it', async () => {
+test('it outlives batches for others, and such as came too late; it is forgotten at the next one for the same service', async () => {
   await machine.run(batchOf([aChange('web', { steps: [good], made: 'f1' })]));
   await machine.run(batchOf([aChange('other', { steps: [good], made: 'f1' })], { id: 'a2' }));
-  expect(madeOf('web')).toBe('f1\n');
   const stale = aChange('web', { steps: [good], made: 'f2', basis: 'another' });
   expect((await machine.run(batchOf([stale], { id: 'a3' }))).rows).toMatchObject({ 'claim.0': '78' });
+  expect(madeOf('web')).toBe('f1\n');
+  const basis = createHash('sha256').update('claim of web\n').digest('hex');
+  await machine.run(batchOf([aChange('web', { basis, steps: [bad], made: 'f1' })], { id: 'a4' }));
   expect(madeOf('web')).toBe('');
 });

@@ -209,6 +209,17 @@ describe.each(shells)('$name', shell => {
     expect(stampIn(machine, 'web')).toBe('claim of web\n');
   });
 
+  test("nor when another takes over while it writes: the lock is that one's by then", async () => {
+    await machine.run(batchOf([aChange('web'), aChange('gone')]), shell);
+    const finish = finishOf({ stamps: [{ service: 'web', text: 'final\n' }], forget: ['gone'] });
+    const overtaken = sh`chmod() { echo 2.zz >${join(machine.state, 'fence')}; command chmod "$@"; }\n`;
+    const answer = await machine.run(lines([overtaken, finish]), shell);
+    expect([answer.code, answer.said('fenced')]).toEqual([76, '2.zz']);
+    expect(['web', 'gone'].map(one => stampIn(machine, one))).toEqual(['claim of web\n', 'claim of gone\n']);
+    expect(filesBelow(join(machine.state, 'stamps'))).toHaveLength(2);
+    expect(existsSync(join(machine.state, 'lock'))).toBe(true);
+  });
+
   test('a folder that somebody else makes at the same moment is as good as ours', async () => {
     const slower = sh`mkdir() { command mkdir "$@"; command mkdir "$@"; }\n`;
     const folder = sh`if p_folder ${at('apps/web')} ${user}; then p_say made; fi\np_say end`;
