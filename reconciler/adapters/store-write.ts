@@ -1,5 +1,5 @@
 // Records into rows: one statement for all of one kind that follow each other, each row once, in the order they came.
-import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
+import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import type { Query } from './store-database.js';
 
@@ -65,13 +65,13 @@ const insertWrites = `
     text text)
   on conflict do nothing`;
 
+/** The clock that measures them counts parts of a millisecond. */
+const whole = <T extends DeploymentEnd>(end: T): T =>
+  end.durationMs === undefined ? end : { ...end, durationMs: Math.round(end.durationMs) };
+
 /** In the plan's order. */
 const placed = (deployments: readonly Deployment[]): readonly unknown[] =>
-  deployments.map((one, position) => ({
-    ...one,
-    position,
-    ...(one.durationMs === undefined ? {} : { durationMs: Math.round(one.durationMs) }),
-  }));
+  deployments.map((one, position) => ({ ...whole(one), position }));
 
 /** `records` in stretches of one kind. */
 function stretches(records: readonly HistoryRecord[]): readonly (readonly HistoryRecord[])[] {
@@ -102,7 +102,11 @@ export async function writeRecords(query: Query, records: readonly HistoryRecord
         await writeRuns(query, stretch, controller);
         break;
       case 'ended': {
-        const ends = only(stretch, kind).map(({ deployment, end, endedAt }) => ({ ...end, id: deployment, endedAt }));
+        const ends = only(stretch, kind).map(({ deployment, end, endedAt }) => ({
+          ...whole(end),
+          id: deployment,
+          endedAt,
+        }));
         await query(endDeployments, [asJson(ends)]);
         break;
       }

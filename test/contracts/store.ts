@@ -167,10 +167,10 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const record = runRecord('dd01', began + 240_000, { 'slow@m1': { result: 'in-progress', why: 'it goes on' } });
       const deployment = record.deployments[0]?.id ?? '';
       const endedAt = began + 500_000;
-      await keep(record, { kind: 'ended', deployment, end: applied, endedAt });
+      await keep(record, { kind: 'ended', deployment, end: { ...applied, durationMs: 1200.4 }, endedAt });
       await keep({ kind: 'ended', deployment, end: failed, endedAt: endedAt + 1 });
       const [slow] = await under.store.deployments({ service: 'slow', limit: 1 });
-      expect(slow).toMatchObject({ ...applied, endedAt });
+      expect(slow).toMatchObject({ result: 'applied', durationMs: expect.closeTo(1200.4, 0), endedAt });
       expect(slow).not.toHaveProperty('why');
       expect(slow).not.toHaveProperty('error');
     });
