@@ -38,6 +38,14 @@ export interface ApplyRun {
 
 const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });
 
+/** Nothing was begun, because somebody else was quicker: no failure of the change. */
+const theirTurn: ReadonlySet<string> = new Set(['machine-lock', 'stale-plan']);
+
+function leftToOthers(outcome: Outcome): Outcome {
+  if (outcome.result !== 'failed' || !theirTurn.has(outcome.error.code)) return outcome;
+  return { key: outcome.key, result: 'skipped', why: outcome.error.message };
+}
+
 /** Whether a dependency outside the plan is healthy now; asked once a pass. */
 type Dependencies = (key: PlacementKey) => Promise<string | undefined>;
 
@@ -117,7 +125,9 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   const done = await room.workers.add(async () => {
     const late = tooLate(room);
     if (late !== undefined) return ready.map(change => skipped(change, late));
-    return await makeBatch({ ...room, machine, told }, ready);
+    const made = await makeBatch({ ...room, machine, told }, ready);
+    // A person who waits is told that it failed, and it is tried again for that person; a controller just looks again.
+    return room.toTheEnd ? made : made.map(leftToOthers);
   });
   return [...held, ...done];
 }

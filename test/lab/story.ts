@@ -54,7 +54,7 @@ export interface Story {
   /** Commits the registry (and files, `null` removes one), pushes; the commit's id. */
   push(registry: StoryRegistry, files?: Readonly<Record<string, string | null>>, message?: string): Promise<string>;
   /** `portoser …` with --repo and --state-dir. */
-  cli(words: readonly string[], options?: { timeoutMs?: number }): Promise<Ended>;
+  cli(words: readonly string[], options?: { timeoutMs?: number; stateDir?: string }): Promise<Ended>;
   /** `portoser run --once --json`. */
   once(): Promise<{ readonly code: number; readonly report: PassReport }>;
   /** `portoser plan --committed --json`. */
@@ -72,6 +72,9 @@ export interface Controller {
   readonly pid: number;
   /** Standard output and standard error so far. */
   output(): string;
+  /** STOP: it does nothing at all until `resume`, as a process of a machine that sleeps. */
+  pause(): void;
+  resume(): void;
   /** Whether it has ended, by itself too. */
   ended(): boolean;
   /** TERM, then its end; the exit code. */
@@ -91,8 +94,8 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
   const running = new Set<Controller>();
   const env = { ...gitEnv, HOME: home, XDG_CONFIG_HOME: '', XDG_STATE_HOME: '', NO_COLOR: '1', ...wish.env };
   const where = (folder: string) => ['--repo', wish.address ?? repo.bare, '--state-dir', folder];
-  const cli: Story['cli'] = (words, { timeoutMs = 240_000 } = {}) =>
-    runProgram('node', [...program, ...words, ...where(stateDir)], { cwd: project, env, timeoutMs });
+  const cli: Story['cli'] = (words, { timeoutMs = 240_000, stateDir: folder = stateDir } = {}) =>
+    runProgram('node', [...program, ...words, ...where(folder)], { cwd: project, env, timeoutMs });
   const told = async <T>(...words: string[]): Promise<{ code: number; report: T }> => {
     const ended = await cli([...words, '--json']);
     return { code: ended.code, report: parsed<T>(words, ended) };
@@ -139,6 +142,8 @@ function startController(words: readonly string[], env: NodeJS.ProcessEnv): Cont
   return {
     pid: child.pid ?? 0,
     output: () => text,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     ended: () => child.exitCode !== null || child.signalCode !== null,
     stop: () => ended(child, end, 'SIGTERM'),
     async kill() {

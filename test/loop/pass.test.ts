@@ -135,6 +135,21 @@ describe('what stands in the way', () => {
     expect(existsSync(join(state, 'lock'))).toBe(false);
   });
 
+  it('a controller that finds a machine locked counts no failure, notes none, and looks again soon', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    const state = join(world.folder('m1'), 'state/portoser/clusters/c');
+    mkdirSync(state, { recursive: true });
+    touch(join(state, 'lock'), `other 1:1 ${Math.floor(Date.now() / 1000)} 7\n`);
+    const why = expect.stringMatching(/^m1 is locked by controller other for \d+ s$/);
+    for (const report of [await world.pass({ toTheEnd: false }), await world.pass({ toTheEnd: false })]) {
+      expect(report.outcomes).toEqual([{ key: 'web@m1', result: 'skipped', why }]);
+      expect(report.next).toEqual({ next: 'again', afterMs: 5000, why });
+    }
+    expect(world.store.records.filter(one => one.kind === 'run')).toEqual([]);
+    rmSync(join(state, 'lock'));
+    expect(outcomesOf(await world.pass({ toTheEnd: false }))).toEqual(['web@m1 applied create']);
+  });
+
   it('steps that another controller runs there are left alone, and looked at again soon', async () => {
     await world.push({ web: { machine: 'm1' } });
     await world.pass();
