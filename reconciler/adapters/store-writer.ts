@@ -7,6 +7,7 @@ import { type Database, isRefused, openDatabase, storeFault } from './store-data
 import { type Migration, migrate } from './store-migrate.js';
 import type { Place, StartedDatabase } from './store-place.js';
 import type { Spool } from './store-spool.js';
+import { openWaitingRoom, type WaitingRoom } from './store-waiting.js';
 import { clearBefore, closeLeftOpen, writeRecords } from './store-write.js';
 
 export interface WriterOptions {
@@ -42,6 +43,11 @@ const roundMs = 60_000;
 const dayMs = 86_400_000;
 const keptDays = 366;
 
+function waitingOf(room: WaitingRoom): { readonly waiting: number; readonly dropped: number } {
+  const { waiting, dropped } = room.count();
+  return { waiting, dropped };
+}
+
 export function openWriter(options: WriterOptions): Writer {
   const { place, spool, clock, log } = options;
   const work = new PQueue({ concurrency: 1 });
@@ -53,10 +59,7 @@ export function openWriter(options: WriterOptions): Writer {
   let serving: Promise<void> | undefined;
   const stopping = new AbortController();
   let wake = new AbortController();
-  /** Something may wait on disk. */
-  let onDisk = true;
-  let waiting = 0;
-  let dropped = 0;
+  const room = openWaitingRoom(options);
   let clearedAt = 0;
   let attempt: Promise<void> | undefined;
   let obstacle: Promise<AppError | undefined> | undefined;
@@ -114,33 +117,9 @@ export function openWriter(options: WriterOptions): Writer {
   }
 
   async function catchUp(to: Database): Promise<void> {
-    await spool.drain(records => write(to, records, catchUpMs));
+    const { waiting } = room.count();
+    await room.drain(records => write(to, records, catchUpMs));
     if (waiting > 0) log[fault === undefined ? 'debug' : 'info']({ records: waiting }, 'history is caught up');
-    onDisk = false;
-    waiting = 0;
-  }
-
-  async function toDisk(records: readonly HistoryRecord[]): Promise<void> {
-    onDisk = true;
-    try {
-      const gone = await spool.append(records);
-      waiting += records.length - gone;
-      if (gone === 0) return;
-      dropped += gone;
-      const text = `${gone} records of history were dropped: the database was away for too long`;
-      log.warn({ dropped: gone }, 'records of history were dropped');
-      const event = {
-        id: options.newId(),
-        at: clock.now(),
-        kind: 'history.dropped',
-        text,
-        data: { dropped: gone },
-      } as const;
-      await spool.append([{ kind: 'event', event }]);
-    } catch (thrown) {
-      dropped += records.length;
-      log.error({ err: thrown, dropped: records.length }, 'history can be kept neither in the database nor on disk');
-    }
   }
 
   /** A command looks once whether there is a database; starting it is not its business. */
@@ -157,7 +136,7 @@ export function openWriter(options: WriterOptions): Writer {
 
   /** Nobody waits at the end of a command for a long time's records. */
   const tooMuchForTheEnd = async (): Promise<boolean> =>
-    onDisk && stopping.signal.aborted && (await spool.waiting()) > batchSize;
+    room.occupied() && stopping.signal.aborted && (await spool.waiting()) > batchSize;
 
   async function put(records: readonly HistoryRecord[]): Promise<void> {
     if ((await obstacleOnce()) !== undefined) return;
@@ -165,13 +144,13 @@ export function openWriter(options: WriterOptions): Writer {
     if (database !== undefined && !(await tooMuchForTheEnd())) {
       const to = database;
       try {
-        if (onDisk) await catchUp(to);
+        if (room.occupied()) await catchUp(to);
         return await write(to, records);
       } catch (error) {
         if (database === to) lose(error);
       }
     }
-    await toDisk(records);
+    await room.keep(records);
   }
 
   async function flush(): Promise<void> {
@@ -228,7 +207,7 @@ export function openWriter(options: WriterOptions): Writer {
   }
 
   async function keepUp(): Promise<void> {
-    waiting = await spool.waiting();
+    await work.add(() => room.look());
     for (let pauseMs = firstPauseMs; !stopping.signal.aborted;) {
       if (database !== undefined && server !== undefined) {
         pauseMs = firstPauseMs;
@@ -241,6 +220,7 @@ export function openWriter(options: WriterOptions): Writer {
       } catch (error) {
         failed(error);
         if ((await obstacleOnce()) !== undefined) return;
+        await work.add(() => room.settle());
         await rest(pauseMs);
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       }
@@ -251,6 +231,9 @@ export function openWriter(options: WriterOptions): Writer {
     stopping.abort();
     await serving;
     await work.onIdle();
+    await room.settle();
+    const { inMemory } = room.count();
+    if (inMemory > 0) log.error({ dropped: inMemory }, 'records of history were lost');
     try {
       await database?.close();
       database = undefined;
@@ -279,7 +262,7 @@ export function openWriter(options: WriterOptions): Writer {
       if (database !== undefined) return { state: 'kept' };
       if (fault === undefined) return { state: 'starting' };
       const said = { why: fault.message, hint: fault.hint };
-      return fault.code === 'store-none' ? { state: 'none', ...said } : { state: 'away', ...said, waiting, dropped };
+      return fault.code === 'store-none' ? { state: 'none', ...said } : { state: 'away', ...said, ...waitingOf(room) };
     },
     database: () => database,
     fault: () => fault,

@@ -16,6 +16,7 @@ import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { planFindings, silent, syncFindings } from './findings.js';
 import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
+import { unnoted } from './unnoted.js';
 import { look } from './look.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
@@ -114,7 +115,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
-  await publish(context, synced, considered, outcomes);
+  const error = await unnoted(() => publish(context, synced, considered, outcomes));
   return {
     commit: synced.commit,
     diagnostics: synced.diagnostics,
@@ -122,7 +123,8 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
     outcomes,
     findings: [...findings, ...planFindings(plan), ...silent(verdicts)],
     ...(settled.length === 0 ? {} : { settled }),
-    next: nextOf(plan, outcomes, synced),
+    ...(error === undefined ? {} : { error: error.report() }),
+    next: error === undefined ? nextOf(plan, outcomes, synced) : { next: 'again', afterMs: 5000, why: error.message },
   };
 }
 

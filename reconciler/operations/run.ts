@@ -1,5 +1,5 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
-import { AppError } from '../../schema/errors.js';
+import { AppError, asAppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
 import { recorded } from '../loop/record.js';
 import { runController } from '../loop/turn.js';
@@ -29,6 +29,15 @@ function tellPasses({ emit }: Context): (report: PassReport) => void {
   };
 }
 
+/** Whoever reads one that stays (the disk is full) sees that its process is gone. */
+async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
+  try {
+    await state.write('controller', null);
+  } catch (thrown) {
+    log.warn({ code: asAppError(thrown).code }, 'controller note not taken away');
+  }
+}
+
 export const run: Operation<typeof input, { readonly stopped: true }> = {
   name: 'run',
   summary: 'Keep the machines as the repository says, until stopped',
@@ -46,7 +55,7 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {
-      await state.write('controller', null);
+      await takeNoteAway(context);
       // The database is this controller's, and nobody's after it.
       await store.close();
       await release();

@@ -32,9 +32,21 @@ export interface Ended {
   readonly report?: PassReport;
 }
 
+/** `portoser run`, until it is stopped. */
+export interface Running {
+  /** Both outputs so far. */
+  said(): string;
+  /** TERM; how it ended. */
+  stop(): Promise<number | string | null>;
+}
+
 export interface CrashWorld {
+  /** The controller's state folder; nothing is made there before the first write. */
+  readonly state: string;
   /** Commits services: `machine` and what differs from the others. */
-  push(services: Placed, text?: string): Promise<void>;
+  push(services: Placed, text?: string, policy?: object): Promise<void>;
+  /** `portoser run`, with more environment. */
+  start(more?: NodeJS.ProcessEnv): Running;
   /** `portoser run --once`; `crashAt` arms it. */
   once(crashAt?: string): Promise<Ended>;
   /** Again and again until it is in sync (2: as far as it can be, with something held). Answers how it went each time. */
@@ -117,10 +129,11 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     ...one,
   });
 
-  async function push(services: Placed, text = 'x'): Promise<void> {
+  async function push(services: Placed, text = 'x', policy: object = {}): Promise<void> {
     const entries = Object.entries(services).map(([name, one]) => [name, entryOf(name, one)]);
     const registry = {
       cluster: 'crash',
+      policy,
       machines: Object.fromEntries(machineEntries),
       services: Object.fromEntries(entries),
     };
@@ -141,6 +154,28 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     running.delete(child);
     const report = code === null ? {} : { report: JSON.parse(texts.out) as PassReport };
     return { code, signal, err: texts.err, ...report };
+  }
+
+  function start(more: NodeJS.ProcessEnv = {}): Running {
+    const words = [main, 'run', '--repo', bare];
+    const child = spawn(process.execPath, words, {
+      env: { ...env, ...more },
+      cwd: top,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(child);
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += String(chunk)));
+    const end = once(child, 'close');
+    return {
+      said: () => text,
+      async stop() {
+        child.kill('SIGTERM');
+        const [code, signal] = (await end) as [number | null, string | null];
+        running.delete(child);
+        return code ?? signal;
+      },
+    };
   }
 
   async function converge(code = 0): Promise<readonly Ended[]> {
@@ -165,7 +200,9 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
   }
 
   return {
+    state,
     push,
+    start,
     once: runOnce,
     converge,
     plan,

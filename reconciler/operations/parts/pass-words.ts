@@ -23,6 +23,8 @@ function troubles(report: PassReport): readonly string[] {
 export interface Said {
   readonly commit?: string;
   readonly troubles: readonly string[];
+  /** They are over, and it is still to be said that all is well. */
+  readonly unsettled?: true;
 }
 
 interface Line {
@@ -37,8 +39,9 @@ export function passWords(
 ): { readonly lines: readonly Line[]; readonly said: Said } {
   const now = troubles(report);
   const fresh = now.filter(line => !before?.troubles.includes(line));
-  const over =
-    now.length === 0 && (before === undefined || before.troubles.length > 0) && report.next.next === 'settled';
+  const well = now.length === 0 && (before === undefined || before.troubles.length > 0 || before.unsettled === true);
+  const over = well && report.next.next === 'settled';
+  const unsettled = well && !over;
   const { commit } = report;
   const moved = commit === undefined || commit === before?.commit ? [] : [`commit ${commit.slice(0, 12)} is in force`];
   const line = (event: EventKind) => (text: string) => ({ text, event });
@@ -47,5 +50,8 @@ export function passWords(
     ...fresh.map(line('pass.trouble')),
     ...(over ? [line('pass.settled')('everything is as the registry says')] : []),
   ];
-  return { lines, said: { ...(commit === undefined ? {} : { commit }), troubles: now } };
+  return {
+    lines,
+    said: { ...(commit === undefined ? {} : { commit }), troubles: now, ...(unsettled && { unsettled }) },
+  };
 }

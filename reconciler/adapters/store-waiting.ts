@@ -1,0 +1,84 @@
+// Records of history that wait for the database: on disk, and in memory where the disk has no room either.
+import type { HistoryRecord } from '../../schema/history.js';
+import type { Clock, Log } from '../ports.js';
+import type { Spool } from './store-spool.js';
+
+export interface WaitingRoom {
+  /** Never throws: the oldest go when they become too many. */
+  keep(records: readonly HistoryRecord[]): Promise<void>;
+  /** Tries the disk again for what waits in memory. */
+  settle(): Promise<void>;
+  /** Hands over all that waits, oldest first; what `take` throws ends it, and is thrown on. */
+  drain(take: (records: readonly HistoryRecord[]) => Promise<void>): Promise<void>;
+  /** Something may wait. */
+  occupied(): boolean;
+  /** How many wait as far as is known, and how many had to go. */
+  count(): { readonly waiting: number; readonly inMemory: number; readonly dropped: number };
+  /** Looks how many wait on disk from before. */
+  look(): Promise<void>;
+}
+
+interface RoomOptions {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+}
+
+/** So many wait in memory. */
+const mostInMemory = 2000;
+
+/** Not safe for calls at the same time: the writer makes them one after the other. */
+export function openWaitingRoom({ spool, clock, log, newId }: RoomOptions): WaitingRoom {
+  /** Something may wait on disk. */
+  let onDisk = true;
+  let waiting = 0;
+  let dropped = 0;
+  let homeless: readonly HistoryRecord[] = [];
+
+  async function toDisk(records: readonly HistoryRecord[]): Promise<void> {
+    const gone = await spool.append(records);
+    waiting += records.length - gone;
+    if (gone === 0) return;
+    dropped += gone;
+    const text = `${gone} records of history were dropped: the database was away for too long`;
+    log.warn({ dropped: gone }, 'records of history were dropped');
+    const event = { id: newId(), at: clock.now(), kind: 'history.dropped', text, data: { dropped: gone } } as const;
+    await spool.append([{ kind: 'event', event }]);
+  }
+
+  /** Told once, not for each record. */
+  async function keep(records: readonly HistoryRecord[]): Promise<void> {
+    onDisk = true;
+    const all = [...homeless, ...records];
+    const known = homeless.length > 0;
+    homeless = [];
+    if (all.length === 0) return;
+    try {
+      await toDisk(all);
+    } catch (err) {
+      homeless = all.slice(-mostInMemory);
+      dropped += all.length - homeless.length;
+      if (!known) log.error({ err }, 'history can be kept neither in the database nor on disk; it waits in memory');
+    }
+  }
+
+  async function drain(take: (records: readonly HistoryRecord[]) => Promise<void>): Promise<void> {
+    await spool.drain(take);
+    if (homeless.length > 0) await take(homeless);
+    homeless = [];
+    onDisk = false;
+    waiting = 0;
+  }
+
+  return {
+    keep,
+    settle: () => (homeless.length > 0 ? keep([]) : Promise.resolve()),
+    drain,
+    occupied: () => onDisk || homeless.length > 0,
+    count: () => ({ waiting: waiting + homeless.length, inMemory: homeless.length, dropped }),
+    look: async () => {
+      waiting = await spool.waiting();
+    },
+  };
+}

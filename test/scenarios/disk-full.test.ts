@@ -1,0 +1,115 @@
+// The disk under the controller's state folder is full: what cannot be noted is not begun, it says so, and goes on by itself when there is room.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { filesBelow } from '../commands/batch-machine.js';
+import { type Built, buildProgram } from './built.js';
+import { createCrashWorld, type CrashWorld, type Placed, wholeSize } from './crash-world.js';
+import { until } from './until.js';
+
+/** A file system of its own needs mount(8). */
+const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
+const soon = { interval: '1s' };
+
+let built: Built | undefined;
+let world: CrashWorld;
+beforeAll(async () => {
+  built = await buildProgram();
+});
+afterAll(() => built?.remove());
+
+beforeEach(async () => {
+  world = await createCrashWorld(built?.main ?? '');
+  mkdirSync(world.state, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'small', world.state]);
+});
+afterEach(async () => {
+  execFileSync('umount', ['--lazy', world.state]);
+  await world.close();
+});
+
+const filler = () => join(world.state, 'filler');
+
+/** Not a byte is left. */
+function fill(): void {
+  for (const size of [65_536, 4096, 1]) {
+    try {
+      for (;;) writeFileSync(filler(), Buffer.alloc(size), { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}
+
+/** Documents that are no JSON, rows of journals and of waiting history that are none, files laid aside. */
+function halfWritten(): readonly string[] {
+  return filesBelow(world.state).filter(path => {
+    if (path === filler() || path.includes('/git/')) return false;
+    if (path.endsWith('.tmp') || path.endsWith('.new')) return true;
+    try {
+      if (path.endsWith('.json')) JSON.parse(readFileSync(path, 'utf8'));
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+const started = (): Readonly<Record<string, number>> =>
+  Object.fromEntries(['db', 'web', 'api'].map(name => [name, world.starts(name).length]));
+
+const placed = (version: number): Placed => ({
+  db: { machine: 'm1', env: { VERSION: `v${version}` } },
+  web: { machine: 'm2' },
+  ...(version === 0 ? {} : { api: { machine: 'm2' } }),
+});
+
+it.skipIf(!isRoot)(
+  'nothing is begun, nothing half written, and all of it done once when there is room again',
+  async () => {
+    await world.push(placed(0), 'x', soon);
+    // Nobody answers there: history waits in the state folder.
+    const controller = world.start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+    const until_ = (what: string, met: () => boolean) => until(what, met, () => controller.said());
+    await until_('the first commit is applied', () => controller.said().includes('in force') && started()['db'] === 1);
+
+    fill();
+    // Files end within a block: some rows find room yet, and what could be noted is done.
+    const refused = () => /db@m1: failed: the journal in .*: ENOSPC: no space left on device/.test(controller.said());
+    let version = 0;
+    while (!refused()) {
+      version += 1;
+      const before = started()['db'] ?? 0;
+      await world.push(placed(version), 'x', soon);
+      await until_(`version ${version} is begun or refused`, () => refused() || started()['db'] === before + 1);
+    }
+    expect(started()['db']).toBe(version);
+    expect(halfWritten()).toEqual([]);
+
+    rmSync(filler());
+    await until_('the newest commit is applied', () => started()['db'] === version + 1 && started()['api'] === 1);
+    const said = controller.said().length;
+    const idle = () =>
+      controller
+        .said()
+        .slice(said - 1)
+        .includes('everything is as the registry says');
+    await until_('it says that all is well', idle);
+    expect(started()).toEqual({ db: version + 1, web: 1, api: 1 });
+    expect(['db', 'web', 'api'].flatMap(name => world.starts(name)).every(size => size === wholeSize)).toBe(true);
+    expect(await world.openIntents()).toEqual([]);
+    expect(halfWritten()).toEqual([]);
+    expect((await world.plan())?.waves).toEqual([]);
+
+    fill();
+    expect(await controller.stop()).toBe(0);
+    rmSync(filler());
+    expect(halfWritten()).toEqual([]);
+    const waiting = filesBelow(join(world.state, 'history')).map(path => readFileSync(path, 'utf8'));
+    // One for each start that came to its end: of the newest at least.
+    const applied = waiting.join('').split('"result":"applied"').length - 1;
+    expect(applied, waiting.join('')).toBeGreaterThan(version);
+  },
+  240_000,
+);
