@@ -63,6 +63,24 @@ describe('the fingerprint', () => {
     expect(fields['env.LONG']).toMatch(/^sha256:/);
   });
 
+  it.each([
+    ['native', '7ab209380f94ceeebd1eecf9fd196bbc6927910ddeac8c5235818071559b6388'],
+    ['local', '8c08b75cfd1df5583095192468ba109d6b5cfa310bf24c779448a7c057a81654'],
+    ['docker', 'fd492f472eb72dca2372cb6edb91336373c8559eda2c578be3c8470acae80531'],
+  ] as const)('of a %s service is what earlier versions left in stamps', (type, expected) => {
+    const all = spec({
+      type,
+      command: ['/bin/serve', 'two words', '"$x"'],
+      port: 8080,
+      user: 'www',
+      envFiles: ['.env', '/etc/web.env'],
+      env: { ZED: 'z', API_TOKEN: 'hunter2', PORT: '1', EMPTY: '', ÄÖ: 'ü\n', LONG: 'x'.repeat(201) },
+      resources: { memoryBytes: 1e9, cpus: 1.5 },
+    });
+    const source = [file('app.py'), file('bin/run', { sha256: 'b'.repeat(64), mode: 0o755 })];
+    expect(fingerprintOf(fieldsOf(all, source, drivers[type]?.fields(all) ?? {}))).toBe(expected);
+  });
+
   it('depends on names and values alone, and on all of them', () => {
     const fields = fc.dictionary(fc.string(), fc.string());
     fc.assert(
