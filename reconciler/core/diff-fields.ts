@@ -72,7 +72,9 @@ export function identityChanges(one: Case, stamp: Stamp): readonly FieldChange[]
 }
 
 export function ownChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
-  return one.driver.ownFiles(one.placement.spec).flatMap(({ path }) => {
+  const files = one.driver.ownFiles(one.placement.spec);
+  if (files.length === 0) return files as readonly never[];
+  return files.flatMap(({ path }) => {
     const [from, to] = [stamp.own[path] ?? '', one.sighting.own[path]?.sha256 ?? ''];
     return from === to ? [] : [{ field: `own:${path}`, from: short(from), to: short(to) }];
   });

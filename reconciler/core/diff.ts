@@ -181,10 +181,12 @@ function judgeDrift(one: Case, stamp: Stamp): Finding | undefined {
   const files = fileDrift(one, stamp);
   const settings = sighting.state === 'absent' ? [] : one.driver.drift(placement, sighting, stamp);
   const answer = driftAt(placement.spec.policy.drift, one.live.takenAt);
-  const fields = counted(answer, [...files, ...settings]);
-  const because = `changed by hand on ${on}: ${names(fields)}`;
-  if (fields.length > 0 && answer.action === 'report') return leftDrifted(one, fields, because, answer);
-  if (fields.length > 0) return differs(one, 'drifted', because, fields);
+  const fields = files.length + settings.length === 0 ? [] : counted(answer, [...files, ...settings]);
+  if (fields.length > 0) {
+    const because = `changed by hand on ${on}: ${names(fields)}`;
+    if (answer.action === 'report') return leftDrifted(one, fields, because, answer);
+    return differs(one, 'drifted', because, fields);
+  }
   if (sighting.state === 'absent') return differs(one, 'missing', `what ran there was removed on ${on}`);
   if (sighting.run === 'stopped' || sighting.run === 'failed') {
     return differs(
@@ -271,10 +273,12 @@ function judgePlacement(
 /** Compares all placements, then what is ours on the machines and no longer in the registry. */
 export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Differences {
   const notes = judgeMachines(desired, live, ask.busy);
-  const findings = desired.placements.flatMap(placement => {
-    const found = judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine)) ?? [];
-    return placement.instead === undefined ? found : [heldBack(placement), ...[found].flat()];
-  });
+  const findings: Finding[] = [];
+  for (const placement of desired.placements) {
+    if (placement.instead !== undefined) findings.push(heldBack(placement));
+    const found = judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine));
+    if (found !== undefined) findings.push(found);
+  }
   const orphans = diffOrphans(desired, live, notes, ask);
   const all = [...findings, ...orphans.findings];
   return {

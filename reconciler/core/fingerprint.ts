@@ -11,22 +11,27 @@ function envValue(name: string, value: string): string {
   return `sha256:${hash('sha256', `${name}\0${value}`).slice(0, 16)}`;
 }
 
-/** Fields common to all drivers, and the driver's own. Descriptions, tags, health and policy are not among them: they restart nothing. */
+/**
+ * Fields common to all drivers, nearly in name order (so that there is little to sort later), and the driver's own.
+ * Descriptions, tags, health and policy are not among them: they restart nothing.
+ */
 export function fieldsOf(
   spec: ServiceSpec,
   source: readonly SourceFile[],
   own: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const fields: Record<string, string> = { type: spec.type, path: spec.path };
-  if (spec.user !== undefined) fields.user = spec.user;
-  if (spec.type !== 'docker') fields.scope = spec.scope;
+  const fields: Record<string, string> = {};
   if (spec.command !== undefined) {
-    fields.command = spec.command.join(' ');
     fields.argv = JSON.stringify(spec.command);
+    fields.command = spec.command.join(' ');
   }
-  if (spec.port !== undefined) fields.port = String(spec.port);
-  if (spec.envFiles.length > 0) fields.env_file = spec.envFiles.join(', ');
   for (const [name, value] of Object.entries(spec.env)) fields[`env.${name}`] = envValue(name, value);
+  if (spec.envFiles.length > 0) fields.env_file = spec.envFiles.join(', ');
+  fields.path = spec.path;
+  if (spec.port !== undefined) fields.port = String(spec.port);
+  if (spec.type !== 'docker') fields.scope = spec.scope;
+  fields.type = spec.type;
+  if (spec.user !== undefined) fields.user = spec.user;
   for (const file of source) fields[`file:${file.path}`] = file.mode === 0o755 ? `${file.sha256}+x` : file.sha256;
   return Object.assign(fields, own);
 }

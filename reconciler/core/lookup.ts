@@ -1,4 +1,4 @@
-// Desired placements and stamps by name, worked out once per state, so that thinking stays linear in the number of placements.
+// Desired placements and stamps by name, each list worked out once per state when it is first asked for, so that thinking stays linear.
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
 
@@ -6,6 +6,8 @@ export interface Lookup {
   readonly byKey: ReadonlyMap<PlacementKey, Placement>;
   /** Placements of a service, in machine order. */
   readonly byService: ReadonlyMap<string, readonly Placement[]>;
+  /** Names of the services of a machine. */
+  readonly servicesOn: ReadonlyMap<string, ReadonlySet<string>>;
   readonly machines: ReadonlyMap<string, Machine>;
 }
 
@@ -19,18 +21,56 @@ function grouped<T>(items: readonly T[], name: (item: T) => string): ReadonlyMap
   return groups;
 }
 
+function servicesOn(desired: DesiredState): ReadonlyMap<string, ReadonlySet<string>> {
+  const services = new Map<string, Set<string>>();
+  for (const { spec } of desired.placements) {
+    const known = services.get(spec.machine);
+    if (known === undefined) services.set(spec.machine, new Set([spec.service]));
+    else known.add(spec.service);
+  }
+  return services;
+}
+
+function byKey(desired: DesiredState): ReadonlyMap<PlacementKey, Placement> {
+  const placements = new Map<PlacementKey, Placement>();
+  for (const placement of desired.placements) placements.set(placement.key, placement);
+  return placements;
+}
+
+/** A pass with nothing to do asks for few of them. */
+function lookupIn(desired: DesiredState): Lookup {
+  const made: { -readonly [K in keyof Lookup]?: Lookup[K] } = {};
+  return {
+    get byKey() {
+      return (made.byKey ??= byKey(desired));
+    },
+    get byService() {
+      return (made.byService ??= grouped(desired.placements, placement => placement.spec.service));
+    },
+    get servicesOn() {
+      return (made.servicesOn ??= servicesOn(desired));
+    },
+    get machines() {
+      return (made.machines ??= new Map(desired.machines.map(machine => [machine.name, machine])));
+    },
+  };
+}
+
 const lookups = new WeakMap<DesiredState, Lookup>();
 
 export function lookupOf(desired: DesiredState): Lookup {
-  const known = lookups.get(desired);
-  if (known !== undefined) return known;
-  const lookup: Lookup = {
-    byKey: new Map(desired.placements.map(placement => [placement.key, placement])),
-    byService: grouped(desired.placements, placement => placement.spec.service),
-    machines: new Map(desired.machines.map(machine => [machine.name, machine])),
-  };
-  lookups.set(desired, lookup);
+  let lookup = lookups.get(desired);
+  if (lookup === undefined) {
+    lookup = lookupIn(desired);
+    lookups.set(desired, lookup);
+  }
   return lookup;
+}
+
+function byServiceOf(seen: MachineSeen): ReadonlyMap<string, Stamp> {
+  const byService = new Map<string, Stamp>();
+  for (const stamp of seen.stamps) byService.set(stamp.service, stamp);
+  return byService;
 }
 
 const stamps = new WeakMap<MachineSeen, ReadonlyMap<string, Stamp>>();
@@ -38,7 +78,7 @@ const stamps = new WeakMap<MachineSeen, ReadonlyMap<string, Stamp>>();
 export function stampOf(seen: MachineSeen, service: string): Stamp | undefined {
   let known = stamps.get(seen);
   if (known === undefined) {
-    known = new Map(seen.stamps.map(stamp => [stamp.service, stamp]));
+    known = byServiceOf(seen);
     stamps.set(seen, known);
   }
   return known.get(service);

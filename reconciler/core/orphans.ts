@@ -72,13 +72,13 @@ export function diffOrphans(
   notes: ReadonlyMap<string, MachineNote>,
   ask: OrphanAsk,
 ): { readonly findings: readonly (Difference | LeftAlone)[]; readonly machines: readonly MachineNote[] } {
-  const wanted = lookupOf(desired).byKey;
   const known = new Set([...desired.machines.map(machine => machine.name), ...ask.leaving]);
   const findings = [...known].flatMap(machine => {
     const view = live.machines[machine];
     if (view?.state !== 'reachable' || notes.has(machine) || isAnothers(view, desired)) return [];
     if (isChanging(machine, view, ask)) return [];
-    const orphans = view.stamps.filter(stamp => !wanted.has(`${stamp.service}@${machine}`));
+    const wanted = lookupOf(desired).servicesOn.get(machine);
+    const orphans = view.stamps.filter(stamp => wanted?.has(stamp.service) !== true);
     return orphans.flatMap(stamp => {
       const suspend = suspendOf(view, stamp.service);
       if (suspend === undefined) return judgeOrphan(desired, machine, stamp, view.facts.clock) ?? [];

@@ -34,6 +34,15 @@ function keysByService(registry: Registry): ReadonlyMap<string, readonly Placeme
   return keysOf;
 }
 
+function keysOfAll(
+  services: readonly string[],
+  keysOf: ReadonlyMap<string, readonly PlacementKey[]>,
+): readonly PlacementKey[] {
+  const [first = '', ...more] = services;
+  if (more.length === 0) return keysOf.get(first) ?? [];
+  return services.flatMap(name => keysOf.get(name) ?? []);
+}
+
 /** Pure: the same registry and commit give the same desired state everywhere. */
 export function resolve(
   registry: Registry,
@@ -52,7 +61,7 @@ export function resolve(
       texts: gathered.texts,
       fields,
       fingerprint: fingerprintOf(fields),
-      dependsOn: spec.dependsOn.flatMap(name => keysOf.get(name) ?? []),
+      dependsOn: keysOfAll(spec.dependsOn, keysOf),
     };
     return blocked === undefined ? placement : { ...placement, blocked };
   });

@@ -50,7 +50,8 @@ export function parseSuspends(lines: readonly string[]): readonly Suspend[] {
 
 /** In force for a service on that machine (the whole machine's first), or for the machine itself when none is named. */
 export function suspendOf(seen: MachineSeen, service?: string): Suspend | undefined {
-  const inForce = (seen.suspends ?? []).filter(one => one.until === undefined || one.until > seen.facts.clock);
+  if (seen.suspends === undefined || seen.suspends.length === 0) return undefined;
+  const inForce = seen.suspends.filter(one => one.until === undefined || one.until > seen.facts.clock);
   return (
     inForce.find(one => one.service === undefined) ??
     (service === undefined ? undefined : inForce.find(one => one.service === service))

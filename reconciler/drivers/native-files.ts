@@ -10,15 +10,17 @@ import type { GeneratedFile, Step } from './driver.js';
 
 /** Absolute paths; relative ones lie under `path`, where files of `source` come to stand too. */
 export function envFilesOf(spec: ServiceSpec): readonly string[] {
+  if (spec.envFiles.length === 0) return spec.envFiles;
   return spec.envFiles.map(file => (file.startsWith('/') ? file : `${spec.path}/${file}`));
 }
 
 /** `./serve`, `bin/serve` and a bare name that `source` brings as a program become absolute; other bare names the manager looks up. */
 export function absoluteCommand(placement: Placement, command: readonly string[]): readonly string[] {
-  const [program = '', ...rest] = command;
+  const program = command[0] ?? '';
+  if (program.startsWith('/')) return command;
   const own = placement.source.some(file => file.path === program && file.mode === 0o755);
-  if (program.startsWith('/') || !(program.includes('/') || own)) return command;
-  return [`${placement.spec.path}/${program.replace(/^(\.\/+)+/, '')}`, ...rest];
+  if (!(program.includes('/') || own)) return command;
+  return [`${placement.spec.path}/${program.replace(/^(\.\/+)+/, '')}`, ...command.slice(1)];
 }
 
 function environmentOf(spec: ServiceSpec): Readonly<Record<string, string>> {

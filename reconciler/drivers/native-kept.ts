@@ -61,12 +61,11 @@ export function keeperOf(facts: MachineFacts): Keeper | undefined {
 export function keptDrift(seen: RunnerSeen & { state: 'present' }, ours: boolean): readonly FieldChange[] {
   const { enabled, 'unit-load': load, 'needs-reload': reload } = seen.settings;
   if (load === 'masked' || load === 'masked-runtime') return [{ field: 'masked', from: 'masked', to: 'loaded' }];
-  return [
-    ...(enabled === 'disabled' || enabled === 'enabled-runtime'
-      ? [{ field: 'enabled', from: enabled, to: 'enabled' }]
-      : []),
-    ...(ours && reload === 'yes' ? [{ field: 'needs-reload', from: 'yes', to: 'no' }] : []),
-  ];
+  const fields: FieldChange[] = [];
+  if (enabled === 'disabled' || enabled === 'enabled-runtime')
+    fields.push({ field: 'enabled', from: enabled, to: 'enabled' });
+  if (ours && reload === 'yes') fields.push({ field: 'needs-reload', from: 'yes', to: 'no' });
+  return fields;
 }
 
 /** Words of ours, and of systemctl, loginctl and sudo, that tell more than that a step failed. */

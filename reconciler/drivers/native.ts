@@ -98,12 +98,11 @@ function start(placement: Placement, kind: StartKind, ground: Ground): readonly 
 
 function fields(spec: ServiceSpec): Readonly<Record<string, string>> {
   const { memoryBytes, cpus } = spec.resources;
-  return {
-    unit: spec.unitName,
-    ...(spec.command === undefined ? {} : { stop_timeout: String(spec.stopTimeoutMs) }),
-    ...(memoryBytes === undefined ? {} : { memory: String(memoryBytes) }),
-    ...(cpus === undefined ? {} : { cpus: String(cpus) }),
-  };
+  const own: Record<string, string> = { unit: spec.unitName };
+  if (spec.command !== undefined) own.stop_timeout = String(spec.stopTimeoutMs);
+  if (memoryBytes !== undefined) own.memory = String(memoryBytes);
+  if (cpus !== undefined) own.cpus = String(cpus);
+  return own;
 }
 
 export const native: Driver = {
