@@ -42,6 +42,39 @@ export interface Change {
   readonly after: readonly PlacementKey[];
   /** The stamp that stands there now. */
   readonly stamp?: Stamp;
+  /** When and by whom it was changed on the machine, as far as the machine tells. */
+  readonly culprits?: readonly Culprit[];
+}
+
+/** A command in the log of sudo. */
+export interface LoggedCommand {
+  readonly user: string;
+  /** Terminal, such as `pts/1`. */
+  readonly tty?: string;
+  /** Milliseconds since 1970 by the machine's clock. */
+  readonly at: number;
+  /** Shortened, and without what looks like a secret. */
+  readonly command: string;
+  /** Any local user can write such lines into `auth.log`; the journal knows who wrote. */
+  readonly log: 'journal' | 'auth.log';
+}
+
+/** What a machine's own records tell of something that was changed there. What they do not tell is left out, never guessed. */
+export interface Culprit {
+  /** Field of the change that it is about; absent: that it does not run, or is gone. */
+  readonly field?: string;
+  /** What happened, such as `stopped`, `killed by signal 9`, `edited`; absent: unknown. */
+  readonly what?: string;
+  /** Milliseconds since 1970 by the machine's clock; absent: unknown. */
+  readonly at?: number;
+  /** It happened then or earlier. */
+  readonly atLatest?: true;
+  /** The command that named it just before; absent: unknown who. */
+  readonly by?: LoggedCommand;
+  /** What was going on there at that time; proves nothing. */
+  readonly hints?: readonly string[];
+  /** All of it in a sentence's part. */
+  readonly text: string;
 }
 
 /** Something that was left alone, and why. */
@@ -54,6 +87,8 @@ export interface LeftAlone {
   readonly fields?: readonly FieldChange[];
   /** When that is over by itself, in milliseconds since 1970. */
   readonly until?: number;
+  /** Of `drifted`: when and by whom, as far as the machine tells. */
+  readonly culprits?: readonly Culprit[];
   readonly error?: ErrorReport;
 }
 

@@ -2,6 +2,7 @@
 import type { LeftAlone, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState, Placement, Sighting, Verdict } from '../../schema/state.js';
 import type { MachineStatus, PlacementStatus } from '../../schema/status.js';
+import { withKnown } from './culprit-words.js';
 
 export interface StatusParts {
   readonly desired: DesiredState;
@@ -31,13 +32,13 @@ function syncLeftAlone({ state }: LeftAlone): Axis<'sync'> {
 
 function syncOf(key: string, parts: StatusParts): { readonly sync: Axis<'sync'>; readonly why?: string } {
   const change = parts.plan.waves.flat().find(one => one.key === key);
-  if (change) return { sync: 'differs', why: change.because };
+  if (change) return { sync: 'differs', why: withKnown(change.because, change.culprits) };
   const part = parts.plan.waiting?.find(one => one.changes.some(change => change.key === key));
   const waits = part?.changes.find(one => one.key === key);
   if (part !== undefined && waits !== undefined)
-    return { sync: 'differs', why: `${waits.because} (held: ${part.why})` };
+    return { sync: 'differs', why: withKnown(`${waits.because} (held: ${part.why})`, waits.culprits) };
   const left = parts.plan.leftAlone.find(one => one.key === key);
-  if (left) return { sync: syncLeftAlone(left), why: left.why };
+  if (left) return { sync: syncLeftAlone(left), why: withKnown(left.why, left.culprits) };
   const sighting = parts.live.sightings[key];
   return sighting?.state === 'unknown' ? { sync: 'unknown', why: sighting.error.message } : { sync: 'synced' };
 }

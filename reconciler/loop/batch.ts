@@ -3,6 +3,7 @@ import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Change, ChangeKind, Outcome, StepEnd } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, MachineSeen } from '../../schema/state.js';
+import { withKnown } from '../core/culprit-words.js';
 import { report } from '../core/machines.js';
 import { parseStamps, stampText } from '../core/ownership.js';
 import { faultsOfRevision, refusedStamp } from '../core/stamps.js';
@@ -137,5 +138,5 @@ function toldOf({ change, placement }: Prepared): string {
     remove: 'removing',
     release: 'releasing',
   };
-  return words[change.kind];
+  return withKnown(words[change.kind], change.culprits);
 }

@@ -12,6 +12,7 @@ import type { Ports, RepoFiles } from '../ports.js';
 import { approachFleet } from './approach.js';
 import { readApprovals } from './approvals.js';
 import { checkOnce } from './check.js';
+import { withCulprits } from './culprit.js';
 import { desire } from './desired.js';
 import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
 import { insteadOfFailed } from './instead.js';
@@ -108,7 +109,8 @@ export async function consider(
   const plan = guard(makePlan(differences, desired, selection), desired, live, approved, now);
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
   const held = rewritten === undefined ? {} : { held: { why: rewritten } };
-  return { desired, olderFiles, live, plan: { ...plan, ...held }, leaving };
+  const told = await withCulprits(ports, { desired, live }, { ...plan, ...held });
+  return { desired, olderFiles, live, plan: told, leaving };
 }
 
 /** What an older revision runs from (its path, unit, files) may be elsewhere: its machine is looked at with that in mind. */

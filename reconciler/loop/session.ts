@@ -1,4 +1,5 @@
 // What a process keeps between passes to save work: all of it can be read again, so losing it changes nothing.
+import type { Culprit } from '../../schema/plan.js';
 import type { ParseResult, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Stamp } from '../../schema/state.js';
 import type { Ports } from '../ports.js';
@@ -17,6 +18,8 @@ export interface Session {
   readonly busy: Map<string, Promise<unknown>>;
   /** Changes that failed for a cause that may pass. */
   readonly retries: Map<PlacementKey, Retry>;
+  /** What machines told of drift that still stands. */
+  readonly culprits: Map<string, readonly Culprit[]>;
 }
 
 const sessions = new WeakMap<Ports, Session>();
@@ -30,6 +33,7 @@ export function sessionOf(ports: Ports): Session {
     facts: new Map(),
     busy: new Map(),
     retries: new Map(),
+    culprits: new Map(),
   };
   sessions.set(ports, session);
   return session;

@@ -165,7 +165,7 @@ describe('policy.drift', () => {
       next: 'stalled',
       why: expect.stringContaining('changed by hand on m1') as string,
     });
-    expect(world.sent.toSorted()).toEqual(['m1 probe', 'm2 probe']);
+    expect(world.sent.toSorted()).toEqual(['m1 culprit', 'm1 probe', 'm2 probe']);
     expect(readFileSync(page(), 'utf8')).toBe('by hand');
   });
 

@@ -32,7 +32,7 @@ export interface World {
   readonly writes: string[];
   /** Machines that do not answer. */
   readonly down: Set<string>;
-  /** What was sent, as `m1 probe|batch|stamps|other`. */
+  /** What was sent, as `m1 probe|batch|stamps|culprit|other`. */
   readonly sent: string[];
   /** Called before a script is run; may throw as a lost machine does. */
   before: (machine: string, kind: string) => Promise<void>;
@@ -59,6 +59,7 @@ export interface Pushed {
 function kindOf(text: string): string {
   if (text.includes('p_say facts')) return 'probe';
   if (text.includes('p_note done')) return 'batch';
+  if (text.includes('p_say ours')) return 'culprit';
   return text.includes('p_land || exit 73') ? 'stamps' : 'other';
 }
 

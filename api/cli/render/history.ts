@@ -5,7 +5,7 @@ import type { Write } from '../../../schema/journal.js';
 import type { StepEnd } from '../../../schema/plan.js';
 import type { Paint } from '../paint.js';
 import { undoneLines } from './pass.js';
-import { fieldLine } from './plan.js';
+import { culpritLines, fieldLine } from './plan.js';
 import { table } from './table.js';
 
 /** In the place of whoever reads it, to the second. */
@@ -77,7 +77,8 @@ function writeLine({ at, endedAt, what, where, error, text }: Write, paint: Pain
   return `  ${timeText(at)}  ${what} on ${where}${took}${failed}${text === undefined ? '' : `: ${text}`}`;
 }
 
-export function deploymentText({ deployment, others, writes }: OutputOf<'history.show'>, paint: Paint): string {
+export function deploymentText({ deployment, run, others, writes }: OutputOf<'history.show'>, paint: Paint): string {
+  const { culprits } = run.plan.waves.flat().find(one => one.key === deployment.key) ?? {};
   const { id, runId, key, kind, result, reason, because, trigger, actor, commit, previousCommit } = deployment;
   const took = deployment.durationMs === undefined ? '' : ` in ${seconds(deployment.durationMs)}`;
   return [
@@ -91,6 +92,7 @@ export function deploymentText({ deployment, others, writes }: OutputOf<'history
     ...(previousCommit === undefined ? [] : [row('before', previousCommit)]),
     row('why', `${reason}: ${because}`),
     ...deployment.fields.map(one => fieldLine(one, paint)),
+    ...culpritLines(culprits, paint),
     ...endLines(deployment, paint),
     ...(deployment.steps === undefined ? [] : ['Steps:', ...deployment.steps.flatMap(one => stepLines(one, paint))]),
     ...(writes.length === 0 ? [] : ['Written:', ...writes.map(one => writeLine(one, paint))]),

@@ -1,10 +1,11 @@
 // How a pass ended: what was done, what failed and why, and what is still amiss.
 import { heldOf, letGo } from '../../../schema/holds.js';
-import type { Outcome, Plan, Undone } from '../../../schema/plan.js';
+import type { Culprit, Outcome, Plan, Undone } from '../../../schema/plan.js';
 import type { Finding, PassReport } from '../../../schema/status.js';
 import type { ExitCode } from '../command.js';
 import type { Paint } from '../paint.js';
 import { diagnosticsText } from './diagnostics.js';
+import { culpritLines } from './plan.js';
 
 const done: Record<string, string> = {
   create: 'created',
@@ -90,11 +91,17 @@ function heldText(plan: Plan | undefined, paint: Paint): string {
   return held.map(one => `${paint.warn('Held:')} ${one.why}\n  ${letGo(one)}`).join('\n');
 }
 
+/** Of what was put right, and is known. */
+function culpritsOf({ plan }: PassReport, { key }: Outcome): readonly Culprit[] {
+  const culprits = plan?.waves.flat().find(one => one.key === key)?.culprits ?? [];
+  return culprits.filter(one => one.at !== undefined || one.by !== undefined);
+}
+
 export function passText(report: PassReport, paint: Paint): string {
   const error = report.error;
   return [
     ...(report.diagnostics.length > 0 ? [diagnosticsText(report.diagnostics, paint)] : []),
-    ...report.outcomes.map(one => outcomeText(one, paint)),
+    ...report.outcomes.flatMap(one => [outcomeText(one, paint), ...culpritLines(culpritsOf(report, one), paint)]),
     ...report.findings.map(one => findingText(one, paint)),
     ...(report.plan?.leftAlone ?? [])
       .filter(one => one.state === 'drifted')

@@ -28,15 +28,21 @@ export function fieldLine({ field, from, to }: Change['fields'][number], paint: 
   return `      ${field}: ${paint.faint(old)} → ${next}`;
 }
 
+/** When and by whom, as far as the machine tells. */
+export const culpritLines = (culprits: Change['culprits'] = [], paint: Paint): readonly string[] =>
+  culprits.map(one => paint.faint(`      ${one.text}`));
+
 function changeText(change: Change, paint: Paint): string {
   const head = `  ${sign(change.kind, paint)} ${change.kind} ${paint.strong(change.key)} (${change.reason}: ${change.because})`;
-  return [head, ...change.fields.map(one => fieldLine(one, paint))].join('\n');
+  const fields = change.fields.map(one => fieldLine(one, paint));
+  return [head, ...fields, ...culpritLines(change.culprits, paint)].join('\n');
 }
 
 function leftLine(one: LeftAlone, paint: Paint): string {
   const hint = one.error === undefined ? '' : `\n      ${one.error.hint} ${paint.faint(`[${one.error.code}]`)}`;
-  const fields = (one.fields ?? []).map(field => `\n${fieldLine(field, paint)}`).join('');
-  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${fields}${hint}`;
+  const fields = (one.fields ?? []).map(field => fieldLine(field, paint));
+  const known = [...fields, ...culpritLines(one.culprits, paint)].map(line => `\n${line}`).join('');
+  return `  ${paint.faint('·')} ${paint.strong(one.key)} ${one.state}: ${one.why}${known}${hint}`;
 }
 
 function machineLine(one: MachineNote, paint: Paint): string {
