@@ -79,6 +79,7 @@ export type EventKind =
   | 'controller.started'
   | 'controller.stopped'
   | 'git.commit'
+  | 'drift.adopted'
   | 'pass.trouble'
   | 'pass.settled'
   | 'deploy.begun'

@@ -85,11 +85,25 @@ export interface LeftAlone {
   readonly state: 'blocked' | 'unknown' | 'suspended' | 'in-progress' | 'held' | 'kept' | 'drifted';
   /** What differs, where that is known. */
   readonly fields?: readonly FieldChange[];
+  /** Of `drifted`: edited files that policy wants in git. */
+  readonly takes?: readonly Takeover[];
   /** When that is over by itself, in milliseconds since 1970. */
   readonly until?: number;
   /** Of `drifted`: when and by whom, as far as the machine tells. */
   readonly culprits?: readonly Culprit[];
   readonly error?: ErrorReport;
+}
+
+/** A file of `source` that was edited on a machine. Hashes are SHA-256, hexadecimal. */
+export interface Takeover {
+  /** On the machine. */
+  readonly path: string;
+  /** In the repository. */
+  readonly file: string;
+  readonly executable: boolean;
+  readonly found: string;
+  /** As it was put there. */
+  readonly was: string;
 }
 
 /** A machine that is not worked on, and why. */

@@ -78,7 +78,7 @@ export interface Window {
 
 /** What is done about what somebody changed on a machine. */
 export interface DriftAnswer {
-  readonly action: 'revert' | 'report';
+  readonly action: 'revert' | 'report' | 'adopt';
   /** Fields, as a plan names them, that do not count; `*` stands for anything. */
   readonly ignore: readonly string[];
   /** Milliseconds since 1970: from then on all of it is reverted. */

@@ -1,6 +1,6 @@
 // Wanted against seen, placement by placement: what differs, why, and what is left alone. Unknown is not absent.
 import type { ErrorReport } from '../../schema/errors.js';
-import type { Difference, FieldChange, LeftAlone, MachineNote } from '../../schema/plan.js';
+import type { Difference, FieldChange, LeftAlone, MachineNote, Takeover } from '../../schema/plan.js';
 import type { DriftAnswer } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Placement, Stamp } from '../../schema/state.js';
 import type { Driver } from '../drivers/driver.js';
@@ -13,6 +13,7 @@ import { madeNote } from './made.js';
 import { strangerOnPort } from './occupied.js';
 import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
+import { answerText, takeovers } from './takeover.js';
 import { handsOff, suspendOf } from './suspends.js';
 
 export interface Differences {
@@ -168,11 +169,13 @@ function leftDrifted(
   fields: readonly FieldChange[],
   because: string,
   answer: DriftAnswer,
+  takes: readonly Takeover[],
 ): LeftAlone {
   const run = sighting.state === 'absent' ? 'not there' : sighting.run;
   const stands = run === 'running' || run === 'starting' ? '' : `, and it is ${run}`;
-  const why = `${because}${stands}; policy.drift leaves it so${untilText(answer)}`;
-  return { ...left(placement, 'drifted', why), fields, ...optional('until', answer.untilAt) };
+  const why = `${because}${stands}; ${answerText(answer, fields.length, takes.length)}${untilText(answer)}`;
+  const taken = takes.length === 0 ? {} : { takes };
+  return { ...left(placement, 'drifted', why), fields, ...taken, ...optional('until', answer.untilAt) };
 }
 
 function judgeDrift(one: Case, stamp: Stamp): Finding | undefined {
@@ -184,8 +187,9 @@ function judgeDrift(one: Case, stamp: Stamp): Finding | undefined {
   const fields = files.length + settings.length === 0 ? [] : counted(answer, [...files, ...settings]);
   if (fields.length > 0) {
     const because = `changed by hand on ${on}: ${names(fields)}`;
-    if (answer.action === 'report') return leftDrifted(one, fields, because, answer);
-    return differs(one, 'drifted', because, fields);
+    if (answer.action === 'revert') return differs(one, 'drifted', because, fields);
+    const takes = answer.action === 'adopt' ? takeovers(one, stamp, fields) : [];
+    return leftDrifted(one, fields, because, answer, takes);
   }
   if (sighting.state === 'absent') return differs(one, 'missing', `what ran there was removed on ${on}`);
   if (sighting.run === 'stopped' || sighting.run === 'failed') {

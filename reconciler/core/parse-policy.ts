@@ -46,11 +46,10 @@ function readWindow(text: WindowText): readonly Window[] {
   return [{ kind: text.deny === true ? 'deny' : 'allow', cron: text.cron, lastsMs, zone: text.tz ?? 'UTC' }];
 }
 
-/** `adopt` is not done yet: what asks for it is held back, whatever stands here. */
 function readDrift(written: PolicyText['drift'] = 'revert'): DriftAnswer {
   const { action = 'revert', ignore = [], until } = typeof written === 'string' ? { action: written } : written;
   const untilAt = until === undefined ? undefined : instantOf(until);
-  return { action: action === 'report' ? 'report' : 'revert', ignore, ...optional('untilAt', untilAt) };
+  return { action, ignore, ...optional('untilAt', untilAt) };
 }
 
 function share(written: number | string): number {
@@ -68,8 +67,7 @@ const notYet = ['prune_after', ...Object.keys(sameAsDone)];
 export function unsupportedPolicy(text: PolicyText): readonly string[] {
   const written = text as Readonly<Record<string, unknown>>;
   const asking = notYet.filter(key => written[key] !== undefined && !(sameAsDone[key] ?? []).includes(written[key]));
-  const adopts = (typeof text.drift === 'string' ? text.drift : text.drift?.action) === 'adopt';
-  return [...asking, ...(adopts ? ['drift'] : [])].map(key => `policy.${key}`);
+  return asking.map(key => `policy.${key}`);
 }
 
 /** What the schema cannot see; `base`: where the policy stands. */

@@ -23,6 +23,7 @@ import { type Choice, checkSettled, consider, type Considered } from './preview.
 import { type RunRecorder, recorderOf } from './record.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
+import { takeOver, type TakenOver } from './takeover.js';
 
 export interface PassContext {
   readonly ports: Ports;
@@ -113,6 +114,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
   const made = await persist(persisting, considered.desired, first);
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
+  const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
   const error = await unnoted(() => publish(context, synced, considered, outcomes));
@@ -121,10 +123,10 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
     diagnostics: synced.diagnostics,
     plan,
     outcomes,
-    findings: [...findings, ...planFindings(plan), ...silent(verdicts)],
+    findings: [...findings, ...planFindings(plan), ...taken.findings, ...silent(verdicts)],
     ...(settled.length === 0 ? {} : { settled }),
     ...(error === undefined ? {} : { error: error.report() }),
-    next: error === undefined ? nextOf(plan, outcomes, synced) : { next: 'again', afterMs: 5000, why: error.message },
+    next: nextAfter(error, taken) ?? nextOf(plan, outcomes, synced),
   };
 }
 
@@ -269,6 +271,14 @@ function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[])
   const wanted = desired.placements.map(placement => removalOf(placement.key));
   const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
   return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
+}
+
+/** What has to be looked at again whatever the plan says. */
+function nextAfter(unnotedBecause: AppError | undefined, { commit }: TakenOver): Next | undefined {
+  if (unnotedBecause !== undefined) return { next: 'again', afterMs: 5000, why: unnotedBecause.message };
+  if (commit === undefined) return undefined;
+  const why = `what was edited on machines is in git now, by commit ${commit.slice(0, 12)}`;
+  return { next: 'again', afterMs: 0, why };
 }
 
 const isLeftDrifted = (one: LeftAlone): boolean => one.state === 'drifted';

@@ -447,8 +447,6 @@ describe('what is not there yet', () => {
         'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
         ['policy.prune_after'],
       ],
-      ['policy: {drift: adopt}', ['policy.drift']],
-      ['policy: {drift: {action: adopt, ignore: [enabled]}}', ['policy.drift']],
       ['policy: {drift: {action: report}}', []],
       ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),
