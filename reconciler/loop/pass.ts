@@ -1,5 +1,5 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
-import { asAppError } from '../../schema/errors.js';
+import { type AppError, asAppError } from '../../schema/errors.js';
 import type { LeftAlone, Next, Outcome, Plan, Undone } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import type { DesiredState } from '../../schema/state.js';
