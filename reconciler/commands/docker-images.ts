@@ -16,18 +16,24 @@ function plain(service: string): Word {
   return { kind: 'syntax', text: service };
 }
 
-/** Names whose fingerprint no stamp of that service names, in any cluster that has its state beside ours. */
-function letGo(service: string): Command {
+/**
+ * Names whose fingerprint no stamp of that service names, in any cluster that has its state beside ours. Docker removes an
+ * image with its last name: each is first given to the image that runs, which has another one. Of a service that is gone
+ * the images may go too.
+ */
+function letGo({ service, tags }: KeptImages): Command {
   const name = plain(service);
+  const [runs] = tags;
+  const away = runs === undefined ? sh`p_image rm "$p_a"` : sh`p_image tag ${runs.id} "$p_a" && p_image rm "$p_a"`;
   return sh`p_kept=" $(sed -n -e 's/^fingerprint //p' -e 's/^healthy \\([0-9a-f]*\\) .*/\\1/p' "$p_state"/../*/stamps/${name} 2>/dev/null | tr '\\n' ' ')"
 for p_a in $(printf '%s\\n' "$p_images" | sed -n 's/^\\(portoser\\/${name}:[^ ]*\\) .*/\\1/p'); do
-  p_b=\${p_a#*:}; case $p_kept in *" \${p_b%%-*} "*) ;; *) p_image rm "$p_a" ;; esac
+  p_b=\${p_a#*:}; case $p_kept in *" \${p_b%%-*} "*) ;; *) ${away} ;; esac
 done`;
 }
 
 /**
- * Only names are made and taken away: an image goes when its last name does and nothing uses it. Nothing depends on it:
- * it prints nothing, and ends well whatever the engine says. After the prelude, where `$p_state` is known.
+ * Only names are made and taken away. Nothing depends on it: it prints nothing, and ends well whatever the engine says.
+ * After the prelude, where `$p_state` is known.
  */
 export function keepImages(kept: readonly KeptImages[]): Command {
   if (kept.length === 0) return sh`:`;
@@ -41,5 +47,5 @@ $p_images
 " in *"
 $2 $1
 "*) ;; *) p_image tag "$1" "$2" ;; esac; }
-${lines([...tags, ...kept.map(one => letGo(one.service))])}) >/dev/null 2>&1 </dev/null`;
+${lines([...tags, ...kept.map(letGo)])}) >/dev/null 2>&1 </dev/null`;
 }

@@ -92,6 +92,8 @@ test('older ones are let go, and names of others are left alone', async () => {
       `portoser/web:${prints[2]} ${ids[2]}`,
     ].toSorted(),
   );
+  expect(await isThere(ids[0] ?? '')).toBe(true);
+  await host.must('docker image prune -f');
   expect(await isThere(ids[0] ?? '')).toBe(false);
 });
 
