@@ -1,6 +1,7 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
 import { answerWords, batchCodes, clearLeft, refuseBusy, stepWords, watchdog } from './batch-words.js';
 import { type Command, lines, sh, type Word } from './command.js';
+import { keepImages, type KeptImages } from './docker-images.js';
 import { fileWords, type PutFile, stage } from './files.js';
 import { checkFence, type LockHolder, releaseLock, stillHolds, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
@@ -225,6 +226,7 @@ export interface Finish extends PreludeSettings {
   readonly stamps: readonly { readonly service: string; readonly text: string }[];
   /** Services whose stamp goes away (removed or released). */
   readonly forget: readonly string[];
+  readonly images: readonly KeptImages[];
   readonly release: boolean;
 }
 
@@ -250,6 +252,7 @@ export function finishCommand(finish: Finish): Command {
     ...finish.forget.map(service => sh`rm -f ${{ words: [syntaxPath(service)] }}`),
     forgetMade([...finish.stamps.map(one => one.service), ...finish.forget]),
     sh`rm -rf "$p_state/steps"/${finish.batch}`,
+    keepImages(finish.images),
     ...(finish.release ? [releaseLock()] : []),
     sh`p_say end`,
   ]);

@@ -60,31 +60,55 @@ export function endsContainer(
   );
 }
 
-const readers = new Set(
-  'cat less more head tail grep egrep zgrep ls stat file diff cmp wc sha256sum shasum md5sum test find awk journalctl docker'.split(
-    ' ',
-  ),
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
+const readers = words(
+  'cat less more head tail grep egrep zgrep ls stat file diff cmp wc sha256sum shasum md5sum test find awk tar journalctl docker',
 );
-const onFolders = ['rm', 'mv', 'chmod', 'chown', 'rsync', 'tar', 'git', 'unlink'];
+const copiers = words('cp install rsync scp ln');
+const editors = words('vi vim nvim nano emacs ed joe mcedit micro sudoedit visudo');
+/** What takes a file away, or changes its mode, does not change what stands in it; and the other way round. */
+const removers = words('rm mv unlink');
+const changers = words('chmod chown setfacl install');
 
 function onlyReads(words: readonly string[]): boolean {
   const program = baseOf(words[0] ?? '');
   return readers.has(program) || (program === 'sed' && !words.some(word => /^(-\w*i|--in-place)/.test(word)));
 }
 
-/** The file itself, what a folder command does to a folder above it, or a copy into its folder under its name. */
-export function writesFile(line: SudoLine, path: string): boolean {
-  const words = wordsOf(line);
-  if (onlyReads(words)) return false;
-  const places = words.map(word => (word.startsWith('/') ? word : `${line.folder}/${word.replace(/^(\.\/)+/, '')}`));
-  const bare = places.map(place => place.replace(/\/+$/, ''));
-  if (bare.includes(path)) return true;
+export const opensEditor = (line: SudoLine): boolean => editors.has(baseOf(wordsOf(line)[0] ?? ''));
+
+/** Places that its words can mean, from the folder that it was run in; of what copies only where it copies to. */
+function placesOf({ folder }: SudoLine, words: readonly string[]): readonly string[] {
+  const given = copiers.has(baseOf(words[0] ?? '')) ? words.slice(-1) : words;
+  const full = given.map(word => (word.startsWith('/') ? word : `${folder}/${word.replace(/^(\.\/)+/, '')}`));
+  return full.map(place => place.replace(/\/+$/, '')).filter(place => place !== '');
+}
+
+/** It names the file, or copies to where it stands, or does to a folder above it what holds for all below. */
+function reachesFile(line: SudoLine, words: readonly string[], path: string): boolean {
+  const places = placesOf(line, words);
+  if (places.includes(path)) return true;
   const folder = path.slice(0, path.lastIndexOf('/'));
-  const copied = bare.includes(folder) && words.some(word => baseOf(word) === baseOf(path));
-  const above =
-    words.some(word => onFolders.includes(baseOf(word))) &&
-    bare.some(place => place !== '' && path.startsWith(`${place}/`));
-  return copied || above;
+  const copied =
+    copiers.has(baseOf(words[0] ?? '')) && places.includes(folder) && words.some(word => baseOf(word) === baseOf(path));
+  const wide = words.some(word => removers.has(baseOf(word)) || changers.has(baseOf(word)));
+  return copied || (wide && places.some(place => path.startsWith(`${place}/`)));
+}
+
+export function changesFile(line: SudoLine, path: string, how: 'edited' | 'removed' | 'mode'): boolean {
+  const words = wordsOf(line);
+  if (onlyReads(words) || !reachesFile(line, words, path)) return false;
+  const has = (programs: ReadonlySet<string>) => words.some(word => programs.has(baseOf(word)));
+  switch (how) {
+    case 'removed':
+      return has(removers);
+    case 'mode':
+      return has(changers);
+    case 'edited':
+      return has(copiers) || !(has(removers) || has(changers));
+    default:
+      return how satisfies never;
+  }
 }
 
 /** Whoever has a root shell leaves no further trace in sudo's log. */

@@ -210,6 +210,9 @@ export function readProjects(targets: readonly Target[], section: Section): Read
   );
 }
 
+/** Names that we give to images ourselves: an engine with containerd's store gives those digests too, and no registry has them. */
+const ours = /^portoser\//;
+
 /** The first name of each image id that has one. */
 export function readDigests(output: string): ReadonlyMap<string, string> {
   return new Map(
@@ -217,7 +220,7 @@ export function readDigests(output: string): ReadonlyMap<string, string> {
       const [id = '', names = ''] = line.split(/ (.*)/);
       const listed = parseLine(names);
       const named = Array.isArray(listed) ? listed.filter((one): one is string => typeof one === 'string') : [];
-      const digest = named.toSorted().find(one => /^[^@\s]+@sha256:[0-9a-f]{64}$/.test(one));
+      const digest = named.toSorted().find(one => !ours.test(one) && /^[^@\s]+@sha256:[0-9a-f]{64}$/.test(one));
       return id === '' || digest === undefined ? [] : [[id, digest] as const];
     }),
   );

@@ -2,9 +2,12 @@
 import { AppError } from '../../schema/errors.js';
 import type { MachineSeen } from '../../schema/state.js';
 import { type Batch, batchCommand, finishCommand } from '../commands/batch.js';
+import type { KeptImages } from '../commands/docker-images.js';
 import type { LockHolder } from '../commands/lock.js';
 import { readProbe } from '../commands/probe.js';
+import { imagesToKeep } from '../core/images.js';
 import { identityOf } from '../core/machines.js';
+import { parseStamp } from '../core/ownership.js';
 import { type Batched, type BatchReading, readBatch } from './batch-result.js';
 import type { BatchRun, Prepared } from './batch-run.js';
 import type { RunLimits } from '../ports.js';
@@ -102,6 +105,16 @@ export interface Ended {
   readonly forget: string[];
 }
 
+/** Of what runs, and of what is no longer ours: nothing of it then. */
+function keptImages({ stamps, forget }: Ended, seen: MachineSeen): readonly KeptImages[] {
+  const gone = seen.stamps.filter(one => one.driver === 'docker' && forget.includes(one.service));
+  const kept = stamps.flatMap(({ text }) => {
+    const stamp = parseStamp(text);
+    return (stamp === undefined ? undefined : imagesToKeep(stamp)) ?? [];
+  });
+  return [...kept, ...gone.map(({ service }) => ({ service, tags: [] }))];
+}
+
 export async function finish(
   run: Sending,
   ended: Ended,
@@ -121,6 +134,7 @@ export async function finish(
     sshUser: seen.facts.user,
     stamps: ended.stamps,
     forget: ended.forget,
+    images: keptImages(ended, seen),
     release: true,
   });
   const services = [...ended.stamps.map(one => one.service), ...ended.forget];

@@ -5,6 +5,7 @@ import { deploymentsText, deploymentText, diffText, eventsText, timeText } from 
 import { rollbackText, rolledBackText } from '../../api/cli/render/rollback.js';
 import { statusText } from '../../api/cli/render/status.js';
 import { instantOf } from '../../api/cli/since.js';
+import type { Change } from '../../schema/plan.js';
 import type { StatusReport } from '../../schema/status.js';
 import { runRecord } from '../contracts/store.js';
 
@@ -57,6 +58,14 @@ Written:
     expect(text).toContain(`In the same run:\n  ${web.id.slice(0, 12)} web@m1 update: applied`);
     expect(deploymentText({ deployment: web, run, others: [], writes: [] }, plain)).toContain(
       'web@m1 update: applied in 1.2 s',
+    );
+  });
+
+  it('shows who had changed what was put right', () => {
+    const change = { key: web.key, culprits: [{ text: 'stopped at X, by whom is unknown' }] } as unknown as Change;
+    const found = { ...run, plan: { ...run.plan, waves: [[change]] } };
+    expect(deploymentText({ deployment: web, run: found, others: [], writes: [] }, plain)).toContain(
+      '\n      stopped at X, by whom is unknown',
     );
   });
 

@@ -10,6 +10,7 @@ import { planText } from '../../api/cli/render/plan.js';
 import { maskText, maskValue } from '../../api/cli/render/share.js';
 import { age } from '../../api/cli/render/status.js';
 import { table } from '../../api/cli/render/table.js';
+import { passWords } from '../../reconciler/operations/parts/pass-words.js';
 import { AppError } from '../../schema/errors.js';
 import type { Change, Plan } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
@@ -182,6 +183,31 @@ describe('a pass', () => {
       2,
       '  ! a@b drifted: by hand\nSomething waits for a person.',
     ]);
+  });
+
+  it('tells when and by whom, in a plan also that it is not known', () => {
+    const who = { at: 1, text: 'stopped at X: tc ran `x` by sudo at Y' };
+    const culprits = [who, { text: 'when and by whom is unknown' }];
+    const [waves, leftAlone] = [
+      [[change('web@m2', { kind: 'repair', reason: 'stopped', because: 'it is stopped', culprits })]],
+      [{ key: 'a@b', state: 'drifted', why: 'by hand', culprits }],
+    ] as const;
+    expect(planText({ ...nothing, waves, leftAlone }, plain)).toBe(`  ~ repair web@m2 (stopped: it is stopped)
+      ${who.text}
+      when and by whom is unknown
+Left alone:
+  · a@b drifted: by hand
+      ${who.text}
+      when and by whom is unknown
+1 change on 1 machine.`);
+    const outcomes = [{ key: 'web@m2', result: 'applied', kind: 'repair', durationMs: 100 }] as const;
+    const report = { ...base, outcomes, plan: { ...nothing, waves, leftAlone } };
+    expect(passText(report, plain)).toContain(`  ✓ web@m2 repaired (0.1 s)
+      ${who.text}
+  ! a@b drifted: by hand
+      ${who.text}
+`);
+    expect(passWords(report, undefined).lines.map(one => one.text)).toEqual([`a@b: by hand; ${who.text}`]);
   });
 
   it('tells what is held and the command that lets it go on', () => {

@@ -141,6 +141,7 @@ export const finishOf = (more: Partial<Finish>): Command =>
     sshUser: user,
     stamps: [],
     forget: [],
+    images: [],
     release: true,
     ...more,
   });

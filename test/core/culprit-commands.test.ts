@@ -1,13 +1,13 @@
 // Which command in sudo's log can have done it, and what of it is fit to be shown.
 import { expect, test } from 'vitest';
 import {
+  changesFile,
   endsContainer,
   killsProcess,
   killsUnit,
   opensShell,
   setsUnit,
   stopsUnit,
-  writesFile,
 } from '../../reconciler/core/culprit-commands.js';
 import { maskCommand } from '../../reconciler/core/culprit-mask.js';
 import type { SudoLine } from '../../reconciler/core/culprit-read.js';
@@ -66,21 +66,27 @@ test.each([
 });
 
 test.each([
-  ['/usr/bin/sed -i s/a/b/ /opt/site/page', '/', true],
-  ['/usr/bin/vi page', '/opt/site', true],
-  ['/usr/bin/tee ./page', '/opt/site', true],
-  ["/bin/sh -c 'echo x >>/opt/site/page'", '/', true],
-  ['/usr/bin/dd of=/opt/site/page', '/', true],
-  ['/bin/rm -r /opt/site/', '/', true],
-  ['/bin/chown -R eve /opt', '/', true],
-  ['/bin/cp /tmp/page /opt/site', '/', true],
-  ['/bin/cat /opt/site/page', '/', false],
-  ['/bin/sed s/a/b/ /opt/site/page', '/', false],
-  ['/usr/bin/vi page', '/opt', false],
-  ['/bin/rm -r /opt/sit', '/', false],
-  ['/usr/bin/vi /opt/site', '/', false],
-])('writes the file: %s in %s %s', (command, folder, expected) => {
-  expect(writesFile(line(command, folder), '/opt/site/page')).toBe(expected);
+  ['/usr/bin/sed -i s/a/b/ /opt/site/page', '/', 'edited'],
+  ['/usr/bin/vi page', '/opt/site', 'edited'],
+  ['/usr/bin/tee ./page', '/opt/site', 'edited'],
+  ["/bin/sh -c 'echo x >>/opt/site/page'", '/', 'edited'],
+  ['/usr/bin/dd of=/opt/site/page', '/', 'edited'],
+  ['/bin/cp /tmp/page /opt/site', '/', 'edited'],
+  ['/bin/cp /tmp/other /opt/site/page', '/', 'edited'],
+  ['/bin/rm -r /opt/site/', '/', 'removed'],
+  ['/bin/mv page elsewhere', '/opt/site', 'removed'],
+  ['/bin/chmod -R a+w /opt', '/', 'mode'],
+  ['/bin/cat /opt/site/page', '/', undefined],
+  ['/bin/cp /opt/site/page /tmp', '/', undefined],
+  ['/bin/tar cf /tmp/backup.tar /opt/site', '/', undefined],
+  ['/bin/sed s/a/b/ /opt/site/page', '/', undefined],
+  ['/usr/bin/vi page', '/opt', undefined],
+  ['/bin/rm -r /opt/sit', '/', undefined],
+  ['/usr/bin/vi /opt/site', '/', undefined],
+])('changes the file: %s in %s: %s', (command, folder, expected) => {
+  const ways = ['edited', 'removed', 'mode'] as const;
+  const how = ways.filter(one => changesFile(line(command, folder), '/opt/site/page', one));
+  expect(how).toEqual(expected === undefined ? [] : [expected]);
 });
 
 test.each([

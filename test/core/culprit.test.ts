@@ -308,6 +308,15 @@ describe('a file', () => {
       `${path} edited at 2026-11-28 09:11:32 UTC: tc ran \`/usr/bin/sed -i s/a/b/ /opt/site/file\` by sudo at 09:11:32 (pts/1)`,
     ],
     [
+      'that was opened in an editor, and removed by somebody else',
+      edited,
+      {
+        sudo: [(sudoLines[4] ?? '').replace('sed -i s/a/b/', 'vi')],
+        more: times('1795857096 1795857096 deploy', 'folder'),
+      },
+      `${path} removed at 2026-11-28 09:11:36 UTC or earlier, by whom is unknown`,
+    ],
+    [
       'made anew by another user',
       edited,
       { more: times('1795857092 1795857092 plain') },

@@ -38,7 +38,8 @@ function runWith(answer: () => Promise<string>): { readonly run: BatchRun; reado
 test('a digest is kept where the engine knows one', async () => {
   const lines = [
     `${id('1')} ["lab/web@${id('9')}","another/web@${id('8')}"]`,
-    `${id('2')} null`,
+    `${id('2')} ["portoser/db@${id('7')}"]`,
+    `${id('3')} null`,
     'Error: no such image',
   ];
   const { run, asked } = runWith(async () => lines.join('\n'));

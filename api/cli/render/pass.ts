@@ -91,21 +91,23 @@ function heldText(plan: Plan | undefined, paint: Paint): string {
   return held.map(one => `${paint.warn('Held:')} ${one.why}\n  ${letGo(one)}`).join('\n');
 }
 
-/** Of what was put right, and is known. */
-function culpritsOf({ plan }: PassReport, { key }: Outcome): readonly Culprit[] {
-  const culprits = plan?.waves.flat().find(one => one.key === key)?.culprits ?? [];
-  return culprits.filter(one => one.at !== undefined || one.by !== undefined);
-}
+/** That nothing is known is not worth a line here. */
+const known = (culprits: readonly Culprit[] = []): readonly Culprit[] =>
+  culprits.filter(one => one.at !== undefined || one.by !== undefined);
 
 export function passText(report: PassReport, paint: Paint): string {
   const error = report.error;
+  const culprits = new Map(report.plan?.waves.flat().map(one => [one.key, one.culprits]));
   return [
     ...(report.diagnostics.length > 0 ? [diagnosticsText(report.diagnostics, paint)] : []),
-    ...report.outcomes.flatMap(one => [outcomeText(one, paint), ...culpritLines(culpritsOf(report, one), paint)]),
+    ...report.outcomes.flatMap(one => [outcomeText(one, paint), ...culpritLines(known(culprits.get(one.key)), paint)]),
     ...report.findings.map(one => findingText(one, paint)),
     ...(report.plan?.leftAlone ?? [])
       .filter(one => one.state === 'drifted')
-      .map(one => `  ${paint.warn('!')} ${one.key} drifted: ${one.why}`),
+      .flatMap(one => [
+        `  ${paint.warn('!')} ${one.key} drifted: ${one.why}`,
+        ...culpritLines(known(one.culprits), paint),
+      ]),
     ...(error === undefined
       ? []
       : [`${paint.bad('✗')} ${error.message}\n  ${error.hint} ${paint.faint(`[${error.code}]`)}`]),

@@ -2,6 +2,7 @@
 import type { EventKind } from '../../../schema/history.js';
 import { heldOf, letGo } from '../../../schema/holds.js';
 import type { PassReport } from '../../../schema/status.js';
+import { withKnown } from '../../core/culprit-words.js';
 
 /** What is amiss, one line each. */
 function troubles(report: PassReport): readonly string[] {
@@ -15,7 +16,9 @@ function troubles(report: PassReport): readonly string[] {
       .map(one => `${one.file}:${one.line}:${one.column} ${one.message}`),
     ...report.findings.map(one => `${place(one)}${one.message}`),
     ...(report.plan === undefined ? [] : heldOf(report.plan)).map(one => `held: ${one.why}. ${letGo(one)}`),
-    ...(report.plan?.leftAlone ?? []).filter(one => one.state === 'drifted').map(one => `${one.key}: ${one.why}`),
+    ...(report.plan?.leftAlone ?? [])
+      .filter(one => one.state === 'drifted')
+      .map(one => `${one.key}: ${withKnown(one.why, one.culprits)}`),
     ...(report.error === undefined ? [] : [`${report.error.message} (${report.error.hint})`]),
   ];
 }
