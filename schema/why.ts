@@ -1,7 +1,7 @@
 // Why a service is as it is: what is decided for each placement, from which lines of the registry that follows, and who wrote them.
 import type { Diagnostic, Position } from './diagnostics.js';
 import type { ErrorReport } from './errors.js';
-import type { ChangeKind, Reason } from './plan.js';
+import type { ChangeKind, Culprit, Reason } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 
 /** Who last changed what stands somewhere in the repository. */
@@ -95,8 +95,8 @@ export interface PlacementWhy {
   readonly fields: readonly FieldWhy[];
   /** Keys of the registry that decide whether it is done: policy, suspend, what is not supported yet. */
   readonly rules: readonly FieldWhy[];
-  /** Of `drifted`: who changed it on the machine. */
-  readonly actor?: 'unknown';
+  /** When and by whom it was changed on the machine, as far as the machine tells. */
+  readonly culprits?: readonly Culprit[];
   /** What would be done there when it is done. */
   readonly work?: Work;
   /** Why the words cannot be told. */
