@@ -21,6 +21,7 @@ export const words: readonly Word[] = [
   now('deploy', 'apply what the registry says, now', async () => (await import('./commands/deploy.js')).deploy),
   now('status', 'is git what runs, and is everything healthy', async () => (await import('./commands/status.js')).status),
   now('observe', 'what is seen of a service now', async () => (await import('./commands/observe.js')).observe),
+  now('why', 'why a service is as it is, back to the lines and commits', async () => (await import('./commands/why.js')).why),
   now('logs', 'the log of a service', async () => (await import('./commands/logs.js')).logs),
   now('exec', 'run a program where a service lives', async () => (await import('./commands/exec.js')).exec),
   now('approve', 'approve a plan that is held', async () => (await import('./commands/approve.js')).approve),
@@ -62,7 +63,6 @@ export const words: readonly Word[] = [
   now('completion', 'completion for bash, zsh or fish', async () => (await import('./commands/completion.js')).completion),
 
   later('problems', 'what is wrong, and why'),
-  later('why', 'why a service is as it is'),
   later('diagnose', 'what is wrong with a service, and what to do'),
   later('fix', 'cure a problem by hand, and learn it'),
   later('heal', 'run playbooks now'),

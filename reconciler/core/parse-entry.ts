@@ -44,7 +44,8 @@ export function overDefaults(base: Path, own: Entry, defaults: Defaults | undefi
   };
 }
 
-function exists(value: unknown, path: Path): boolean {
+/** Whether something is written there, `null` too. */
+export function exists(value: unknown, path: Path): boolean {
   let current = value;
   for (const step of path) {
     if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return false;

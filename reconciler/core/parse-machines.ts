@@ -47,7 +47,7 @@ export function parseMachines(files: RegistryFiles, scope: RegistryScope, report
   return machines;
 }
 
-function machineDefaults(files: RegistryFiles) {
+export function machineDefaults(files: RegistryFiles) {
   const section = files.sections.get('defaults');
   const value = section !== undefined && isTextMap(section.value) ? section.value['machine'] : undefined;
   return section !== undefined && isTextMap(value) ? { ...section, value, base: ['defaults', 'machine'] } : undefined;

@@ -36,7 +36,7 @@ export function draftServices(
 }
 
 /** A default that is not for the type of the service is not meant for it. */
-function defaultsFor(own: Entry, defaults: Entry | undefined) {
+export function defaultsFor(own: Entry, defaults: Entry | undefined) {
   if (defaults === undefined || !isTextMap(defaults.value) || !isTextMap(own.value)) return undefined;
   const type = own.value['type'] ?? defaults.value['type'];
   const fits = (key: string): boolean =>

@@ -146,6 +146,10 @@ function inOrderOfAll(changes: readonly Change[], desired: DesiredState): readon
 export const isStop = (change: Change): boolean =>
   change.kind === 'stop' || change.kind === 'remove' || change.kind === 'release';
 
+/** Never finished here, whatever an earlier attempt left. */
+export const isFirstStart = ({ stamp }: Change): boolean =>
+  stamp?.fingerprint === undefined && stamp?.healthy === undefined;
+
 /** Waves by the changes' own order; what is not in the plan holds nothing up here. A cycle cannot be: the registry refuses it. */
 export function wavesOf(changes: readonly Change[]): readonly (readonly Change[])[] {
   const level = new Map<PlacementKey, number>();

@@ -28,6 +28,13 @@ export function hasTemplate(text: string): boolean {
   return text.includes('{{');
 }
 
+/** The names that the templates of a value use, wherever they stand in it. */
+export function templateNames(value: unknown): readonly string[] {
+  if (typeof value === 'string')
+    return [...value.matchAll(token)].flatMap(([, inner]) => (inner === undefined ? [] : [inner.trim()]));
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(templateNames) : [];
+}
+
 function find(inner: string, lookup: Lookup): ReturnType<Lookup> {
   const name = inner.trim();
   return nameForm.test(name) ? lookup(name) : { ...malformed, message: `\`{{${shorten(inner)}}}\` is not a template` };

@@ -4,7 +4,7 @@ import type { Change, Outcome, Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import type { LockHolder } from '../commands/lock.js';
-import { isStop } from '../core/plan.js';
+import { isFirstStart, isStop } from '../core/plan.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 import { makeBatch } from './batch.js';
@@ -99,9 +99,6 @@ async function obstacle(room: Room, change: Change): Promise<string | undefined>
   }
   return undefined;
 }
-
-/** Never finished here, whatever an earlier attempt left. */
-const isFirstStart = ({ stamp }: Change): boolean => stamp?.fingerprint === undefined && stamp?.healthy === undefined;
 
 /** Why nothing more is begun at all; asked when everything that was waited for has come. */
 function tooLate(room: Room): string | undefined {

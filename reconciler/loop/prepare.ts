@@ -15,6 +15,9 @@ import { claimOf } from '../core/stamps.js';
 import type { GeneratedFile, Ground, StartKind } from '../drivers/driver.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 
+/** What preparing needs of a batch's run: it changes nothing. */
+export type Preparing = Pick<BatchRun, 'lists' | 'desired' | 'live' | 'files' | 'olderFiles' | 'machine'>;
+
 const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
   facts: seen.facts,
   sudo: machine.sudo,
@@ -24,7 +27,7 @@ const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
 
 const runsAs = (placement: Placement, seen: MachineSeen) => placement.spec.user ?? seen.facts.user;
 
-async function sourceBytes(run: BatchRun, placement: Placement, oid: string, path: string): Promise<Uint8Array> {
+async function sourceBytes(run: Preparing, placement: Placement, oid: string, path: string): Promise<Uint8Array> {
   const from = placement.spec.source === '' ? path : `${placement.spec.source ?? ''}/${path}`;
   const files = run.olderFiles.get(placement.key) ?? run.files;
   const bytes = await files.read(from);
@@ -34,7 +37,7 @@ async function sourceBytes(run: BatchRun, placement: Placement, oid: string, pat
 
 /** Managed files that the machine does not show as they should be, with their content. */
 async function filesToPut(
-  run: BatchRun,
+  run: Preparing,
   placement: Placement,
   seen: MachineSeen,
   ground: Ground,
@@ -77,7 +80,7 @@ function isLeft(
 
 const nobodysSighting: Sighting = { state: 'absent', files: {}, own: {} };
 
-async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): Promise<Prepared> {
+export async function prepareStart(run: Preparing, change: Change, seen: MachineSeen): Promise<Prepared> {
   const placement = run.desired.placements.find(one => one.key === change.key);
   const driver = placement === undefined ? undefined : run.lists.drivers[placement.spec.type];
   if (placement === undefined || driver === undefined)
@@ -117,7 +120,7 @@ async function prepareStart(run: BatchRun, change: Change, seen: MachineSeen): P
   return { change, driver, ground, steps, batch, placement, generated };
 }
 
-export function prepareStop(run: BatchRun, change: Change, stamp: Stamp, seen: MachineSeen): Prepared {
+export function prepareStop(run: Preparing, change: Change, stamp: Stamp, seen: MachineSeen): Prepared {
   const driver = run.lists.drivers[stamp.driver];
   if (driver === undefined) throw new AppError('internal', `there is no driver ${stamp.driver}`);
   const ground = emptyGround(seen, run.machine);
@@ -173,7 +176,7 @@ function diskFull(
 }
 
 export async function prepareAll(
-  run: BatchRun,
+  run: Preparing,
   changes: readonly Change[],
   seen: MachineSeen,
 ): Promise<{ readonly prepared: readonly Prepared[]; readonly refused: readonly Outcome[] }> {
@@ -191,7 +194,7 @@ export async function prepareAll(
 }
 
 export function splitFull(
-  run: BatchRun,
+  run: Preparing,
   prepared: readonly Prepared[],
   seen: MachineSeen,
 ): { readonly fitting: readonly Prepared[]; readonly refused: readonly Outcome[] } {

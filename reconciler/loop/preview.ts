@@ -44,6 +44,7 @@ export interface Preview {
   readonly live?: LiveState;
   readonly plan?: Plan;
   readonly leaving?: readonly Machine[];
+  readonly olderFiles?: ReadonlyMap<PlacementKey, RepoFiles>;
   readonly verdicts?: ReadonlyMap<PlacementKey, Verdict>;
 }
 

@@ -201,9 +201,14 @@ async function asTheyLie(ports: Ports): Promise<Synced> {
   const files = await tree.files();
   const { registry, diagnostics } = await readRegistry(ports, files);
   const base = { commit: 'work-tree', files, diagnostics, ...(registry === undefined ? {} : { registry }) };
-  if (ports.source.git === undefined) return base;
-  const committed = await ports.source.git.files(await ports.source.git.remoteHead());
-  return { ...base, differs: await liesOtherwise(ports, files, committed, registry) };
+  const { git } = ports.source;
+  if (git === undefined) return base;
+  const head = await git.remoteHead();
+  const differs = await liesOtherwise(ports, files, await git.files(head), registry);
+  // A plan of what a pass would find is that pass's plan: it has the same id, and can be approved by it.
+  const { appliedCommit } = await readApplied(ports.state);
+  const same = !differs && (appliedCommit === undefined || (await contains(git, head, appliedCommit)));
+  return { ...base, ...(same ? { commit: head } : {}), differs };
 }
 
 /** Never throws for what the registry says; throws for what cannot be read at all. */

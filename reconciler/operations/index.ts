@@ -47,6 +47,7 @@ export const operations = {
   'service.update': async () => (await import('./service-update.js')).serviceUpdate,
   status: async () => (await import('./status.js')).status,
   suspend: async () => (await import('./suspend.js')).suspend,
+  why: async () => (await import('./why.js')).why,
 } as const satisfies Record<string, () => Promise<Operation>>;
 
 export type OperationName = keyof typeof operations;

@@ -1,16 +1,17 @@
 // A repository in memory: commits that know their parent and files; its remote may be down, rewritten or forgotten.
 import { createHash } from 'node:crypto';
 import { AppError } from '../../schema/errors.js';
-import type { GitRepo, RepoEntry, RepoFiles } from '../../reconciler/ports.js';
+import type { CommitFacts, GitRepo, RepoEntry, RepoFiles } from '../../reconciler/ports.js';
 
 interface Commit {
   readonly parent?: string;
+  readonly facts: Pick<CommitFacts, 'author' | 'at' | 'message'>;
   readonly files: Readonly<Record<string, string>>;
 }
 
 export interface FakeGit extends GitRepo {
   /** Makes a commit on top of `parent` (default: the head), and the branch name it. */
-  make(files: Readonly<Record<string, string>>, parent?: string): string;
+  make(files: Readonly<Record<string, string>>, parent?: string, facts?: Partial<Commit['facts']>): string;
   head: string;
   /** What asking the remote throws. */
   fault?: AppError;
@@ -67,9 +68,10 @@ export function createFakeGit(): FakeGit {
     head: '',
     lost: new Set(),
     watched: 0,
-    make: (files, parent = fake.head) => {
+    make: (files, parent = fake.head, facts = {}) => {
       const id = hash(`${parent} ${JSON.stringify(files)} ${commits.size}`);
-      commits.set(id, { files, ...(parent === '' ? {} : { parent }) });
+      const said = { author: 'Ada', at: 0, message: '', ...facts };
+      commits.set(id, { files, facts: said, ...(parent === '' ? {} : { parent }) });
       fake.head = id;
       return id;
     },
@@ -80,7 +82,10 @@ export function createFakeGit(): FakeGit {
     has: async id => commits.has(id) && !fake.lost.has(id),
     isAncestor: async (ancestor, id) => line(id).includes(ancestor),
     rootCommit: async id => line(id).at(-1) ?? '',
-    commitFacts: async id => ({ id, parents: [], author: 'Ada', at: 0, message: '' }),
+    commitFacts: async id => {
+      const { parent, facts } = find(id);
+      return { id, parents: parent === undefined ? [] : [parent], ...facts };
+    },
     commit: () => Promise.reject(new AppError('git-rejected', 'read only')),
     watch: async changed => {
       watchers.add(changed);

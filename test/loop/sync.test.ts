@@ -140,9 +140,14 @@ describe('files as they lie there', () => {
   });
 
   it('are taken as they are, and compared with the commit', async () => {
-    expect(await sync(lying(good), { from: 'files' })).toMatchObject({ commit: 'work-tree', differs: false });
+    expect(await sync(lying(good), { from: 'files' })).toMatchObject({ commit: ports.git.head, differs: false });
     const edited = { 'registry.yml': registryText({}, { interval: '5m' }) };
     expect(await sync(lying(edited), { from: 'files' })).toMatchObject({ commit: 'work-tree', differs: true });
+  });
+
+  it('are the commit only where a pass would follow it', async () => {
+    ports.notes.set('git', { appliedCommit: 'f'.repeat(40) });
+    expect(await sync(lying(good), { from: 'files' })).toMatchObject({ commit: 'work-tree', differs: false });
   });
 
   const sourced = {

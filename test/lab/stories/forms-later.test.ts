@@ -6,7 +6,6 @@ import { freshPerson, type Person } from './forms-person.js';
 const later = [
   'diagnose web',
   'problems',
-  'why web',
   'fix p1 -- true',
   'heal',
   'learn summary',
@@ -65,7 +64,7 @@ test('nothing was written, and all that works is in --help', async () => {
   expect(await person.git('status', '--porcelain')).toBe('');
   const help = (await person.type('portoser --help')).stdout;
   const here = help.slice(help.indexOf('Commands:'), help.indexOf('Every command'));
-  for (const word of ['init', 'demo', 'run', 'plan', 'deploy', 'status', 'logs', 'exec', 'observe', 'approve'])
+  for (const word of ['init', 'demo', 'run', 'plan', 'deploy', 'status', 'logs', 'exec', 'observe', 'why', 'approve'])
     expect(here).toMatch(new RegExp(`^ {2}${word} `, 'm'));
   expect(here).toContain('machine add|update|remove|list|show|trust|claim|forget|doctor');
   expect(here).toContain('registry validate|check-conflicts|reload');
