@@ -15,7 +15,7 @@ import { claimOf } from '../core/stamps.js';
 import type { GeneratedFile, Ground, StartKind } from '../drivers/driver.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 
-const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
+export const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
   facts: seen.facts,
   sudo: machine.sudo,
   own: {},

@@ -104,6 +104,7 @@ export async function finish(
   ended: Ended,
   { batch, fence }: Pick<BatchReading, 'batch' | 'fence'>,
   seen: MachineSeen,
+  release = true,
 ): Promise<void> {
   const { ports, machine } = run;
   const id = ports.newId();
@@ -118,7 +119,7 @@ export async function finish(
     sshUser: seen.facts.user,
     stamps: ended.stamps,
     forget: ended.forget,
-    release: true,
+    release,
   });
   const services = [...ended.stamps.map(one => one.service), ...ended.forget];
   const keys = services.map(service => `${service}@${machine.name}`);
