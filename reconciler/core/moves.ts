@@ -103,16 +103,43 @@ function obstacle(placement: Placement, from: Standing, ask: MoveAsk): LeftAlone
   return undefined;
 }
 
-/** A move that was begun before and came to no good end. */
-function begunBefore(placement: Placement, from: Standing, ask: MoveAsk): LeftAlone | undefined {
+/** A move that was begun before and came to no good end: why it does not simply begin, or how it goes on. */
+function begunBefore(
+  placement: Placement,
+  own: Stamp | undefined,
+  from: Standing,
+  ask: MoveAsk,
+): LeftAlone | Movement | undefined {
   const { move } = from.stamp;
   if (move === undefined) return undefined;
-  const { service, machine } = placement.spec;
-  if (move.state !== 'failed')
-    return leftAs(placement, 'in-progress', `an earlier move was not finished: it is started on ${from.machine} first`);
-  if (move.to !== machine || move.of !== placement.fingerprint || ask.again.has(service)) return undefined;
-  const why = `its move from ${from.machine} failed, and it runs there again; correct it in git, or try again with \`portoser deploy ${service}\``;
-  return leftAs(placement, 'held', why, { error: report('move-failed', why) });
+  const { service, machine, copies } = placement.spec;
+  switch (move.state) {
+    case 'going': {
+      const why = `an earlier move was not finished: it is started on ${from.machine} first`;
+      return leftAs(placement, 'in-progress', why);
+    }
+    case 'handed':
+      if (move.to !== machine) return awayFrom(placement, from, ask);
+      if (!copies || own !== undefined) return { from: from.machine, copies, handed: true };
+      return blocked(
+        placement,
+        `its data came here from ${from.machine}, and ${machine} knows nothing of them any more`,
+      );
+    case 'failed': {
+      if (move.to !== machine || move.of !== placement.fingerprint || ask.again.has(service)) return undefined;
+      const why = `its move from ${from.machine} failed, and it runs there again; correct it in git, or try again with \`portoser deploy ${service}\``;
+      return leftAs(placement, 'held', why, { error: report('move-failed', why) });
+    }
+    default:
+      return move.state satisfies never;
+  }
+}
+
+/** It was handed over to a machine that is asked no more for it, if that answers; undefined: nothing of it stands there. */
+function awayFrom(placement: Placement, { machine, stamp }: Standing, { live }: MoveAsk): LeftAlone | undefined {
+  const to = stamp.move?.to ?? '';
+  if (live.machines[to]?.state !== 'unknown') return undefined;
+  return leftAs(placement, 'unknown', `${machine} handed it over to ${to}, which does not answer: it may run there`);
 }
 
 /**
@@ -124,6 +151,10 @@ export function arrivalOf(placement: Placement, ask: MoveAsk): Movement | LeftAl
   if (!isCarried(spec)) return undefined;
   const found = elsewhere(spec.service, ask);
   const own = stampOn(ask.live, spec.machine, spec.service);
+  const view = ask.live.machines[spec.machine];
+  const lent = own?.move?.state === 'handed' && view?.state === 'reachable';
+  const gone = lent ? awayFrom(placement, { machine: spec.machine, stamp: own, view }, ask) : undefined;
+  if (gone !== undefined) return gone;
   if (!isVacant(own, spec.service, ask.live)) {
     const handed = found.away.find(one => one.stamp.move?.state === 'handed' && one.stamp.move.to === spec.machine);
     if (handed === undefined || own?.fingerprint !== undefined) return undefined;
@@ -145,23 +176,15 @@ export function arrivalOf(placement: Placement, ask: MoveAsk): Movement | LeftAl
       `it stands on ${names}, and ${vacant.map(one => one.spec.machine).join(', ')} are new: move one at a time`,
     );
   }
-  const why = obstacle(placement, from, ask) ?? begunBefore(placement, from, ask);
+  const why = obstacle(placement, from, ask) ?? begunBefore(placement, own, from, ask);
   return why ?? { from: from.machine, copies: spec.copies, handed: false };
 }
 
 /**
- * Whether what stands stopped here is started again, because its move came to nothing: it is ours as long as nothing of it
- * may have been started where it was to go.
+ * Whether what stands stopped here is started again, because its move came to nothing: only as long as nothing was handed
+ * over. From then on it goes forward, so that two controllers never go different ways.
  */
-export function resumes(stamp: Stamp, live: LiveState): 'yes' | 'no' | 'unknown' {
-  const { move, service } = stamp;
-  if (move === undefined || move.state === 'failed') return 'no';
-  if (move.state === 'going') return 'yes';
-  const there = live.machines[move.to];
-  if (there?.state !== 'reachable') return 'unknown';
-  const taken = stampOf(there, service);
-  return taken === undefined || taken.prunedAt !== undefined ? 'yes' : 'no';
-}
+export const resumes = ({ move }: Stamp): boolean => move?.state === 'going';
 
 /** What a person has to know before a service starts without what it had. */
 export function bareMove(change: {

@@ -30,23 +30,10 @@ function notThere(successors: readonly Placement[], live: LiveState, ask: Orphan
 }
 
 /** Stopped for a move that was not finished. */
-function unfinishedMove(key: PlacementKey, stamp: Stamp, live: LiveState): Difference | LeftAlone | undefined {
-  const { move } = stamp;
-  if (move === undefined) return undefined;
-  switch (resumes(stamp, live)) {
-    case 'yes': {
-      const because = `its move to ${move.to} was not finished: it runs here again`;
-      return { key, reason: 'stopped', because, fields: [], stamp, resumes: true };
-    }
-    case 'unknown':
-      return {
-        key,
-        state: 'unknown',
-        why: `it was handed over to ${move.to}, which does not answer: it may run there`,
-      };
-    case 'no':
-      return undefined;
-  }
+function unfinishedMove(key: PlacementKey, stamp: Stamp): Difference | undefined {
+  if (!resumes(stamp)) return undefined;
+  const because = `its move to ${stamp.move?.to} was not finished: it runs here again`;
+  return { key, reason: 'stopped', because, fields: [], stamp, resumes: true };
 }
 
 function judgeMoved(
@@ -56,7 +43,7 @@ function judgeMoved(
   live: LiveState,
   ask: OrphanAsk,
 ): Difference | LeftAlone {
-  const unfinished = unfinishedMove(key, stamp, live);
+  const unfinished = unfinishedMove(key, stamp);
   if (unfinished !== undefined) return unfinished;
   const missing = notThere(successors, live, ask);
   if (missing !== undefined)

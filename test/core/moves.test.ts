@@ -108,11 +108,24 @@ describe('a move that was begun before', () => {
     expect(lines('m2')[0]).toBe(again);
   });
 
-  it('after it was handed over is undone only where nothing of it can run there', () => {
+  it('after it was handed over goes on, and nothing starts while nobody can look', () => {
     moved('handed');
-    expect(lines('m2')[0]).toMatch(/^1 repair db@m1 stopped/);
+    expect(lines('m2')[0]).toBe('blocked db@m2: its data came here from m1, and m2 knows nothing of them any more');
+    const stamp = fleet.machine('m1').stamps.get('db');
+    if (stamp === undefined) throw new Error('no stamp');
+    const { fingerprint: _, move: _move, ...claim } = stamp;
+    fleet.machine('m2').stamps.set('db', { ...claim, prunedAt: 1_000_000 });
+    expect(think(fleet, at('m2')).waves.flat()).toMatchObject([
+      { key: 'db@m2', kind: 'update', move: { handed: true } },
+      { key: 'db@m1', kind: 'stop' },
+    ]);
+    expect(order(think(fleet, at('m3')))).toBe('create db@m3 | stop db@m1');
     fleet.machine('m2').reachable = false;
-    expect(lines('m2')).toContain('unknown db@m1: it was handed over to m2, which does not answer: it may run there');
+    expect(lines('m2').filter(line => /^\d/.test(line))).toEqual([]);
+    for (const machine of ['m1', 'm3'])
+      expect(lines(machine)[0]).toBe(
+        `unknown db@${machine}: m1 handed it over to m2, which does not answer: it may run there`,
+      );
   });
 
   it('is finished where it may have been started', () => {
