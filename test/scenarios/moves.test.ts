@@ -292,7 +292,7 @@ describe('a controller that is gone in the middle', () => {
     const next = await world.pass();
     expect(outcomesOf(next)).toEqual(['db@m1 applied repair']);
     expect([next.next.next, runs('m1') !== undefined, existsSync(at('m2'))]).toEqual(['again', true, false]);
-    expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
+    expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied stop', 'db@m2 applied update']);
     expect(isWhole(lines('m2'))).toBe(true);
     expect([...leftovers('m1'), ...leftovers('m2')]).toEqual([]);
   });
