@@ -81,6 +81,26 @@ export interface RunLimits {
   readonly signal?: AbortSignal;
 }
 
+/** A command whose standard output, or input, is a stream of bytes. */
+export interface CarryEnd {
+  readonly machine: Machine;
+  readonly command: Command;
+}
+
+export interface CarryLimits {
+  /** Both commands are ended when no byte came for so long, or when the signal fires; both are then `timedOut`. */
+  readonly stallMs: number;
+  readonly signal?: AbortSignal;
+  /** Bytes carried so far. */
+  readonly onBytes?: (count: number) => void;
+}
+
+export interface Carried {
+  readonly bytes: number;
+  readonly from: CommandResult;
+  readonly to: CommandResult;
+}
+
 /** One shape for success and failure. */
 export interface CommandResult {
   readonly machine: string;
@@ -99,6 +119,11 @@ export interface CommandResult {
 /** Every machine, by one connection each. Throws AppError (`ssh-…`) when there is no connection to be had. */
 export interface RemoteShell {
   run(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult>;
+  /**
+   * What one command prints goes into the standard input of another, which may run on another machine; neither machine
+   * needs to know the other, and never more than a few blocks are held here. Answers when both have ended.
+   */
+  carry(from: CarryEnd, to: CarryEnd, limits: CarryLimits): Promise<Carried>;
   /** A byte stream to host:port as seen from the machine. Throws `ssh-forward-refused` or `ssh-unreachable`; ECONNREFUSED there is `command-failed`. */
   dial(machine: Machine, host: string, port: number, timeLimitMs: number): Promise<Duplex>;
   /** The host keys that the machine shows now (`ssh-ed25519 AAAA…`) with their SHA256 fingerprints; for `machine trust`. Nothing is trusted by asking. */

@@ -17,6 +17,30 @@ export function entry(title: string, retry: Retry, status: number, hint: string)
 }
 
 export const machineErrors = {
+  'move-blocked': entry(
+    'A service cannot be moved like that',
+    'human',
+    409,
+    'Do what the message names first; nothing was stopped.',
+  ),
+  'move-failed': entry(
+    'A move to another machine failed',
+    'human',
+    500,
+    'It runs where it was; correct the cause, then try again with `portoser deploy`.',
+  ),
+  'copy-refused': entry(
+    'Data cannot be brought to a machine',
+    'human',
+    409,
+    'Make room there, or move away what stands in the way; nothing is ever written over.',
+  ),
+  'copy-mismatch': entry(
+    'Copied data are not the same as before',
+    'human',
+    500,
+    'Look whether something else writes there, then try again with `portoser deploy`.',
+  ),
   'ssh-unreachable': entry(
     'The machine cannot be reached',
     'backoff',

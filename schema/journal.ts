@@ -6,7 +6,7 @@ export interface Intent {
   readonly to: 'machine' | 'git' | 'state';
   /** Name of the machine, address of the repository (without credentials), or name of the document. */
   readonly where: string;
-  /** `batch`, `stamps`, `exec`, `claim`, `forget`, `lock.break`, `suspend`, `resume`, `note`, or the operation that edits the registry. */
+  /** `batch`, `stamps`, `copy`, `exec`, `claim`, `forget`, `lock.break`, `suspend`, `resume`, `note`, or the operation that edits the registry. */
   readonly what: string;
   /** Placements that it is for, or what a note names. */
   readonly keys: readonly string[];

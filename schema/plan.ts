@@ -12,6 +12,16 @@ export interface FieldChange {
   readonly to?: string;
 }
 
+/** How a service moves that is stopped before it is started elsewhere. */
+export interface Movement {
+  /** Machine that it leaves. */
+  readonly from: string;
+  /** Its data are taken along. */
+  readonly copies: boolean;
+  /** An earlier attempt brought it over already, and did not see its end. */
+  readonly handed: boolean;
+}
+
 export interface Difference {
   readonly key: PlacementKey;
   readonly reason: Reason;
@@ -24,6 +34,10 @@ export interface Difference {
   readonly replaces?: true;
   /** All steps of an unfinished attempt were made: it lacks the gate and the stamp, not another start. */
   readonly made?: true;
+  /** It stands elsewhere, and is stopped there first. */
+  readonly move?: Movement;
+  /** A move away from here came to nothing: what was stopped is started again as it was. */
+  readonly resumes?: true;
 }
 
 export type ChangeKind = 'create' | 'update' | 'restart' | 'repair' | 'replace' | 'stop' | 'remove' | 'release';
@@ -42,6 +56,8 @@ export interface Change {
   readonly after: readonly PlacementKey[];
   /** The stamp that stands there now. */
   readonly stamp?: Stamp;
+  readonly move?: Movement;
+  readonly resumes?: true;
   /** When and by whom it was changed on the machine, as far as the machine tells. */
   readonly culprits?: readonly Culprit[];
 }

@@ -143,6 +143,8 @@ export interface ServiceSpec {
   readonly health: Health;
   readonly hostname?: string;
   readonly stateful: boolean;
+  /** A move takes its data along: `path`, and the named volumes of its project. */
+  readonly copies: boolean;
   readonly critical: boolean;
   readonly groups: readonly string[];
   readonly tags: readonly string[];

@@ -81,6 +81,18 @@ export interface HealthyRevision {
   readonly pinned: boolean;
 }
 
+/**
+ * A move away from here that has begun. `going`: it is stopped here, and what it has is ours still; `handed`: it may have been
+ * started there by now, and is never started here again before it was seen stopped there; `failed`: it runs here again, and
+ * the move is not tried anew until git changes what is wanted there, or a person asks.
+ */
+export interface StampMove {
+  readonly state: 'going' | 'handed' | 'failed';
+  readonly to: string;
+  /** Fingerprint that was wanted there. */
+  readonly of: string;
+}
+
 /** A placement's record in the state folder of its machine: it alone decides what is ours. */
 export interface Stamp {
   readonly service: string;
@@ -113,6 +125,7 @@ export interface Stamp {
   readonly finishedAt?: number;
   /** Seconds since 1970 by the machine's clock when prune stopped it. */
   readonly prunedAt?: number;
+  readonly move?: StampMove;
   /** SHA-256 of its text where another version wrote it, and this one would write it otherwise. */
   readonly basis?: string;
 }

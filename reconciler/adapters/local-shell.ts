@@ -6,12 +6,16 @@ import type { Duplex } from 'node:stream';
 import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { Command, Reveal } from '../commands/command.js';
-import type { RemoteShell, RunLimits } from '../ports.js';
+import type { RunLimits } from '../ports.js';
+import { carryBytes, type OpenStreams } from './carry.js';
+import { openStreams, streamShell } from './shell-stream.js';
+import type { StreamingShell } from './ssh.js';
 import {
   endGroupCommand,
   endGroupLimitMs,
   type Ending,
   prepareScript,
+  prepareStream,
   runScript,
   type ScriptProcess,
 } from './shell-run.js';
@@ -21,7 +25,7 @@ export interface LocalShellSettings {
 }
 
 /** Runs as the user of this process, whatever `user` says. There are no host keys, and nothing to keep or close. */
-export function openLocalShell(settings: LocalShellSettings = {}): RemoteShell {
+export function openLocalShell(settings: LocalShellSettings = {}): StreamingShell {
   const user = userInfo().username;
 
   const prepare = (machine: Machine, command: Command, limits: RunLimits, reveal: Reveal | undefined) =>
@@ -33,7 +37,17 @@ export function openLocalShell(settings: LocalShellSettings = {}): RemoteShell {
     return (await runScript(ask, await startShell(machine, root), async () => false)).code === 0;
   }
 
+  const stream: OpenStreams = async ({ machine, command }) => {
+    const whoami = process.getuid?.() === 0 ? 'root' : user;
+    const script = prepareStream({ machine, user: whoami, command, reveal: settings.reveal });
+    const words = ['/bin/sh', '-c', streamShell];
+    const child = await startProgram(machine, script.root ? ['sudo', '-n', ...words] : words);
+    return openStreams(script, child, pid => endGroup(machine, pid, script.root));
+  };
+
   return {
+    stream,
+    carry: (from, to, limits) => carryBytes(stream, from, to, limits),
     run: async (machine, command, limits) => {
       const script = prepare(machine, command, limits, settings.reveal);
       return runScript(script, await startShell(machine, script.root), pid => endGroup(machine, pid, script.root));
@@ -53,11 +67,13 @@ function loginEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name)));
 }
 
+const startShell = (machine: Machine, root: boolean): Promise<ScriptProcess> =>
+  startProgram(machine, root ? ['sudo', '-n', '/bin/sh', '-s'] : ['/bin/sh', '-s']);
+
 /** In a session and process group of its own, as sshd does it. */
-function startShell(machine: Machine, root: boolean): Promise<ScriptProcess> {
-  const [program, ...words] = root ? ['sudo', '-n', '/bin/sh', '-s'] : ['/bin/sh', '-s'];
+function startProgram(machine: Machine, [program = '/bin/sh', ...words]: readonly string[]): Promise<ScriptProcess> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? '/bin/sh', words, {
+    const child = spawn(program, words, {
       detached: true,
       stdio: 'pipe',
       env: loginEnvironment(),
@@ -69,7 +85,7 @@ function startShell(machine: Machine, root: boolean): Promise<ScriptProcess> {
       );
     const [exited, closed] = [ended('exit'), ended('close')];
     child.once('error', error => {
-      const code = root ? 'sudo-refused' : 'machine-shell';
+      const code = program === 'sudo' ? 'sudo-refused' : 'machine-shell';
       reject(new AppError(code, `${machine.name}: ${program} does not start: ${error.message}`, { cause: error }));
     });
     child.once('spawn', () => {

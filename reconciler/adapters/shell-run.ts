@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
-import { type Command, display, render, type Reveal, sh } from '../commands/command.js';
+import { type Command, display, render, renderStream, type Reveal, sh } from '../commands/command.js';
 import type { CommandResult, RunLimits } from '../ports.js';
 import { type FramedOutput, frameOutput } from './shell-output.js';
 
@@ -49,6 +49,13 @@ export interface ScriptWish {
 export function prepareScript({ machine, user, command, limits, reveal }: ScriptWish): ScriptRun {
   const root = asRoot(machine, user, limits);
   return { machine: machine.name, display: display(command), script: render(command, reveal), limits, root };
+}
+
+/** For a shell whose standard input carries bytes as well. */
+export function prepareStream({ machine, user, command, reveal }: Omit<ScriptWish, 'limits'>): ScriptRun {
+  const limits: RunLimits = { timeLimitMs: Number.POSITIVE_INFINITY };
+  const root = asRoot(machine, user, limits);
+  return { machine: machine.name, display: display(command), script: renderStream(command, reveal), limits, root };
 }
 
 /** Whether it goes through sudo: who is root already never needs to. */
@@ -153,7 +160,7 @@ async function settle(cause: Cause, process: ScriptProcess, end: () => Promise<b
 }
 
 /** Gives a script that was only just sent the time to tell its pid. */
-async function endByPid(endGroup: EndGroup, pidText: () => string | undefined): Promise<boolean> {
+export async function endByPid(endGroup: EndGroup, pidText: () => string | undefined): Promise<boolean> {
   for (let waitedMs = 0; pidText() === undefined && waitedMs < quietMs; waitedMs += 20) await pause(20);
   const pid = Number(pidText());
   return Number.isSafeInteger(pid) && pid > 1 ? endGroup(pid) : false;

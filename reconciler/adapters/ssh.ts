@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { Command, Reveal } from '../commands/command.js';
-import type { CommandResult, RemoteShell, RunLimits } from '../ports.js';
-import { endGroupCommand, endGroupLimitMs, prepareScript, runScript } from './shell-run.js';
+import type { CarryEnd, CommandResult, RemoteShell, RunLimits } from '../ports.js';
+import { carryBytes, type OpenStreams } from './carry.js';
+import { endGroupCommand, endGroupLimitMs, prepareScript, prepareStream, runScript } from './shell-run.js';
 import { lostBefore, type UseShell } from './ssh-channels.js';
 import { showHostKeys } from './ssh-host-keys.js';
 import { createKeyring } from './ssh-keys.js';
 import { createPool } from './ssh-pool.js';
+import { type ByteStreams, openStreams, streamShell } from './shell-stream.js';
 
 export interface ShellSettings {
   /** Default: `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. */
@@ -30,8 +32,13 @@ export interface ShellSettings {
   readonly answerLimitMs?: number;
 }
 
+/** A shell whose streams can be joined with those of another. */
+export interface StreamingShell extends RemoteShell {
+  readonly stream: OpenStreams;
+}
+
 /** Connections are made on demand and kept warm, one for each machine, until `setMachines` or `close`. */
-export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
+export function openRemoteShell(settings: ShellSettings = {}): StreamingShell {
   const home = settings.home ?? homedir();
   const agentSocket = settings.agentSocket ?? process.env['SSH_AUTH_SOCK'] ?? '';
   const loginLimitMs = settings.loginLimitMs ?? 15_000;
@@ -62,6 +69,23 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
     });
   }
 
+  /** Keeps one of the five turns until it has ended. */
+  async function stream({ machine, command }: CarryEnd): Promise<ByteStreams> {
+    const script = prepareStream({ machine, user: machine.user, command, reveal: settings.reveal });
+    const connection = await pool.connection(machine);
+    return await new Promise((resolve, reject) => {
+      const act: UseShell<void> = async process => {
+        const streams = openStreams(script, process, pid =>
+          within(endGroupLimitMs, endGroup(machine, pid, script.root)),
+        );
+        resolve(streams);
+        await streams.ended;
+      };
+      const lost = (): void => reject(new AppError('ssh-lost', `${machine.name}: the connection was lost`));
+      connection.withShell(script.root ? `sudo -n ${streamShell}` : streamShell, act).then(lost, reject);
+    });
+  }
+
   /** Over the same connection, beside the five turns; over another one when the machine allows no more sessions. */
   async function endGroup(machine: Machine, pid: number, root: boolean): Promise<boolean> {
     const command = endGroupCommand(pid, machine.sudo !== 'never' && machine.user !== 'root');
@@ -83,6 +107,8 @@ export function openRemoteShell(settings: ShellSettings = {}): RemoteShell {
 
   return {
     run,
+    stream,
+    carry: (from, to, limits) => carryBytes(stream, from, to, limits),
     dial: async (machine, host, port, timeLimitMs) => (await pool.connection(machine)).forward(host, port, timeLimitMs),
     hostKeys: machine => showHostKeys(machine, () => pool.stream(machine), loginLimitMs),
     setMachines: machines => pool.setMachines(machines),

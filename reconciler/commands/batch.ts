@@ -230,6 +230,10 @@ export interface Finish extends PreludeSettings {
   readonly release: boolean;
 }
 
+/** What was noted when it was stopped for a move is no matter once the move has an end. */
+const forgetRestarts = (service: string): Command =>
+  sh`rm -f ${{ words: [{ kind: 'syntax', text: '"$p_state"/steps/restarts.' }] }}${service}`;
+
 export function finishCommand(finish: Finish): Command {
   const stamps = finish.stamps.map(({ service, text: stamp }) => {
     const put = stage({ path: '/', mode: 0o644, owner: finish.sshUser, bytes: Buffer.from(stamp) });
@@ -253,7 +257,7 @@ export function finishCommand(finish: Finish): Command {
     forgetMade([...finish.stamps.map(one => one.service), ...finish.forget]),
     sh`rm -rf "$p_state/steps"/${finish.batch}`,
     keepImages(finish.images),
-    ...(finish.release ? [releaseLock()] : []),
+    ...(finish.release ? [...finish.stamps.map(one => forgetRestarts(one.service)), releaseLock()] : []),
     sh`p_say end`,
   ]);
 }

@@ -126,6 +126,17 @@ export function render(command: Command, reveal: Reveal = refuseSecret): string 
   ].join('\n');
 }
 
+/** The same for a shell whose standard input carries bytes for the command. */
+export function renderStream(command: Command, reveal: Reveal = refuseSecret): string {
+  return [
+    'portoser_main() {',
+    `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
+    renderBody(command, reveal),
+    '}',
+    'portoser_main; exit $?',
+  ].join('\n');
+}
+
 /** Control characters but tab and newline, and those that turn the writing direction: a terminal would obey them. */
 const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 

@@ -208,6 +208,34 @@ if [ -n "$p_ids" ]; then p_docker stop${limit} $p_ids >/dev/null || p_why $?; fi
   ]);
 }
 
+/** `stopProject` takes the restart policies away: what they were is noted in the state folder, unless it is there already. */
+export function noteRestarts(project: string, service: string): Command {
+  const format = '{{.Id}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}';
+  return alone([
+    sh`p_note=$p_state/steps/restarts.${service}; if [ -e "$p_note" ]; then exit 0; fi
+p_ids=$(p_docker ps -aq --filter ${ofProject(project)} --filter label=com.docker.compose.oneoff=False) || p_why $?
+if [ -z "$p_ids" ]; then exit 0; fi
+p_docker inspect --type container --format ${format} $p_ids >"$p_note.new" && mv -f "$p_note.new" "$p_note"`,
+  ]);
+}
+
+/** Starts the containers of a project again as `stopProject` found them, in the order of their dependencies where Compose knows it. */
+export function resumeProject(project: string, service: string): Command {
+  return alone([
+    sh`p_note=$p_state/steps/restarts.${service}
+if [ -e "$p_note" ]; then
+  while read -r p_a p_b p_c; do
+    if [ "$p_b" = on-failure ] && [ "$p_c" != 0 ]; then p_b=$p_b:$p_c; fi
+    p_docker update --restart="\${p_b:-no}" "$p_a" >/dev/null </dev/null || p_why $?
+  done <"$p_note"
+fi
+cd / && p_find_compose && p_compose -p ${project} start 2>/dev/null
+p_ids=$(p_docker ps -aq --filter ${ofProject(project)} --filter label=com.docker.compose.oneoff=False --filter status=exited --filter status=created) || p_why $?
+if [ -n "$p_ids" ]; then p_docker start $p_ids >/dev/null || p_why $?; fi
+rm -f "$p_note"`,
+  ]);
+}
+
 /** Removes the stopped containers and the networks of a project; volumes and images stay. A network that others are attached to stays too. */
 export function removeProject(project: string): Command {
   return alone([

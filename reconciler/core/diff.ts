@@ -1,6 +1,6 @@
 // Wanted against seen, placement by placement: what differs, why, and what is left alone. Unknown is not absent.
 import type { ErrorReport } from '../../schema/errors.js';
-import type { Difference, FieldChange, LeftAlone, MachineNote, Takeover } from '../../schema/plan.js';
+import type { Difference, FieldChange, LeftAlone, MachineNote, Movement, Takeover } from '../../schema/plan.js';
 import type { DriftAnswer } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Placement, Stamp } from '../../schema/state.js';
 import type { Driver } from '../drivers/driver.js';
@@ -10,6 +10,7 @@ import { groundOf } from './ground.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
 import { madeNote } from './made.js';
+import { arrivalOf } from './moves.js';
 import { strangerOnPort } from './occupied.js';
 import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
@@ -65,36 +66,8 @@ function foreignFiles(one: Case): readonly string[] {
     .map(({ path }) => path);
 }
 
-/** A stateful service is made only where it cannot be somewhere else already. */
-function elsewhere(one: Case): LeftAlone | undefined {
-  const { placement } = one;
-  if (!placement.spec.stateful) return undefined;
-  const siblings = new Set(
-    lookupOf(one.desired)
-      .byService.get(placement.spec.service)
-      ?.map(other => other.spec.machine),
-  );
-  for (const [name, view] of Object.entries(one.live.machines)) {
-    if (name === placement.spec.machine || siblings.has(name)) continue;
-    if (view.state === 'unknown')
-      return left(
-        placement,
-        'blocked',
-        `it is stateful and seen nowhere, and ${name} does not answer: it may be there`,
-        view.error,
-      );
-    if (stampOf(view, placement.spec.service) !== undefined) {
-      const why = `it is stateful and stands on ${name}: moving it is not supported yet`;
-      return left(placement, 'blocked', why, report('not-supported', why));
-    }
-  }
-  return undefined;
-}
-
 function judgeUnowned(one: Case): Finding {
   const { placement, sighting } = one;
-  const other = elsewhere(one);
-  if (other !== undefined) return other;
   const adopts = placement.spec.type === 'native' && placement.spec.command === undefined;
   if (adopts) {
     if (sighting.state === 'present') return differs(one, 'missing', 'the unit is there and not managed yet');
@@ -226,14 +199,28 @@ function judgeOwned(one: Case, stamp: Stamp): Finding | undefined {
   return { ...differs(one, 'missing', 'an earlier attempt was made and not judged'), made: true };
 }
 
+/** It stands elsewhere and is stopped there first; what is here of it, if anything, was stopped or never finished. */
+function judgeArrival(one: Case, move: Movement): Finding {
+  const { placement, sighting, stamp } = one;
+  if (stamp === undefined && sighting.state === 'present') return judgeUnowned(one);
+  if (stamp === undefined && !move.copies && foreignFiles(one).length > 0) return judgeUnowned(one);
+  const data = move.copies ? ', and its data are brought along' : '';
+  const because = move.handed
+    ? `it came from ${move.from}, and was not finished`
+    : `it moves from ${move.from}: it is stopped there first${data}`;
+  const fields = [{ field: 'machine', from: move.from, to: placement.spec.machine }];
+  return { ...differs(one, stamp?.prunedAt === undefined ? 'missing' : 'stopped', because, fields), move };
+}
+
 function judgePlacement(
   placement: Placement,
   desired: DesiredState,
   live: LiveState,
   ask: DiffAsk,
-  note: MachineNote | undefined,
+  notes: ReadonlyMap<string, MachineNote>,
 ): Finding | undefined {
   const { spec } = placement;
+  const note = notes.get(spec.machine);
   if (note?.state === 'suspended')
     return { ...left(placement, 'suspended', note.why), ...optional('until', note.until) };
   if (spec.suspend !== undefined)
@@ -262,11 +249,16 @@ function judgePlacement(
     return left(placement, 'unknown', 'it was not looked at');
   if (sighting.state === 'unknown') return left(placement, 'unknown', sighting.error.message, sighting.error);
 
-  const generated = driver.generate(placement, groundOf(placement, seen, sighting, desired));
-  if ('code' in generated) return left(placement, 'blocked', generated.message, generated);
+  const arrival = arrivalOf(placement, { desired, live, notes, again: ask.again });
+  if (arrival !== undefined && 'state' in arrival) return arrival;
+  const made = driver.generate(placement, groundOf(placement, seen, sighting, desired));
+  // What it is generated from may come along with its data.
+  if ('code' in made && arrival?.copies !== true) return left(placement, 'blocked', made.message, made);
+  const generated = 'code' in made ? [] : made;
   const stamp = stampOf(seen, spec.service);
   const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, desired };
-  const finding = stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp);
+  const own = (): Finding | undefined => (stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp));
+  const finding = arrival === undefined ? own() : judgeArrival(one, arrival);
   const taken =
     finding !== undefined && isDifference(finding)
       ? strangerOnPort(placement, seen, sighting, finding.replaces === true)
@@ -280,10 +272,11 @@ export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Diff
   const findings: Finding[] = [];
   for (const placement of desired.placements) {
     if (placement.instead !== undefined) findings.push(heldBack(placement));
-    const found = judgePlacement(placement, desired, live, ask, notes.get(placement.spec.machine));
+    const found = judgePlacement(placement, desired, live, ask, notes);
     if (found !== undefined) findings.push(found);
   }
-  const orphans = diffOrphans(desired, live, notes, ask);
+  const left = new Map(findings.flatMap(one => (isDifference(one) ? [] : [[one.key, one] as const])));
+  const orphans = diffOrphans(desired, live, notes, { ...ask, left });
   const all = [...findings, ...orphans.findings];
   return {
     differences: all.filter(isDifference),

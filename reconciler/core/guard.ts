@@ -20,7 +20,8 @@ const stops = (change: Change) => isStop(change) && change.stamp?.prunedAt === u
 /** What goes away for good. What moves does not: its service is made elsewhere in the same plan, one for each that stops. */
 function removalsOf(changes: readonly Change[]): readonly Change[] {
   const made = new Map<string, number>();
-  for (const { kind, service } of changes) if (kind === 'create') made.set(service, (made.get(service) ?? 0) + 1);
+  for (const { kind, service, move } of changes)
+    if (kind === 'create' || move !== undefined) made.set(service, (made.get(service) ?? 0) + 1);
   return changes.filter(stops).filter(change => {
     const successors = change.reason === 'moved' ? (made.get(change.service) ?? 0) : 0;
     if (successors > 0) made.set(change.service, successors - 1);

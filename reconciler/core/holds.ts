@@ -4,6 +4,7 @@ import type { PlacementKey, Window } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { judgeConditions, policyOf } from './conditions.js';
 import { lookupOf } from './lookup.js';
+import { bareMove } from './moves.js';
 import { optional } from './optional.js';
 import { changesOf, idOf, isStop, wavesOf } from './plan.js';
 import { judgeWindows } from './windows.js';
@@ -84,7 +85,8 @@ function unapproved(changes: readonly Change[], ask: HoldAsk): ReadonlyMap<Chang
   const byPlan = judgeConditions(open, ask);
   const whys = new Map(
     open.flatMap(change => {
-      const asks = policyOf(change, desired).apply === 'approve' ? 'policy.apply is approve' : byPlan.get(change);
+      const byPolicy = policyOf(change, desired).apply === 'approve' ? 'policy.apply is approve' : byPlan.get(change);
+      const asks = bareMove(change) ?? byPolicy;
       return asks === undefined ? [] : [[change, asks] as const];
     }),
   );

@@ -40,6 +40,7 @@ function onMachine(left: LeftIntent, desired: DesiredState, live: LiveState): En
   if (seen.state === 'unknown' || seen.openSteps.includes(left.id)) return undefined;
   switch (left.what) {
     case 'batch':
+    case 'copy':
     case 'stamps':
       return ofChanges(left, seen, desired);
     case 'claim':
@@ -93,6 +94,8 @@ export function doingOf({ to, where, what, keys }: LeftIntent): string {
   switch (what) {
     case 'batch':
       return `it changed ${keys.join(', ')}`;
+    case 'copy':
+      return `it brought data of ${keys.join(', ')} to ${where}`;
     case 'stamps':
       return `it noted on ${where} what became of ${keys.join(', ') || 'its changes'}`;
     case 'claim':

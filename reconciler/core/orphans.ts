@@ -1,13 +1,16 @@
 // What is ours on the machines and no longer in the registry: removed services, moved ones, machines that left.
 import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
-import { lookupOf } from './lookup.js';
+import type { DesiredState, LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import { lookupOf, stampOf } from './lookup.js';
 import { identityOf } from './machines.js';
+import { resumes } from './moves.js';
 import { handsOff, suspendOf } from './suspends.js';
 
 interface OrphanAsk {
   readonly leaving: readonly string[];
+  /** Placements that are left as they are. */
+  readonly left: ReadonlyMap<PlacementKey, LeftAlone>;
   /** Machines on which this controller is changing something right now. */
   readonly busy: ReadonlySet<string>;
 }
@@ -15,11 +18,50 @@ interface OrphanAsk {
 /** Seconds after which what prune stopped is removed (data is kept even then). */
 export const pruneAfterSeconds = 7 * 24 * 3600;
 
+/** A successor that cannot be started, or that nobody can see: until then the old one stays. */
+function notThere(successors: readonly Placement[], live: LiveState, ask: OrphanAsk): LeftAlone | undefined {
+  return successors
+    .filter(({ spec }) => {
+      const view = live.machines[spec.machine];
+      const stamp = view?.state === 'reachable' ? stampOf(view, spec.service) : undefined;
+      return stamp?.fingerprint === undefined || stamp.prunedAt !== undefined;
+    })
+    .flatMap(one => ask.left.get(one.key) ?? [])[0];
+}
+
+/** Stopped for a move that was not finished. */
+function unfinishedMove(key: PlacementKey, stamp: Stamp): Difference | undefined {
+  if (!resumes(stamp)) return undefined;
+  const because = `its move to ${stamp.move?.to} was not finished: it runs here again`;
+  return { key, reason: 'stopped', because, fields: [], stamp, resumes: true };
+}
+
+function judgeMoved(
+  key: PlacementKey,
+  stamp: Stamp,
+  successors: readonly Placement[],
+  live: LiveState,
+  ask: OrphanAsk,
+): Difference | LeftAlone {
+  const unfinished = unfinishedMove(key, stamp);
+  if (unfinished !== undefined) return unfinished;
+  const missing = notThere(successors, live, ask);
+  if (missing !== undefined)
+    return { key, state: missing.state, why: `it stays as it is, since ${missing.key} is left alone: ${missing.why}` };
+  return {
+    key,
+    reason: 'moved',
+    because: `it moved to ${successors.map(one => one.spec.machine).join(', ')}`,
+    fields: [{ field: 'machine', from: key.slice(key.indexOf('@') + 1), to: successors[0]?.spec.machine ?? '' }],
+    stamp,
+  };
+}
+
 function judgeOrphan(
   desired: DesiredState,
-  machine: string,
-  stamp: Stamp,
-  clock: number,
+  live: LiveState,
+  { machine, stamp, clock }: { readonly machine: string; readonly stamp: Stamp; readonly clock: number },
+  ask: OrphanAsk,
 ): Difference | LeftAlone | undefined {
   const key: PlacementKey = `${stamp.service}@${machine}`;
   const successors = lookupOf(desired).byService.get(stamp.service) ?? [];
@@ -27,23 +69,7 @@ function judgeOrphan(
     if (clock - stamp.prunedAt < pruneAfterSeconds) return undefined;
     return { key, reason: 'orphaned', because: 'it was stopped more than 7 days ago', fields: [], stamp };
   }
-  if (successors.some(one => one.spec.stateful)) {
-    return {
-      key,
-      state: 'blocked',
-      why: `${stamp.service} is stateful and its machine changed: moving it is not supported yet`,
-    };
-  }
-  const [successor] = successors;
-  if (successor !== undefined) {
-    return {
-      key,
-      reason: 'moved',
-      because: `it moved to ${successors.map(one => one.spec.machine).join(', ')}`,
-      fields: [{ field: 'machine', from: machine, to: successor.spec.machine }],
-      stamp,
-    };
-  }
+  if (successors.length > 0) return judgeMoved(key, stamp, successors, live, ask);
   if (desired.policy.prune === 'keep')
     return { key, state: 'kept', why: 'it left the registry; policy.prune keeps it running' };
   return { key, reason: 'orphaned', because: 'it is no longer in the registry', fields: [], stamp };
@@ -81,7 +107,8 @@ export function diffOrphans(
     const orphans = view.stamps.filter(stamp => wanted?.has(stamp.service) !== true);
     return orphans.flatMap(stamp => {
       const suspend = suspendOf(view, stamp.service);
-      if (suspend === undefined) return judgeOrphan(desired, machine, stamp, view.facts.clock) ?? [];
+      if (suspend === undefined)
+        return judgeOrphan(desired, live, { machine, stamp, clock: view.facts.clock }, ask) ?? [];
       if (stamp.prunedAt !== undefined) return [];
       return { key: `${stamp.service}@${machine}`, state: 'suspended', ...handsOff(suspend, view, live) } as const;
     });

@@ -1,7 +1,7 @@
 // Stamps as text: one line a field, readable by people and by the probe's shell. A stamp alone decides what is ours.
 import { createHash } from 'node:crypto';
 import type { ServiceType } from '../../schema/registry-types.js';
-import type { HealthyRevision, Stamp, StampFile } from '../../schema/state.js';
+import type { HealthyRevision, Stamp, StampFile, StampMove } from '../../schema/state.js';
 import { optional as given } from './optional.js';
 
 const header = 'portoser-stamp 1';
@@ -32,6 +32,7 @@ export function stampText(stamp: Stamp): string {
     `stop-timeout-ms ${stamp.stopTimeoutMs}`,
     ...optional('finished-at', stamp.finishedAt),
     ...optional('pruned-at', stamp.prunedAt),
+    ...(stamp.move === undefined ? [] : [`move ${stamp.move.state} ${stamp.move.to} ${stamp.move.of}`]),
     ...stamp.ports.map(port => `port ${port}`),
     ...stamp.dependsOn.map(name => `depends-on ${name}`),
     ...sorted(stamp.fields).map(([name, value]) => `field ${name} ${JSON.stringify(value)}`),
@@ -120,6 +121,14 @@ function healthyOf({ one, healthyImages }: Draft): Pick<Stamp, 'healthy'> {
   return { healthy: { fingerprint, commit, images: Object.fromEntries(healthyImages), pinned: how === 'pinned' } };
 }
 
+function moveOf({ one }: Draft): Pick<Stamp, 'move'> {
+  const row = one.get('move');
+  if (row === undefined) return {};
+  const [, state, to = '', of = ''] = /^(going|handed|failed) ([a-z0-9-]+) ([0-9a-f]{64})$/.exec(row) ?? [];
+  if (state === undefined) throw notOurs(row);
+  return { move: { state: state as StampMove['state'], to, of } };
+}
+
 function assemble(draft: Draft): Stamp {
   const { one, ...lists } = draft;
   const [service, driver = '', scope = '', path] = ['service', 'driver', 'scope', 'path'].map(key => one.get(key));
@@ -149,6 +158,7 @@ function assemble(draft: Draft): Stamp {
     stopTimeoutMs: readNumber(one.get('stop-timeout-ms') ?? '10000'),
     ...given('finishedAt', finishedAt),
     ...given('prunedAt', prunedAt),
+    ...moveOf(draft),
   };
 }
 

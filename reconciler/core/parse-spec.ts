@@ -92,6 +92,7 @@ function placed(type: ServiceType, path: string, reading: Reading, context: Spec
     health: readHealth(text.health ?? {}, healthContext(type, path, reading, claims)),
     ...optional('hostname', draft.hostname),
     stateful: text.stateful ?? false,
+    copies: text.data === 'copy',
     critical: text.critical ?? false,
     groups: context.groups,
     tags: text.tags ?? [],

@@ -6,7 +6,6 @@ type Asks = (text: Partial<ServiceText>) => boolean;
 
 const asks: Readonly<Record<string, Asks>> = {
   build: text => typeof text.build === 'object',
-  data: text => text.data !== undefined,
   expose: text => text.expose !== undefined,
   hostname: text => text.hostname !== undefined,
   secrets_as: text => text.secrets_as === 'files',

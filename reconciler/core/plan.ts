@@ -65,6 +65,8 @@ function startChange(difference: Difference, desired: DesiredState): Change {
     basis: basisOf(difference.stamp),
     after: placement?.dependsOn ?? [],
     ...(difference.stamp === undefined ? {} : { stamp: difference.stamp }),
+    ...(difference.move === undefined ? {} : { move: difference.move }),
+    ...(difference.resumes === undefined ? {} : { resumes: true }),
   };
 }
 
@@ -113,11 +115,26 @@ function makeRoom(changes: readonly Change[], desired: DesiredState): readonly C
       if (stop.machine !== machine || !stop.stamp?.ports.some(port => wanted.includes(port))) continue;
       const [change, inTheWay] = [byKey.get(key), byKey.get(stop.key)];
       if (change === undefined || inTheWay === undefined) continue;
-      if (waitsFor(inTheWay, key, byKey)) byKey.set(stop.key, { ...inTheWay, after: [] });
+      const waits = waitsFor(inTheWay, key, byKey);
+      // One that is stopped before it starts elsewhere holds its port until then, whoever wants it.
+      if (waits && changes.some(one => one.move?.from === stop.machine && one.service === stop.service)) continue;
+      if (waits) byKey.set(stop.key, { ...inTheWay, after: [] });
       byKey.set(key, { ...change, after: [...change.after, stop.key] });
     }
   }
   return [...byKey.values()];
+}
+
+/** The two changes of a move belong together, whatever a person chose. */
+function withPairs(named: readonly Change[], changes: readonly Change[]): readonly Change[] {
+  const keys = new Set(
+    named.flatMap(one => [
+      one.key,
+      ...(one.reason === 'moved' ? one.after : []),
+      ...(one.move === undefined ? [] : [`${one.service}@${one.move.from}` as const]),
+    ]),
+  );
+  return changes.filter(change => keys.has(change.key));
 }
 
 /** What it depends on through others that do not change: it comes after these too, as if the others were not there. */
@@ -189,10 +206,13 @@ export interface Selection {
 
 /** The chosen services, and what they depend on where that is missing or stopped. */
 function chosen(changes: readonly Change[], desired: DesiredState, selection: Selection): readonly Change[] {
-  const named = changes.filter(
-    change =>
-      (selection.services?.has(change.service) ?? true) &&
-      (selection.machine === undefined || change.machine === selection.machine),
+  const named = withPairs(
+    changes.filter(
+      change =>
+        (selection.services?.has(change.service) ?? true) &&
+        (selection.machine === undefined || change.machine === selection.machine),
+    ),
+    changes,
   );
   if (selection.noDeps || (selection.services === undefined && selection.machine === undefined)) return named;
   const keys = new Set(named.map(change => change.key));

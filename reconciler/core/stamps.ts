@@ -1,7 +1,7 @@
 // The stamps of a placement's life: claimed, finished, failed at its gate, stopped by prune.
 import { hash } from 'node:crypto';
 import type { ErrorCode } from '../../schema/errors.js';
-import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
+import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile, StampMove } from '../../schema/state.js';
 import type { GeneratedFile, Identity } from '../drivers/driver.js';
 
 /** What the revision itself has against it, and not the machine: to try it again changes nothing. */
@@ -158,6 +158,26 @@ export function clearedStamp(stamp: Stamp): Stamp {
 }
 
 /** `clock`: seconds since 1970 by the machine's own clock. */
-export function prunedStamp(stamp: Stamp, clock: number): Stamp {
+export function prunedStamp({ move: _, ...stamp }: Stamp, clock: number): Stamp {
   return { ...stamp, prunedAt: clock };
+}
+
+/** It is stopped for its move to another machine. */
+export function movingStamp(
+  { move: _, ...stamp }: Stamp,
+  { machine, of }: { readonly machine: string; readonly of: string },
+  state: StampMove['state'],
+): Stamp {
+  return { ...stamp, move: { state, to: machine, of } };
+}
+
+/** It runs here again. `hold`: the move is not tried anew by itself. */
+export function resumedStamp(stamp: Stamp, hold: boolean): Stamp {
+  const { move, ...rest } = stamp;
+  return move === undefined || !hold ? rest : { ...rest, move: { ...move, state: 'failed' } };
+}
+
+/** What will stand at its path is ours, and does not run: written before its data come. */
+export function arrivalStamp(placement: Placement, identity: Identity, commit: string, clock: number): Stamp {
+  return prunedStamp(claimOf({ placement, identity, generated: [], commit }), clock);
 }

@@ -7,8 +7,10 @@ import {
   composeSetup,
   composeUp,
   lookAtProjects,
+  noteRestarts,
   projectLogs,
   removeProject,
+  resumeProject,
   stopProject,
 } from '../commands/docker.js';
 import { sh } from '../commands/command.js';
@@ -130,6 +132,16 @@ function stop(stamp: Stamp): readonly Step[] {
   return [{ phase: 'stop', what: 'stop its containers', command, timeLimitMs }];
 }
 
+function pause(stamp: Stamp): readonly Step[] {
+  const command = noteRestarts(projectOf(stamp), stamp.service);
+  return [{ phase: 'prepare', what: 'note how its containers restart', command, timeLimitMs: minute }, ...stop(stamp)];
+}
+
+function resume(stamp: Stamp): readonly Step[] {
+  const command = resumeProject(projectOf(stamp), stamp.service);
+  return [{ phase: 'start', what: 'start its containers again', command, timeLimitMs: 5 * minute }];
+}
+
 function remove(stamp: Stamp): readonly Step[] {
   return [
     {
@@ -158,6 +170,8 @@ export const docker: Driver = {
   drift: projectDrift,
   start,
   stop,
+  pause,
+  resume,
   remove,
   logs: (stamp, ask) =>
     projectLogs({ ...ask, project: projectOf(stamp), path: stamp.path, names: Object.keys(stamp.images).length !== 1 }),

@@ -105,6 +105,12 @@ export interface Driver {
   /** Steps that stop what the stamp names, so that it stays stopped over a reboot; data is kept. */
   stop(stamp: Stamp, ground: Ground): readonly Step[];
 
+  /** As `stop`, with a note on the machine of what `resume` has to know and stopping loses. */
+  pause(stamp: Stamp, ground: Ground): readonly Step[];
+
+  /** Steps that start again what `pause` stopped, as it was, from what stands there. */
+  resume(stamp: Stamp, ground: Ground): readonly Step[];
+
   /** Steps after `stop` that remove what we wrote to its runner (unit file, containers); never data. */
   remove(stamp: Stamp, ground: Ground): readonly Step[];
 

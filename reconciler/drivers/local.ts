@@ -7,7 +7,7 @@ import { lookAtSupervised, superviseStart, superviseStop, tailLog } from '../com
 import { launcherPath } from '../commands/supervise-launcher.js';
 import type { Driver, GeneratedFile, Ground, Identity, StartKind, Step, Target } from './driver.js';
 import { explainLocal, readSupervised, supervisedDrift } from './local-seen.js';
-import { keeperOf, keptDrift, refusal } from './native-kept.js';
+import { keeperOf, keptDrift, refusal, resumeKept } from './native-kept.js';
 import { lookAtKept, readKept } from './native-look.js';
 import { launcherFile, ownEnvFiles, wantedFiles } from './native-files.js';
 import { type KeptScope, keptOf, logFileOf, needsRestart, report, runAs } from './native-keeper.js';
@@ -103,6 +103,17 @@ function stop(stamp: Stamp, ground: Ground): readonly Step[] {
   return [{ phase: 'stop', what: 'stop the process', command, timeLimitMs: 60_000 + stamp.stopTimeoutMs }];
 }
 
+function resume(stamp: Stamp, ground: Ground): readonly Step[] {
+  const kept = keptOf(stamp);
+  if (kept !== undefined) return resumeKept(kept, stamp, ground);
+  const { service, path, stopTimeoutMs } = stamp;
+  const user = stamp.fields['user'] ?? ground.facts.user;
+  const ask = { service, user, logFile: logFileOf(stamp), stopTimeoutMs, restart: false, launcher: launcherPath(path) };
+  return [
+    { phase: 'start', what: 'start the process', command: superviseStart(ask), timeLimitMs: 60_000 + stopTimeoutMs },
+  ];
+}
+
 function remove(stamp: Stamp, ground: Ground): readonly Step[] {
   const kept = keptOf(stamp);
   return kept === undefined ? [] : (keeperOf(ground.facts)?.remove(kept) ?? []);
@@ -127,6 +138,8 @@ export const local: Driver = {
   drift: (_, seen) => [...keptDrift(seen, true), ...supervisedDrift(seen)],
   start,
   stop,
+  pause: stop,
+  resume,
   remove,
   logs: (stamp, ask, facts) => {
     const unit = keptOf(stamp);

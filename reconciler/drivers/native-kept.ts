@@ -1,9 +1,9 @@
 // Who keeps native and local services on a machine, why it may not, what counts as drift there, and what its errors mean.
 import type { FieldChange } from '../../schema/plan.js';
 import type { ErrorReport } from '../../schema/errors.js';
-import type { MachineFacts, Placement } from '../../schema/state.js';
+import type { MachineFacts, Placement, Stamp } from '../../schema/state.js';
 import type { Ground, RunnerSeen, Step } from './driver.js';
-import { type Keeper, type KeptScope, report, runAs } from './native-keeper.js';
+import { type Keeper, type Kept, type KeptScope, report, runAs } from './native-keeper.js';
 import { launchdKeeper } from './native-launchd.js';
 import { rcKeeper } from './native-rc.js';
 import { systemdKeeper } from './native-systemd.js';
@@ -52,6 +52,12 @@ export function keeperOf(facts: MachineFacts): Keeper | undefined {
     default:
       return facts.serviceManager satisfies never;
   }
+}
+
+/** Starts a unit again as it stands there. */
+export function resumeKept(kept: Kept, stamp: Stamp, ground: Ground): readonly Step[] {
+  const user = stamp.fields['user'] ?? ground.facts.user;
+  return keeperOf(ground.facts)?.start({ ...kept, ours: true, restart: false, user }, ground) ?? [];
 }
 
 /**

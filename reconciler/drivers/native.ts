@@ -14,7 +14,7 @@ import {
   ownEnvFiles,
   wantedFiles,
 } from './native-files.js';
-import { explainKept, keeperOf, keptDrift, refusal } from './native-kept.js';
+import { explainKept, keeperOf, keptDrift, refusal, resumeKept } from './native-kept.js';
 import { lookAtKept, readKept } from './native-look.js';
 import { type KeptScope, keptOf, logFileOf, needsRestart, report, runAs, type Wish } from './native-keeper.js';
 
@@ -115,7 +115,9 @@ export const native: Driver = {
   read: readKept,
   drift: (placement, seen) => keptDrift(seen, placement.spec.command !== undefined),
   start,
-  stop: (stamp: Stamp, ground) => withKept(stamp, kept => keeperOf(ground.facts)?.stop(kept)),
+  stop: stopKept,
+  pause: stopKept,
+  resume: (stamp, ground) => withKept(stamp, kept => resumeKept(kept, stamp, ground)),
   remove: (stamp: Stamp, ground) => withKept(stamp, kept => keeperOf(ground.facts)?.remove(kept)),
   logs: (stamp, ask, facts) => {
     const kept = keptOf(stamp);
@@ -123,6 +125,10 @@ export const native: Driver = {
   },
   explain: explainKept,
 };
+
+function stopKept(stamp: Stamp, ground: Ground): readonly Step[] {
+  return withKept(stamp, kept => keeperOf(ground.facts)?.stop(kept));
+}
 
 function withKept(
   stamp: Stamp,

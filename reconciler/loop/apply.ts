@@ -8,7 +8,9 @@ import { isFirstStart, isStop } from '../core/plan.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 import { makeBatch } from './batch.js';
+import type { BatchRun } from './batch-run.js';
 import { gate } from './gate.js';
+import { makeMove, type Pair } from './move.js';
 import { pause } from './pause.js';
 import { sessionOf } from './session.js';
 import { timeOfDay } from './waits.js';
@@ -83,10 +85,15 @@ interface Room extends ApplyRun {
   readonly outcomes: Map<PlacementKey, Promise<Outcome>>;
   readonly dependencies: Dependencies;
   readonly workers: PQueue;
+  /** Changes of moves that stop before they start. */
+  readonly paired: ReadonlySet<PlacementKey>;
 }
 
 /** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
 async function obstacle(room: Room, change: Change): Promise<string | undefined> {
+  // Without its other half it would run on two machines.
+  if (change.move !== undefined && !room.paired.has(change.key))
+    return `what is on ${change.move.from} is not in the plan`;
   for (const key of change.after) {
     const before = await room.outcomes.get(key);
     if (before?.result === 'failed') return `${key} failed`;
@@ -106,19 +113,30 @@ function tooLate(room: Room): string | undefined {
   return room.superseded() ? 'a newer commit came; the next pass looks again' : undefined;
 }
 
+function teller(room: Room): BatchRun['told'] {
+  return (key, text) => {
+    const machine = key.slice(key.indexOf('@') + 1);
+    room.watch?.pause(key);
+    room.emit({ kind: 'change', machine, key, text, event: 'deploy.begun' });
+    const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
+    if (deadlineMs === undefined) return;
+    const until = timeOfDay(room.ports.clock.now() + deadlineMs);
+    room.emit({ kind: 'waiting', machine, key, text: `that it is healthy, until about ${until}` });
+  };
+}
+
+/** What goes on within a change that has begun. */
+const noter =
+  (room: Room): BatchRun['told'] =>
+  (key, text) =>
+    room.emit({ kind: 'change', machine: key.slice(key.indexOf('@') + 1), key, text });
+
 async function runBatch(room: Room, machine: Machine, changes: readonly Change[]): Promise<readonly Outcome[]> {
   const obstacles = await Promise.all(changes.map(async change => ({ change, why: await obstacle(room, change) })));
   const ready = obstacles.filter(one => one.why === undefined).map(one => one.change);
   const held = obstacles.flatMap(({ change, why }) => (why === undefined ? [] : [skipped(change, why)]));
   if (ready.length === 0) return held;
-  const told = (key: PlacementKey, text: string) => {
-    room.watch?.pause(key);
-    room.emit({ kind: 'change', machine: machine.name, key, text, event: 'deploy.begun' });
-    const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
-    if (deadlineMs === undefined) return;
-    const until = timeOfDay(room.ports.clock.now() + deadlineMs);
-    room.emit({ kind: 'waiting', machine: machine.name, key, text: `that it is healthy, until about ${until}` });
-  };
+  const told = teller(room);
   const done = await room.workers.add(async () => {
     const late = tooLate(room);
     if (late !== undefined) return ready.map(change => skipped(change, late));
@@ -161,28 +179,44 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   const { ports, desired } = run;
   const holder = await holderOf(ports);
   const workers = new PQueue({ concurrency: desired.policy.parallel ?? Number.POSITIVE_INFINITY });
-  const room: Room = { ...run, holder, outcomes: new Map(), dependencies: askDependencies(run), workers };
+  const pairs = pairsOf(plan);
+  const paired = new Set(pairs.flatMap(pair => [pair.arriving.key, pair.leaving.key]));
+  const room: Room = { ...run, holder, outcomes: new Map(), dependencies: askDependencies(run), workers, paired };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
   const queues = new Map<string, Promise<unknown>>();
   const { busy } = sessionOf(ports);
-  for (const wave of plan.waves) {
-    for (const [name, changes] of byMachine(wave)) {
-      const machine = machines.get(name);
-      if (machine === undefined) continue;
-      const before = queues.get(name);
-      const work = (async () => {
-        await before;
-        return await runBatch(room, machine, changes);
-      })();
+  /** Work that has these machines to itself, after what was laid out for them before. */
+  const layOut = (
+    names: readonly string[],
+    changes: readonly Change[],
+    make: () => Promise<readonly Outcome[]>,
+  ): void => {
+    const before = names.map(name => queues.get(name));
+    const work = (async () => {
+      await Promise.all(before);
+      return await make();
+    })();
+    for (const name of names) {
       queues.set(name, work);
       busy.set(name, work);
-      for (const change of changes) {
-        const outcome = work.then(
-          outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
-        );
-        room.outcomes.set(change.key, outcome);
-        outcome.then(one => tell(room, one)).catch(() => undefined);
-      }
+    }
+    for (const change of changes) {
+      const outcome = work.then(
+        outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
+      );
+      room.outcomes.set(change.key, outcome);
+      outcome.then(one => tell(room, one)).catch(() => undefined);
+    }
+  };
+  for (const wave of plan.waves) {
+    for (const pair of pairs.filter(one => wave.some(change => change.key === one.arriving.key))) {
+      const [from, to] = [machines.get(pair.leaving.machine), machines.get(pair.arriving.machine)];
+      if (from === undefined || to === undefined) continue;
+      layOut([from.name, to.name], [pair.arriving, pair.leaving], () => runMove(room, { from, to }, pair));
+    }
+    for (const [name, changes] of byMachine(wave.filter(change => !paired.has(change.key)))) {
+      const machine = machines.get(name);
+      if (machine !== undefined) layOut([name], changes, () => runBatch(room, machine, changes));
     }
   }
   for (const [name, queue] of queues) {
@@ -192,6 +226,33 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
     queue.then(free, free);
   }
   return await settle(room, plan);
+}
+
+/** A service that is stopped before it starts elsewhere: its two changes are one piece of work on both machines. */
+function pairsOf(plan: Plan): readonly Pair[] {
+  const changes = plan.waves.flat();
+  return changes.flatMap(arriving => {
+    const { move, service } = arriving;
+    const leaving = changes.find(one => one.service === service && one.machine === move?.from && isStop(one));
+    const stamp = leaving?.stamp;
+    if (move === undefined || leaving === undefined || stamp === undefined) return [];
+    return [{ arriving: { ...arriving, move }, leaving: { ...leaving, stamp } }];
+  });
+}
+
+async function runMove(
+  room: Room,
+  ends: { readonly from: Machine; readonly to: Machine },
+  pair: Pair,
+): Promise<readonly Outcome[]> {
+  const both = (why: string): readonly Outcome[] => [skipped(pair.arriving, why), skipped(pair.leaving, why)];
+  const why = await obstacle(room, pair.arriving);
+  if (why !== undefined) return both(why);
+  return await room.workers.add(async () => {
+    const late = tooLate(room);
+    if (late !== undefined) return both(late);
+    return await makeMove({ base: { ...room, told: noter(room) }, begun: teller(room), ...ends }, pair);
+  });
 }
 
 function byMachine(changes: readonly Change[]): ReadonlyMap<string, readonly Change[]> {

@@ -14,6 +14,7 @@ import { look } from './look.js';
 import { nameImages } from './name-images.js';
 import { prepareAll, prepareStop, splitFull } from './prepare.js';
 import { renewing } from './renew.js';
+import { resume } from './resume.js';
 import { type Ended, finish, sendLocked } from './send.js';
 
 /** All outcomes of a batch that the machine refused, or that got lost. */
@@ -21,7 +22,7 @@ const allFailed = (prepared: readonly Prepared[], error: ErrorReport): readonly 
   prepared.map(one => failed(one.change, error));
 
 /** `judgedBy`: what is looked at afterwards; what is released is looked at where its stamp says, not where it is wanted. */
-async function carryOut(
+export async function carryOut(
   run: BatchRun,
   prepared: readonly Prepared[],
   seen: MachineSeen,
@@ -103,6 +104,17 @@ async function releaseReplaced(
   return outcomes.filter(outcome => outcome.result === 'failed');
 }
 
+/** What was stopped for a move that came to nothing, one after the other. */
+async function resumeAll(run: BatchRun, changes: readonly Change[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const change of changes) {
+    if (change.resumes === undefined || change.stamp === undefined) continue;
+    run.told(change.key, 'starting again: its move was not finished');
+    outcomes.push(await resume(run, change, change.stamp, false));
+  }
+  return outcomes;
+}
+
 /** Never throws for what the machine does: every change has its outcome. */
 export async function makeBatch(run: BatchRun, changes: readonly Change[]): Promise<readonly Outcome[]> {
   const seen = run.live.machines[run.machine.name];
@@ -111,7 +123,8 @@ export async function makeBatch(run: BatchRun, changes: readonly Change[]): Prom
       failed(change, seen?.error ?? report('ssh-unreachable', `${run.machine.name} was not looked at`)),
     );
   try {
-    const lost = await releaseReplaced(run, changes, seen);
+    const resumed = await resumeAll(run, changes);
+    const lost = [...resumed, ...(await releaseReplaced(run, changes, seen))];
     const rest = changes.filter(change => !lost.some(outcome => outcome.key === change.key));
     const { prepared, refused } = await prepareAll(run, rest, seen);
     const { fitting, refused: full } = splitFull(run, prepared, seen);

@@ -295,6 +295,8 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
   if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
+  const coming = plan.leftAlone.find(one => one.state === 'in-progress');
+  if (coming !== undefined) return { next: 'again', afterMs: 5000, why: coming.why };
   const resting = plan.waiting?.find(part => part.by === 'backoff');
   if (resting !== undefined) return { next: 'again', afterMs: 5000, why: resting.why };
   const waiting =

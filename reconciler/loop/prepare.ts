@@ -18,7 +18,7 @@ import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 /** What preparing needs of a batch's run: it changes nothing. */
 export type Preparing = Pick<BatchRun, 'lists' | 'desired' | 'live' | 'files' | 'olderFiles' | 'machine'>;
 
-const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
+export const emptyGround = (seen: MachineSeen, machine: Machine): Ground => ({
   facts: seen.facts,
   sudo: machine.sudo,
   own: {},

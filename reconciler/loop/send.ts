@@ -120,6 +120,7 @@ export async function finish(
   ended: Ended,
   { batch, fence }: Pick<BatchReading, 'batch' | 'fence'>,
   seen: MachineSeen,
+  release = true,
 ): Promise<void> {
   const { ports, machine } = run;
   const id = ports.newId();
@@ -135,7 +136,7 @@ export async function finish(
     stamps: ended.stamps,
     forget: ended.forget,
     images: keptImages(ended, seen),
-    release: true,
+    release,
   });
   const services = [...ended.stamps.map(one => one.service), ...ended.forget];
   const keys = services.map(service => `${service}@${machine.name}`);

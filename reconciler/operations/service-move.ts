@@ -13,7 +13,7 @@ const input = object(
     service: text('Name of the service'),
     machine: text('The machine that it moves to'),
     from: text('The machine that it leaves, where it runs on several'),
-    accept: flag('Also where it is stateful: a person knows that it is blocked where it stands already'),
+    accept: flag('Also where it is stateful and its data are not copied: a person knows that they stay behind'),
   },
   ['service', 'machine'],
 );
@@ -22,12 +22,13 @@ interface Move {
   readonly service: string;
   readonly from: string;
   readonly to: string;
-  /** Where it stands already it is blocked: moving data is not supported yet. */
   readonly stateful: boolean;
+  /** Its data are brought along. */
+  readonly copies: boolean;
 }
 
 export interface Moved extends Move {
-  /** Absent: nothing was changed, because it is stateful and nobody has accepted that. */
+  /** Absent: nothing was changed, because its data would stay behind and nobody has accepted that. */
   readonly edited?: Edited;
 }
 
@@ -51,8 +52,10 @@ function moveOf(registry: Registry, wish: Wish): Move {
     throw new AppError('usage', `${service} runs on ${everywhere.map(one => one.machine).join(', ')}`, {
       hint: 'Say with --from which of them it leaves.',
     });
-  return { service, from: leaving.machine, to: wish.machine, stateful: leaving.stateful };
+  return { service, from: leaving.machine, to: wish.machine, stateful: leaving.stateful, copies: leaving.copies };
 }
+
+const leavesData = (move: Move): boolean => move.stateful && !move.copies;
 
 export const serviceMove: Operation<typeof input, Moved> = {
   name: 'service.move',
@@ -62,11 +65,12 @@ export const serviceMove: Operation<typeof input, Moved> = {
   input,
   run: async (context, { accept = false, ...wish }) => {
     const move = moveOf(needRegistry(await lying(context)), wish);
-    if (move.stateful && !accept) return move;
+    if (leavesData(move) && !accept) return move;
     // Others may have pushed since: what is edited is judged anew.
     const change = (registry: Editable) => {
       const now = registry.before.registry === undefined ? move : moveOf(registry.before.registry, wish);
-      if (now.stateful && !accept) throw new AppError('registry-edit', `${now.service} became stateful meanwhile`);
+      if (leavesData(now) && !accept)
+        throw new AppError('registry-edit', `${now.service} would leave its data behind by now`);
       return moveService(registry, now.service, now.from, now.to);
     };
     const subject = `Move service ${move.service} from ${move.from} to ${move.to}`;

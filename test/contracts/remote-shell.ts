@@ -1,6 +1,10 @@
 // What every RemoteShell does, whether it runs commands here or over SSH. The machine must share processes and loopback with the test.
 import { createServer, type Server } from 'node:net';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { document, secret, sh } from '../../reconciler/commands/command.js';
 import type { RemoteShell } from '../../reconciler/ports.js';
@@ -75,6 +79,48 @@ export function remoteShellContract(name: string, open: () => Promise<ShellUnder
     it('runs in a home folder, with an empty standard input', async () => {
       const result = await run(sh`cat; cd && pwd`);
       expect([result.code, result.stdout]).toEqual([0, expect.stringMatching(/^\/.*\n$/)]);
+    });
+
+    const carry = (from: ReturnType<typeof sh>, to: ReturnType<typeof sh>, more: object = {}) =>
+      under.shell.carry(
+        { machine: under.machine, command: from },
+        { machine: under.machine, command: to },
+        { stallMs: 20_000, ...more },
+      );
+
+    it('carries every byte of one command into another', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'portoser-carry-'));
+      const bytes = randomBytes(5_000_000);
+      writeFileSync(join(folder, 'a'), bytes);
+      const into = join(folder, 'b');
+      let told = 0;
+      const onBytes = (count: number): void => void (told = count);
+      const carried = await carry(sh`cat ${join(folder, 'a')}`, sh`cat >${into}`, { onBytes });
+      expect([carried.bytes, told, carried.from.code, carried.to.code]).toEqual([bytes.length, bytes.length, 0, 0]);
+      expect(readFileSync(into).equals(bytes)).toBe(true);
+      rmSync(folder, { recursive: true });
+    });
+
+    it('tells how each of both ended', async () => {
+      const failed = await carry(sh`printf abc; echo no >&2; exit 3`, sh`cat >/dev/null; exit 4`);
+      expect(failed).toMatchObject({ bytes: 3, from: { code: 3, stderr: 'no\n' }, to: { code: 4, lost: false } });
+    });
+
+    it('does not wait for what nobody takes any more', async () => {
+      const early = await carry(sh`cat /dev/zero`, sh`head -c 100000 >/dev/null; echo full >&2; exit 5`);
+      expect(early.to).toMatchObject({ code: 5, stderr: 'full\n' });
+      expect(early.from.code).not.toBe(0);
+    });
+
+    it('ends both when nothing comes, and when it is interrupted', async () => {
+      const silent = await carry(sh`exec sleep 100`, sh`cat >/dev/null`, { stallMs: 200 });
+      expect([silent.from.timedOut, silent.to.timedOut]).toEqual([true, true]);
+      const abort = new AbortController();
+      const endless = carry(sh`cat /dev/zero`, sh`cat >/dev/null`, {
+        signal: abort.signal,
+        onBytes: () => abort.abort(),
+      });
+      expect((await endless).to.timedOut).toBe(true);
     });
 
     it('streams standard output as it comes', async () => {

@@ -264,11 +264,12 @@ describe('a stateful service', () => {
     expect(planned(fleet, desired)).toEqual(['1 create db@m1 missing: it is not there']);
   });
 
-  it('is not made beside the one that stands elsewhere, and that one is not stopped', () => {
+  it('waits for a person where it would leave its data', () => {
     settle(fleet, desire({ services: { db } }));
     expect(planned(fleet, desire({ services: { db: { ...db, machine: 'm2' } } }))).toEqual([
-      'blocked db@m2: it is stateful and stands on m1: moving it is not supported yet',
-      'blocked db@m1: db is stateful and its machine changed: moving it is not supported yet',
+      '1 create db@m2 missing: it moves from m1: it is stopped there first [machine m1 → m2]',
+      '2 stop db@m1 moved: it moved to m2 [machine m1 → m2]',
+      'held: db@m2 would start without its data: db is stateful and has no `data: copy`, so what it has on m1 stays there',
     ]);
   });
 

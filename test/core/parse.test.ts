@@ -105,6 +105,7 @@ describe('placements', () => {
       resources: {},
       dependsOn: [],
       stateful: false,
+      copies: false,
       critical: false,
       groups: [],
       tags: [],
@@ -442,7 +443,7 @@ describe('what is not there yet', () => {
       ['hostname: a.lan', ['hostname']],
       ['expose: internal', ['expose']],
       ['build: {on: m1}', ['build']],
-      ['data: copy', ['data']],
+      ['data: copy, stateful: true', []],
       [
         'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
         ['policy.prune_after'],

@@ -34,6 +34,7 @@ export function specOf(more: Partial<ServiceSpec> = {}): ServiceSpec {
     dependsOn: [],
     health,
     stateful: false,
+    copies: false,
     critical: false,
     groups: [],
     tags: [],

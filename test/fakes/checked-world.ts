@@ -123,6 +123,7 @@ export function createCheckedWorld(): CheckedWorld {
   const refuse = () => Promise.reject(new AppError('not-supported', 'not in this world'));
   const shell: RemoteShell = {
     run,
+    carry: refuse,
     dial: refuse,
     hostKeys: refuse,
     setMachines: () => undefined,

@@ -29,6 +29,7 @@ export function createFakePorts(): FakePorts {
   const refuse = () => Promise.reject(new AppError('ssh-unreachable', 'it is off'));
   const shell: RemoteShell = {
     run: refuse,
+    carry: refuse,
     dial: refuse,
     hostKeys: refuse,
     setMachines: () => undefined,

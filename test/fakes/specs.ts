@@ -61,6 +61,7 @@ export function aSpec(key: PlacementKey, health: Health, changes: Partial<Servic
     dependsOn: [],
     health,
     stateful: false,
+    copies: false,
     critical: false,
     groups: [],
     tags: [],

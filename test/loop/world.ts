@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
+import { carryBytes, type OpenStreams } from '../../reconciler/adapters/carry.js';
+import { openStreams, streamShell } from '../../reconciler/adapters/shell-stream.js';
 import { systemClock } from '../../reconciler/adapters/clock.js';
 import { endProcesses, findProcesses, markerName } from '../../reconciler/adapters/embedded-processes.js';
 import { openGitRepo } from '../../reconciler/adapters/git.js';
 import { checks } from '../../reconciler/checks/index.js';
-import { display, render } from '../../reconciler/commands/command.js';
+import { display, render, renderStream } from '../../reconciler/commands/command.js';
 import { drivers } from '../../reconciler/drivers/index.js';
 import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
@@ -116,6 +118,28 @@ export async function createWorld(): Promise<World> {
     };
   }
 
+  /** As `runScript`, with its standard input and output as streams. */
+  const openStream: OpenStreams = async ({ machine, command }) => {
+    const home = folder(machine.name);
+    const env = { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: join(home, 'state'), [markerName]: marker };
+    const child = spawn('sh', ['-c', streamShell], { env, stdio: 'pipe', detached: true });
+    running.add(child);
+    const ending = once(child, 'close').then(([code]) => {
+      running.delete(child);
+      return { code: code as number | null, lost: false };
+    });
+    const run = {
+      machine: machine.name,
+      display: '',
+      script: renderStream(command),
+      limits: { timeLimitMs: 1 },
+      root: false,
+    };
+    const { stdin, stdout, stderr } = child;
+    const streams = { stdin, stdout, stderr, exited: ending, closed: ending, abandon: () => undefined };
+    return openStreams(run, streams, async pid => process.kill(-pid, 'SIGKILL'));
+  };
+
   const refuse = () => Promise.reject(new AppError('not-supported', 'not in this world'));
   const shell: RemoteShell = {
     run: async (machine, command, limits) => {
@@ -124,6 +148,13 @@ export async function createWorld(): Promise<World> {
       await world.before(machine.name, kind);
       if (down.has(machine.name)) throw new AppError('ssh-unreachable', `${machine.name} cannot be reached`);
       return await runScript(machine.name, render(command), limits.timeLimitMs);
+    },
+    carry: async (from, to, limits) => {
+      sent.push(`${from.machine.name} ${to.machine.name} carry`);
+      await world.before(to.machine.name, 'carry');
+      const off = [from, to].find(end => down.has(end.machine.name));
+      if (off !== undefined) throw new AppError('ssh-unreachable', `${off.machine.name} cannot be reached`);
+      return await carryBytes(openStream, from, to, limits);
     },
     dial: refuse,
     hostKeys: refuse,

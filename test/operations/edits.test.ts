@@ -210,11 +210,17 @@ describe('in a work tree of one’s own', () => {
     await commit(stateful);
     const engine = open('repo');
     const shown = await ask(engine, 'service.move', { service: 'web', machine: 'm2' });
-    expect(shown).toEqual({ service: 'web', from: 'm1', to: 'm2', stateful: true });
+    expect(shown).toEqual({ service: 'web', from: 'm1', to: 'm2', stateful: true, copies: false });
     expect(await text()).toBe(stateful);
     const moved = await ask(engine, 'service.move', { service: 'web', machine: 'm2', accept: true });
     expect(moved).toMatchObject({ stateful: true, edited: { unchanged: false } });
     expect(await text()).toBe(stateful.replace('machine: m1', 'machine: m2'));
+  });
+
+  it('what takes its data along moves like any other', async () => {
+    await commit(registry.replace('    type: docker', '    stateful: true\n    data: copy\n    type: docker'));
+    const moved = await ask(open('repo'), 'service.move', { service: 'web', machine: 'm2' });
+    expect(moved).toMatchObject({ stateful: true, copies: true, edited: { unchanged: false } });
   });
 
   it('a person who removes a service approves of just that', async () => {

@@ -184,7 +184,8 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
       went.push(ended);
       if (ended.code === code) return went;
       // Steps of the killed run may still work over there: then the next pass looks again.
-      if (went.length > 30) throw new Error(`it does not converge: ${JSON.stringify(went.slice(-2), null, 1)}`);
+      if (went.length > 30)
+        throw new Error(`it does not converge: ${JSON.stringify([went.slice(0, 3), went.slice(-1)], null, 1)}`);
       await sleep(100);
     }
   }
@@ -219,7 +220,7 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     halves: () => halvesBelow(join(top, 'machines')),
     leftovers: () => [
       ...machineNames.flatMap(name => leftOn(folderOf(name))),
-      ...filesBelow(join(top, 'machines/services')).filter(path => path.includes('portoser-new')),
+      ...filesBelow(join(top, 'machines/services')).filter(path => /portoser-(new|copy)/.test(path)),
       ...filesBelow(state).filter(path => /journal|\.tmp$/.test(path)),
     ],
     close: async () => {

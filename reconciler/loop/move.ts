@@ -1,0 +1,257 @@
+// Moves a service whose data matter: stopped where it was, its data brought over and compared, started where it goes; or all of it undone.
+import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
+import type { Change, Movement, Outcome, Undone } from '../../schema/plan.js';
+import type { Machine } from '../../schema/registry-types.js';
+import type { LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import { lookupOf, stampOf } from '../core/lookup.js';
+import { basisOf, stampText } from '../core/ownership.js';
+import { arrivalStamp, movingStamp, prunedStamp } from '../core/stamps.js';
+import { carryOut, makeBatch } from './batch.js';
+import { type BatchRun, failed } from './batch-run.js';
+import type { BatchReading } from './batch-result.js';
+import { carryOver, type CopyRun, type Load, survey } from './copy.js';
+import { look } from './look.js';
+import { emptyGround, prepareStop } from './prepare.js';
+import { renewing } from './renew.js';
+import { prepareSteps, resume, runStateOf } from './resume.js';
+import { finish, sendLocked } from './send.js';
+
+/** The two changes of one move. */
+export interface Pair {
+  readonly arriving: Change & { readonly move: Movement };
+  readonly leaving: Change & { readonly stamp: Stamp };
+}
+
+export interface MoveRun {
+  readonly base: Omit<BatchRun, 'machine'>;
+  /** Told when it is started where it goes. */
+  readonly begun: BatchRun['told'];
+  readonly from: Machine;
+  readonly to: Machine;
+}
+
+interface Moving extends Pair {
+  readonly placement: Placement;
+  readonly from: BatchRun;
+  readonly to: BatchRun;
+  readonly seenFrom: MachineSeen;
+  readonly seenTo: MachineSeen;
+}
+
+function seenOn(live: LiveState, machine: string): MachineSeen {
+  const view = live.machines[machine];
+  if (view?.state === 'reachable') return view;
+  throw new AppError(view?.error.code ?? 'ssh-unreachable', view?.error.message ?? `${machine} was not looked at`);
+}
+
+function begin({ base, begun, from, to }: MoveRun, pair: Pair): Moving {
+  const placement = lookupOf(base.desired).byKey.get(pair.arriving.key);
+  if (placement === undefined) throw new AppError('internal', `${pair.arriving.key} is planned and not wanted`);
+  const seen = { seenFrom: seenOn(base.live, from.name), seenTo: seenOn(base.live, to.name) };
+  return { ...pair, placement, from: { ...base, machine: from }, to: { ...base, machine: to, told: begun }, ...seen };
+}
+
+function copyOf(moving: Moving): CopyRun {
+  const { from, to, placement, leaving, arriving } = moving;
+  const { ports, desired, signal } = from;
+  const told = (text: string): void => from.told(arriving.key, text);
+  const ends = { from: from.machine, to: to.machine };
+  return { ports, cluster: desired.cluster, ...ends, placement, stamp: leaving.stamp, signal, told };
+}
+
+const refusedBy = (reading: BatchReading): ErrorReport | undefined => reading.refused ?? reading.failures.get(0)?.error;
+
+function insist(reading: BatchReading): BatchReading {
+  const error = refusedBy(reading);
+  if (error !== undefined) throw new AppError(error.code, error.message, { hint: error.hint });
+  return reading;
+}
+
+/** Stopped by its own runner, and nobody listens on its ports any more. */
+async function ensureStopped({ from, leaving }: Moving): Promise<void> {
+  const state = await runStateOf(from, leaving.key);
+  if (['running', 'starting', 'crash-looping'].includes(state))
+    throw new AppError('not-converged', `${leaving.key}: every command succeeded, but it is still ${state}`);
+  const { ports, lists, desired, machine } = from;
+  const after = await look(ports, lists, desired, { only: new Set([machine.name]), leaving: from.leaving });
+  const bound = seenOn(after, machine.name).listeners.find(one => leaving.stamp.ports.includes(one.port));
+  if (bound !== undefined)
+    throw new AppError(
+      'not-converged',
+      `${leaving.key} was stopped, and port ${bound.port} of ${machine.name} is still bound`,
+    );
+}
+
+/** Takes the lock where it goes, and notes there that what will stand at its path is ours and does not run. */
+async function claimTarget(moving: Moving): Promise<BatchReading> {
+  const { to, arriving, placement, seenTo } = moving;
+  const driver = to.lists.drivers[placement.spec.type];
+  if (driver === undefined) throw new AppError('internal', `there is no driver ${placement.spec.type}`);
+  const identity = driver.identity(placement.spec, seenTo.facts);
+  const claim = arriving.stamp ?? arrivalStamp(placement, identity, to.desired.commit, seenTo.facts.clock);
+  const { service, basis } = arriving;
+  const batch = { service, basis, claim: stampText(claim), folders: [], files: [], unlink: [], steps: [] };
+  const ground = emptyGround(seenTo, to.machine);
+  return insist(await sendLocked(to, [{ change: arriving, driver, ground, steps: [], batch, generated: [] }], seenTo));
+}
+
+/** Nothing came: nothing of ours is left there. */
+async function giveBack({ to, arriving, seenTo }: Moving, target: BatchReading): Promise<void> {
+  const forget = arriving.stamp === undefined ? [arriving.service] : [];
+  await finish(to, { stamps: [], forget }, target, seenTo).catch((error: unknown) =>
+    to.ports.log.debug({ machine: to.machine.name, err: error }, 'claim not taken back'),
+  );
+}
+
+/** The run and the change as they are by a fresh look: files may have come, and a stamp of ours. */
+async function lookAgain({ to, arriving }: Moving): Promise<{ readonly run: BatchRun; readonly change: Change }> {
+  const { ports, lists, desired, leaving, machine } = to;
+  const after = await look(ports, lists, desired, { only: new Set([machine.name]), leaving });
+  const stamp = stampOf(seenOn(after, machine.name), arriving.service);
+  const live = {
+    ...to.live,
+    machines: { ...to.live.machines, ...after.machines },
+    sightings: { ...to.live.sightings, ...after.sightings },
+  };
+  const { stamp: _, ...rest } = arriving;
+  const change: Change =
+    stamp === undefined
+      ? { ...rest, kind: 'create', basis: '' }
+      : { ...rest, kind: 'update', basis: basisOf(stamp), stamp };
+  return { run: { ...to, live }, change };
+}
+
+type Ending = Pick<Extract<Outcome, { result: 'failed' }>, 'error' | 'outputTail'>;
+
+/** No fault of the move: it is tried again by itself. */
+const passing: ReadonlySet<string> = new Set(['interrupted', 'machine-lock', 'machine-fenced', 'stale-plan']);
+
+/** What is stopped and cannot be started again here is told too: a later pass tries it. */
+async function undo(moving: Moving, stamp: Stamp, ending: Ending): Promise<readonly Outcome[]> {
+  const { from, leaving, arriving } = moving;
+  from.told(leaving.key, `starting again on ${from.machine.name}: the move failed`);
+  const hold = !from.signal.aborted && !passing.has(ending.error.code);
+  const back = await resume(from, leaving, stamp, hold);
+  const undone: Undone =
+    back.result === 'failed'
+      ? {
+          result: 'failed',
+          error: back.error,
+          ...(back.outputTail === undefined ? {} : { outputTail: back.outputTail }),
+        }
+      : { result: 'back', commit: leaving.stamp.commit };
+  return outcomesOf(moving, { ...ending, undone });
+}
+
+/** Tried again by a person only: each try is a time in which it does not run. */
+function outcomesOf({ arriving, leaving }: Pair, ending: Ending & { readonly undone?: Undone }): readonly Outcome[] {
+  const error: ErrorReport = passing.has(ending.error.code) ? ending.error : { ...ending.error, retry: 'human' };
+  return [
+    { key: arriving.key, result: 'failed', ...ending, error },
+    { key: leaving.key, result: 'skipped', why: `${arriving.key} failed` },
+  ];
+}
+
+const endingOf = (thrown: unknown): Ending => ({ error: asAppError(thrown).report() });
+
+/** Stops what may run of it where it was to go; false: nobody can say that nothing does. */
+async function withdraw({ to, arriving }: Moving): Promise<boolean> {
+  const { ports, lists, desired, leaving, machine } = to;
+  const after = await look(ports, lists, desired, { only: new Set([machine.name]), leaving });
+  const view = after.machines[machine.name];
+  if (view?.state !== 'reachable') return false;
+  const stamp = stampOf(view, arriving.service);
+  if (stamp === undefined || stamp.prunedAt !== undefined) return true;
+  const change: Change = { ...arriving, kind: 'stop', reason: 'moved', basis: basisOf(stamp), stamp };
+  const placements = desired.placements.filter(one => one.key !== arriving.key);
+  try {
+    const run = { ...to, live: { ...to.live, machines: { ...to.live.machines, ...after.machines } } };
+    const [stopped] = await carryOut(run, [prepareStop(run, change, stamp, view)], view, { ...desired, placements });
+    return stopped?.result === 'applied';
+  } catch (thrown) {
+    ports.log.debug({ machine: machine.name, err: thrown }, 'not stopped after a failed move');
+    return false;
+  }
+}
+
+/** From here on it may run where it goes, so it must not run where it was. */
+async function handOver(moving: Moving, stamp: Stamp, reading: BatchReading): Promise<readonly Outcome[]> {
+  const { from, seenFrom, leaving, arriving } = moving;
+  const startedAt = from.ports.clock.monotonic();
+  const { run, change } = await lookAgain(moving);
+  const handed = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, 'handed');
+  const note = (to: Stamp) => ({ stamps: [{ service: leaving.service, text: stampText(to) }], forget: [] });
+  if (stamp.move?.state !== 'handed') await finish(from, note(handed), reading, seenFrom, false);
+  const [made] = await makeBatch(run, [change]);
+  if (made?.result === 'applied') {
+    await finish(from, note(prunedStamp(handed, seenFrom.facts.clock)), reading, seenFrom);
+    const durationMs = from.ports.clock.monotonic() - startedAt;
+    return [
+      { ...made, kind: arriving.kind },
+      { key: leaving.key, result: 'applied', kind: leaving.kind, durationMs },
+    ];
+  }
+  const ending: Ending = made?.result === 'failed' ? made : endingOf(new AppError('internal', 'it had no outcome'));
+  if (await withdraw(moving)) return await undo(moving, handed, ending);
+  const why = `nobody can say whether it runs on ${moving.to.machine.name}: it is not started on ${from.machine.name}`;
+  await finish(from, { stamps: [], forget: [] }, reading, seenFrom);
+  return outcomesOf(moving, {
+    ...ending,
+    undone: { result: 'failed', error: new AppError('move-failed', why).report() },
+  });
+}
+
+/** Stops it where it was; `bring`: what has to come over before it may start where it goes. */
+async function leave(moving: Moving, bring: () => Promise<void>): Promise<readonly Outcome[]> {
+  const { from, seenFrom, leaving, arriving } = moving;
+  const state = arriving.move.handed ? 'handed' : 'going';
+  const stamp = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, state);
+  from.told(leaving.key, `stopping: it moves to ${moving.to.machine.name}`);
+  const reading = await sendLocked(from, [prepareSteps(from, leaving, stamp, 'pause')], seenFrom);
+  if (reading.refused !== undefined) return outcomesOf(moving, { error: reading.refused });
+  return await renewing(from, reading.fence, async () => {
+    try {
+      insist(reading);
+      await ensureStopped(moving);
+      await bring();
+    } catch (thrown) {
+      if (asAppError(thrown).code === 'internal') from.ports.log.error({ err: thrown }, 'move broke');
+      return await undo(moving, stamp, endingOf(thrown));
+    }
+    from.ports.crashPoint?.('before it is handed over');
+    return await handOver(moving, stamp, reading);
+  });
+}
+
+/** The machine that it goes to is ours for the time before anything is stopped. */
+async function carry(moving: Moving, load: Load | undefined): Promise<readonly Outcome[]> {
+  if (load === undefined) return await leave(moving, async () => undefined);
+  const target = await claimTarget(moving);
+  let landed = false;
+  const bring = async (): Promise<void> => {
+    await carryOver(copyOf(moving), load, target.fence);
+    landed = true;
+  };
+  try {
+    return await renewing(moving.to, target.fence, () => leave(moving, bring));
+  } finally {
+    if (!landed) await giveBack(moving, target);
+  }
+}
+
+/** Never throws for what the machines do: both changes have their outcome. */
+export async function makeMove(run: MoveRun, pair: Pair): Promise<readonly Outcome[]> {
+  try {
+    const moving = begin(run, pair);
+    const { copies, handed } = pair.arriving.move;
+    const load = copies && !handed ? await survey(copyOf(moving), pair.arriving.stamp) : undefined;
+    return await carry(moving, load);
+  } catch (thrown) {
+    const error = asAppError(thrown);
+    if (error.code === 'internal') run.base.ports.log.error({ err: thrown }, 'move broke');
+    return [
+      failed(pair.arriving, error.report()),
+      { key: pair.leaving.key, result: 'skipped', why: `${pair.arriving.key} failed` },
+    ];
+  }
+}

@@ -1,0 +1,174 @@
+// Services with data move between two hosts: a database that is written to all the time, and a named volume; nothing is lost, and no port is ever bound twice.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PassReport } from '../../../schema/status.js';
+import { eventually, type Host, withLab } from '../harness.js';
+import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
+
+const lab = withLab({ hosts: 2, docker: [1, 2] });
+const [one, two] = [lab.host(1), lab.host(2)];
+
+let story: Story;
+beforeAll(async () => {
+  story = await freshStory();
+});
+afterAll(() => story?.remove());
+
+const port = 18_200;
+
+/** Inserts a row after the other, each committed and then acknowledged outside of its folder; serves on its port. */
+const program = `import http.server, os, sqlite3, threading, time
+def write():
+    base = sqlite3.connect('data/ledger.db')
+    base.execute('create table if not exists rows (id integer primary key, host text)')
+    base.commit()
+    acks = os.open('/var/tmp/acks', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    while True:
+        row = base.execute('insert into rows (host) values (?)', (os.uname().nodename,)).lastrowid
+        base.commit()
+        os.write(acks, b'%d\\n' % row)
+        time.sleep(0.005)
+class Server(http.server.ThreadingHTTPServer):
+    allow_reuse_address = True
+os.makedirs('data', exist_ok=True)
+server = Server(('0.0.0.0', ${port}), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=write, daemon=True).start()
+server.serve_forever()
+`;
+
+const compose = `services:
+  main:
+    image: lab/web:1
+    restart: always
+    ports: ["18201:8080"]
+    volumes: ["kept:/kept"]
+volumes:
+  kept: {}
+`;
+
+const registry = (machine: string): StoryRegistry => ({
+  cluster: 'moves',
+  machines: { m1: labMachine(one, { user: 'deploy' }), m2: labMachine(two, { user: 'deploy' }) },
+  services: {
+    ledger: {
+      type: 'native',
+      machine,
+      path: '/opt/ledger',
+      source: 'ledger',
+      command: 'python3 server.py',
+      user: 'nobody',
+      port,
+      stateful: true,
+      data: 'copy',
+      health: { type: 'tcp', deadline: '20s' },
+    },
+    web: {
+      type: 'docker',
+      machine,
+      path: '/opt/web',
+      source: 'web',
+      port: 18_201,
+      data: 'copy',
+      health: { type: 'http', endpoint: '/health', deadline: '30s' },
+    },
+  },
+});
+
+const push = (machine: string) =>
+  story.push(registry(machine), { 'ledger/server.py': program, 'web/compose.yaml': compose }, `To ${machine}`);
+
+/** Instants (ns) at which the port was bound; sampled until the host's file says stop. */
+const sample = (host: Host) =>
+  host.must(`rm -f /var/tmp/bound /var/tmp/enough; systemd-run -q --collect sh -c 'while [ ! -e /var/tmp/enough ]; do
+if ss -Hltn "sport = :${port}" | grep -q .; then date +%s%N >>/var/tmp/bound; fi; sleep 0.02; done'`);
+
+async function boundOn(host: Host): Promise<readonly bigint[]> {
+  const text = await host.must('touch /var/tmp/enough; cat /var/tmp/bound');
+  return text.trim().split('\n').map(BigInt);
+}
+
+const rows = async (host: Host): Promise<ReadonlySet<string>> => {
+  const read = `import sqlite3; print(*[r[0] for r in sqlite3.connect('file:/opt/ledger/data/ledger.db?mode=ro', uri=True).execute('select id from rows')], sep='\\n')`;
+  return new Set((await host.must(`python3 -c "${read}"`)).trim().split('\n'));
+};
+const acks = async (host: Host): Promise<readonly string[]> =>
+  (await host.must('cat /var/tmp/acks')).trim().split('\n').filter(Boolean);
+
+/** Everything at the path but what is ours, as the host itself says. */
+const sums = (host: Host, folder: string) =>
+  host.must(
+    `cd ${folder} && find . -path ./.portoser -prune -o -type f -exec sha256sum {} + | sort; find . -path ./.portoser -prune -o -exec stat -c '%n %a %U %G' {} + | sort`,
+  );
+
+/** What a copy must not leave. */
+const traces = `find / -xdev -name '.portoser-copy*' 2>/dev/null; ls /var/lib/portoser/clusters/moves/copies /var/lib/portoser/clusters/moves/steps 2>/dev/null | grep -v -e : -e '^$' || true`;
+const volume = (host: Host) =>
+  host.must("docker volume inspect --format '{{.Mountpoint}}' web_kept").then(text => text.trim());
+
+test('both stand on the first host, and write', async () => {
+  await push('m1');
+  const { code, report } = await story.once();
+  expect([code, report.outcomes.map(outcome => outcome.result)]).toEqual([0, ['applied', 'applied']]);
+  await eventually('it has written', async () => (await acks(one)).length > 100);
+  const folder = await volume(one);
+  await one.must(
+    `cd ${folder} && head -c 3000000 /dev/urandom >blob && mkdir -m 700 deep && echo text >deep/file && chown 4711:4712 deep/file && ln -s file deep/link && touch -d '2020-02-02 02:02:02' blob`,
+  );
+});
+
+test('a move that fails in the middle: both run where they were, as they were', async () => {
+  const facts = `systemctl is-enabled ledger; systemctl is-active ledger
+docker ps --filter label=com.docker.compose.project=web --format '{{.State}}' ; docker inspect --format '{{.HostConfig.RestartPolicy.Name}} {{.Id}}' $(docker ps -q)`;
+  const before = await one.must(facts);
+  expect(before).toMatch(/^enabled\nactive\nrunning\nalways /);
+  await two.must(
+    `printf '#!/bin/sh\\necho "tar: No space left on device" >&2; exit 2\\n' >/usr/local/bin/tar; chmod 755 /usr/local/bin/tar`,
+  );
+  await push('m2');
+  const { code, report } = await story.once();
+  await two.must('rm /usr/local/bin/tar');
+  expect([code, report.outcomes.filter(outcome => outcome.result === 'failed')]).toMatchObject([
+    1,
+    ['ledger@m2', 'web@m2'].map(key => ({ key, error: { code: 'machine-disk-full' }, undone: { result: 'back' } })),
+  ]);
+  expect(await one.must(facts)).toBe(before);
+  expect(await two.must(`ls -d /opt/ledger /opt/web 2>/dev/null; docker ps -aq; docker volume ls -q; ${traces}`)).toBe('web_kept\n');
+  const written = (await acks(one)).length;
+  await eventually('it writes on', async () => (await acks(one)).length > written);
+  expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
+});
+
+test('a person tries it again: the port is never bound on both, and nothing acknowledged is lost', async () => {
+  await Promise.all([sample(one), sample(two)]);
+  const { code, stdout } = await story.cli(['deploy', 'ledger', 'web', '--json']);
+  const report = JSON.parse(stdout) as PassReport;
+  expect([code, report.outcomes.map(outcome => `${outcome.key} ${outcome.result}`).toSorted()]).toEqual([
+    0,
+    ['ledger@m1 applied', 'ledger@m2 applied', 'web@m1 applied', 'web@m2 applied'],
+  ]);
+  const [before, after] = [await boundOn(one), await boundOn(two)];
+  const [last, first] = [before.reduce((a, b) => (a > b ? a : b)), after.reduce((a, b) => (a < b ? a : b))];
+  expect(before.length).toBeGreaterThan(10);
+  expect(last < first).toBe(true);
+  const [acknowledged, left, brought] = [await acks(one), await rows(one), await rows(two)];
+  expect(acknowledged.filter(row => !brought.has(row))).toEqual([]);
+  expect([...left].filter(row => !brought.has(row))).toEqual([]);
+  await eventually('it writes on the second host', async () => (await acks(two)).length > 100);
+  const ids = await acks(two);
+  expect(ids.filter(row => left.has(row))).toEqual([]);
+});
+
+test('the volume is the same, to the last owner and second', async () => {
+  const [here, there] = [await volume(one), await volume(two)];
+  const blob = (host: Host, folder: string) =>
+    host.must(`stat -c '%Y %a' ${folder}/blob; stat -c '%u %g' ${folder}/deep/file; readlink ${folder}/deep/link`);
+  expect(await sums(two, there)).toBe(await sums(one, here));
+  expect(await blob(two, there)).toBe(await blob(one, here));
+});
+
+test('what was left stays where it was, stopped over a reboot, and the second plan is empty', async () => {
+  expect(
+    await one.must('systemctl is-enabled ledger || true; systemctl is-active ledger || true; ls /opt/ledger/data'),
+  ).toBe('disabled\ninactive\nledger.db\n');
+  expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
+  expect([await one.must(traces), await two.must(traces)]).toEqual(['', '']);
+});
