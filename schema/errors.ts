@@ -124,6 +124,12 @@ export const catalogue = {
     404,
     'Add it to the repository, or correct its name.',
   ),
+  isolated: entry(
+    'No machine can be reached',
+    'backoff',
+    502,
+    'Look at the network of the controller itself; nothing is judged or changed until a machine answers.',
+  ),
   held: entry('Held until a person approves', 'human', 409, 'Look at the plan, then run `portoser approve <plan>`.'),
   ...machineErrors,
   ...rollbackErrors,
@@ -131,6 +137,8 @@ export const catalogue = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;
+/** Codes by which a machine itself could not be reached, whatever was asked of it. */
+export const noWayCodes: ReadonlySet<ErrorCode> = new Set(['ssh-unreachable', 'ssh-jump', 'ssh-lost']);
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
 
 /** An error as plain data, for plans, journals and JSON output. */

@@ -78,6 +78,9 @@ export interface DeploymentInRun {
 export type EventKind =
   | 'controller.started'
   | 'controller.stopped'
+  /** None of the machines can be reached, and that one of them can be reached again. */
+  | 'controller.isolated'
+  | 'controller.rejoined'
   | 'git.commit'
   | 'drift.adopted'
   | 'pass.trouble'

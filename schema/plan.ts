@@ -162,6 +162,8 @@ export interface Plan {
   readonly waiting?: readonly Waiting[];
   /** What it goes by, used up when it is carried out. `left`: what of it is approved on, because it waits for its time. */
   readonly approvals?: { readonly used: readonly string[]; readonly left?: string };
+  /** Set when no machine can be reached, so that it is the controller that is cut off: nothing is said of the machines. */
+  readonly isolated?: { readonly why: string };
 }
 
 /** How one step of a change ended on its machine. */

@@ -277,4 +277,6 @@ export interface Verdict {
   readonly state: 'pass' | 'fail' | 'unknown';
   /** What was found, for people: `HTTP 502`, `connection refused`. */
   readonly found: string;
+  /** Of `unknown`: its machine itself could not be reached. */
+  readonly unreached?: true;
 }

@@ -28,7 +28,7 @@ export interface PassReport {
 export interface Finding {
   readonly key?: PlacementKey;
   readonly machine?: string;
-  readonly kind: 'not-answering' | 'not-converged' | 'unreachable' | 'blocked' | 'git' | 'registry';
+  readonly kind: 'not-answering' | 'not-converged' | 'unreachable' | 'isolated' | 'blocked' | 'git' | 'registry';
   readonly message: string;
   /** Of the error that it comes from; `hint` is that error's. */
   readonly code?: ErrorCode;
@@ -70,6 +70,8 @@ export interface StatusReport {
   readonly held?: string;
   /** What is held of the plan, all of it or parts, with what lets it go on. */
   readonly waits?: readonly { readonly id: string; readonly why: string; readonly letGo: string }[];
+  /** No machine can be reached: it is the controller that is cut off. */
+  readonly isolated?: string;
   readonly machines: readonly MachineStatus[];
   readonly placements: readonly PlacementStatus[];
   readonly diagnostics: readonly Diagnostic[];

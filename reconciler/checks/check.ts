@@ -1,5 +1,5 @@
 // The interface of a health check kind: what to ask of a placement, and how to judge the answer; nothing here asks anything.
-import type { ErrorReport } from '../../schema/errors.js';
+import { type ErrorReport, noWayCodes } from '../../schema/errors.js';
 import type { HealthCheck, ServiceSpec } from '../../schema/registry-types.js';
 import type { RunState, Verdict } from '../../schema/state.js';
 import type { Command } from '../commands/command.js';
@@ -74,10 +74,15 @@ export interface Check<C extends HealthCheck = HealthCheck> {
   ask(check: C, spec: ServiceSpec): Ask;
 }
 
+/** Nobody could look; `unreached` where it was the way to the machine that failed. */
+export function unknownBy({ code, message }: Pick<ErrorReport, 'code' | 'message'>): Verdict {
+  return { state: 'unknown', found: message, ...(noWayCodes.has(code) && { unreached: true }) };
+}
+
 /** What a check by the runner says when it does not run; undefined: it does. */
 export function notRunning(view: RunnerView, clock?: number): Answer | undefined {
   if (view.state === 'absent') return { state: 'fail', found: 'nothing of it is there' };
-  if (view.state === 'unknown') return { state: 'unknown', found: view.error.message };
+  if (view.state === 'unknown') return unknownBy(view.error);
   if (view.run === 'running') return undefined;
   const found = view.detail === undefined || view.detail === '' ? view.run : `${view.run}: ${view.detail}`;
   return { state: 'fail', found, ...(view.run === 'starting' ? lifeOf(view, clock) : {}) };

@@ -1,21 +1,27 @@
 // Shell functions of a batch: how a step runs and is noted, what ends it in time, what it answers.
 import { type Command, sh } from './command.js';
 
-/** Exit codes of our own in a result row, after BSD sysexits(3). */
-export const batchCodes = { stale: 78, fenced: 76, sudo: 77 } as const;
+/** Exit codes of our own in a result row, after BSD sysexits(3); `late` after timeout(1). */
+export const batchCodes = { stale: 78, fenced: 76, sudo: 77, late: 124 } as const;
 
 /**
  * `p_note ID CODE` writes a row of the result, and ends the work when it cannot: a row that is not there would be taken
- * for success. `p_step ID WORDS…` runs one step in a subshell with its output kept (the end of it) and its exit code
- * noted; `p_inline ID CHANGE FUNCTION` runs in this shell, for steps that stage files; `p_land_all` lands them.
+ * for success. `p_step ID SECONDS WORDS…` runs one step in a subshell with its output kept (the end of it) and its exit
+ * code noted; the watchdog knows by `now` which process it is, and tells by `late` that it ended it; `p_inline ID CHANGE FUNCTION` runs in this shell, for steps that stage files; `p_land_all` lands them.
  */
 export function stepWords(): Command {
   return sh`p_note() { echo "$1 $2" >>"$p_dir/result" || exit 73; }
+p_self() {
+  if [ -r /proc/self/stat ]; then read -r p_pid p_a </proc/self/stat; else p_pid=$(exec sh -c 'echo $PPID'); fi
+  echo "$p_pid $1" 2>/dev/null >"$p_dir/now"
+}
 p_step() {
-  p_sid=$1; shift
+  p_sid=$1; p_secs=$2; shift 2
   if ! p_fence_holds; then p_note "$p_sid" ${batchCodes.fenced}; return ${batchCodes.fenced}; fi
-  { ( "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null | tail -c 65536 >"$p_dir/$p_sid.out"
+  { ( p_self "$p_secs"; "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null | tail -c 65536 >"$p_dir/$p_sid.out"
   p_rc=; read -r p_rc <"$p_dir/rc"; case $p_rc in ''|*[!0-9]*) p_rc=1;; esac
+  p_a=; p_b=; { read -r p_a p_c <"$p_dir/now"; read -r p_b <"$p_dir/late"; } 2>/dev/null; : 2>/dev/null >"$p_dir/now"
+  if [ -n "$p_a" ] && [ "$p_a" = "$p_b" ]; then p_rc=${batchCodes.late}; fi
   p_note "$p_sid" "$p_rc"; return "$p_rc"
 }
 p_inline() {
@@ -56,15 +62,52 @@ rm -f "$p_state"/stamps/.portoser-new.* "$p_state"/incoming/*
 `;
 }
 
-/** Renews the lock while the batch works; past the time limit it ends the process group. */
+/**
+ * `p_below PID` prints a process and all that descend from it: what it started through sudo or runuser may have a session
+ * of its own. `p_end_step PID` ends them: TERM, five seconds, KILL; as root what we may not signal.
+ */
+function endWords(): Command {
+  return sh`p_parents() {
+  if [ ! -r /proc/self/stat ]; then ps -A -o pid= -o ppid=; return; fi
+  for p_a in /proc/[0-9]*/stat; do
+    { read -r p_b <"$p_a"; } 2>/dev/null || continue
+    p_a=\${p_a#/proc/}; p_b=\${p_b##*) ? }; echo "\${p_a%/stat} \${p_b%% *}"
+  done
+}
+p_below() {
+  p_found=" $1 "; p_all=$(p_parents); p_more=yes
+  while [ -n "$p_more" ]; do
+    p_more=
+    while read -r p_a p_b; do
+      case $p_found in *" $p_a "*) ;; *" $p_b "*) p_found="$p_found$p_a "; p_more=yes;; esac
+    done <<PORTOSER_ALL
+$p_all
+PORTOSER_ALL
+  done
+  for p_a in $p_found; do printf '%s ' "$p_a"; done
+}
+p_signal() { for p_a do if [ "$p_a" != "$1" ]; then kill "-$1" "$p_a" 2>/dev/null || p_root kill "-$1" "$p_a" 2>/dev/null; fi; done; }
+p_alive() { for p_a do if kill -0 "$p_a" 2>/dev/null || ps -p "$p_a" >/dev/null 2>&1; then return; fi; done; return 1; }
+p_end_step() {
+  echo "$1" >"$p_dir/late"; p_tree=$(p_below "$1"); p_signal TERM $p_tree
+  p_b=0; while [ "$p_b" -lt 5 ] && p_alive $p_tree; do sleep 1; p_b=$((p_b+1)); done
+  for p_c in $p_tree; do p_tree="$p_tree $(p_below "$p_c")"; done; p_signal KILL $p_tree
+}
+`;
+}
+
+/** Renews the lock while the batch works; ends a step past its time limit, and the process group past that of all. */
 export function watchdog(seconds: number): Command {
   return sh`(
-trap '' TERM HUP; p_a=0; p_n=0
-while [ "$p_n" -lt ${seconds} ]; do
+trap '' TERM HUP; p_a=0; p_n=0; p_was=; p_since=0
+${endWords()}while [ "$p_n" -lt ${seconds} ]; do
   sleep 1; p_n=$((p_n+1)); if [ ! -e "$p_dir/open" ]; then exit; fi
+  p_now_pid=; p_now_limit=; { read -r p_now_pid p_now_limit <"$p_dir/now"; } 2>/dev/null
+  if [ "$p_now_pid" != "$p_was" ]; then p_was=$p_now_pid; p_since=$p_n; fi
+  if [ -n "$p_now_limit" ] && [ $((p_n-p_since)) -ge "$p_now_limit" ]; then p_end_step "$p_now_pid"; fi
   if [ $((p_n%20)) = 0 ] && p_fence_holds; then p_now=$(date +%s); p_write_line "$p_state/lock" "$(p_lock_line)"; fi
 done
-echo "time 124" >>"$p_dir/result"; rm -f "$p_dir/open"; kill -TERM 0; sleep 5; kill -KILL 0
+echo "time 124" >>"$p_dir/result"; if [ -n "$p_now_limit" ]; then p_end_step "$p_now_pid"; fi; rm -f "$p_dir/open"; kill -TERM 0; sleep 5; kill -KILL 0
 ) >/dev/null 2>&1 </dev/null &`;
 }
 

@@ -8,12 +8,23 @@ import { ensureState, findState, type Owner } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
 import { suspendedWord } from './suspend.js';
 
+/** How a step joins others: `head word word …`. */
+export interface StepMerge {
+  readonly key: string;
+  readonly head: Command;
+  readonly word?: string;
+  /** Said for each word alone when they failed together, where `head` would do a second time what it did for the others. */
+  readonly apart?: Command;
+}
+
 /** The part of a driver's step that the batch needs; `reconciler/drivers/driver.ts` has the whole. */
 export interface BatchStep {
   readonly phase: BatchPhase;
   readonly what: string;
   readonly command: Command;
-  readonly merge?: { readonly key: string; readonly head: Command; readonly word?: string };
+  readonly merge?: StepMerge;
+  /** Past it the step is ended there, and the batch goes on without its change. */
+  readonly timeLimitMs: number;
 }
 
 export type BatchPhase = 'prepare' | 'stop' | 'files' | 'setup' | 'reload' | 'enable' | 'start';
@@ -109,16 +120,20 @@ interface Numbered {
   readonly one: BatchStep;
 }
 
+/** Steps that are made as one command have the time of all. */
+const secondsOf = (group: readonly Numbered[]) =>
+  Math.ceil(group.reduce((sum, { one }) => sum + one.timeLimitMs, 0) / 1000);
+
 /** The id by which a step's result comes back: `<change>.<step>`. */
 const idOf = (numbered: Numbered) => raw(`${numbered.change}.${numbered.step}`);
 
 function singleStep(numbered: Numbered): Command {
   const name = raw(`${numbered.change}_${numbered.step}`);
-  return sh`p_do_${name}() {\n${numbered.one.command}\n}\nif [ -z "$${raw(failedFlag(numbered.change))}" ]; then p_step ${idOf(numbered)} p_do_${name} || ${raw(failedFlag(numbered.change))}=1; fi`;
+  return sh`p_do_${name}() {\n${numbered.one.command}\n}\nif [ -z "$${raw(failedFlag(numbered.change))}" ]; then p_step ${idOf(numbered)} ${secondsOf([numbered])} p_do_${name} || ${raw(failedFlag(numbered.change))}=1; fi`;
 }
 
 /** Several steps as one command; when it fails, word by word, so that each change has its own outcome. */
-function mergedStep(group: readonly Numbered[], head: Command, name: Word): Command {
+function mergedStep(group: readonly Numbered[], { head, apart = head }: StepMerge, name: Word): Command {
   const words = group.flatMap(one => (one.one.merge?.word === undefined ? [] : [{ ...one, word: one.one.merge.word }]));
   const flagged = (one: Numbered) => raw(failedFlag(one.change));
   const all = group.map(one => sh`if [ -z "$${flagged(one)}" ]; then p_any=yes; fi`);
@@ -126,14 +141,14 @@ function mergedStep(group: readonly Numbered[], head: Command, name: Word): Comm
     const fail = group.map(one => sh`${flagged(one)}=1`);
     const first = group[0];
     if (first === undefined) return { words: [] };
-    return sh`p_any=\n${lines(all)}p_head_${name}() {\n${head}\n}\nif [ -n "$p_any" ]; then p_step ${idOf(first)} p_head_${name} || {\n${lines(fail)}}; fi`;
+    return sh`p_any=\n${lines(all)}p_head_${name}() {\n${head}\n}\nif [ -n "$p_any" ]; then p_step ${idOf(first)} ${secondsOf(group)} p_head_${name} || {\n${lines(fail)}}; fi`;
   }
   const collect = words.map(one => sh`if [ -z "$${flagged(one)}" ]; then set -- "$@" ${one.word}; fi`);
-  const apart = words.map(
+  const alone = words.map(
     one =>
-      sh`if [ -z "$${flagged(one)}" ]; then p_step ${idOf(one)} p_head_${name} ${one.word} || ${flagged(one)}=1; fi`,
+      sh`if [ -z "$${flagged(one)}" ]; then p_step ${idOf(one)} ${secondsOf([one])} p_apart_${name} ${one.word} || ${flagged(one)}=1; fi`,
   );
-  return sh`p_head_${name}() {\n${head} "$@"\n}\nset --\n${lines(collect)}if [ $# -gt 0 ]; then p_step merged.${name} p_head_${name} "$@" || {\n${lines(apart)}}; fi`;
+  return sh`p_head_${name}() {\n${head} "$@"\n}\np_apart_${name}() {\n${apart} "$@"\n}\nset --\n${lines(collect)}if [ $# -gt 0 ]; then p_step merged.${name} ${secondsOf(group)} p_head_${name} "$@" || {\n${lines(alone)}}; fi`;
 }
 
 /** Joined steps come after all that any of their changes has to do before them: a unit is unmasked before it is enabled with others. */
@@ -164,9 +179,10 @@ function phaseSteps(batch: Batch, phase: BatchPhase): readonly Command[] {
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return inOrder([...groups.values()]).map((group, index) => {
-    const first = group[0];
-    if (first?.one.merge === undefined) return lines(group.map(singleStep));
-    return mergedStep(group, first.one.merge.head, raw(`${phase}_${index}`));
+    const [first] = group;
+    // One alone is not tried a second time.
+    if (first?.one.merge === undefined || group.length === 1) return lines(group.map(singleStep));
+    return mergedStep(group, first.one.merge, raw(`${phase}_${index}`));
   });
 }
 

@@ -20,6 +20,8 @@ export interface HealthTransition {
   /** How long `from` lasted. */
   readonly lastedMs: number;
   readonly found: string;
+  /** Of `unknown`: nobody could reach the machine, which has a word of its own for that. */
+  readonly unreached?: true;
 }
 
 export interface HealthStep {
@@ -47,6 +49,11 @@ function enter(
   };
 }
 
+function withCause({ record, transition }: HealthStep, unreached: true | undefined): HealthStep {
+  if (transition === undefined) return { record };
+  return { record, transition: { ...transition, ...(unreached && { unreached }) } };
+}
+
 /** A planned start or restart: failures before it are forgotten, and its start period begins anew. */
 export function restartHealth(previous: HealthRecord, now: number, found = 'starting'): HealthStep {
   const { record, transition } = enter(previous, 'starting', now, 0, found);
@@ -69,8 +76,10 @@ export function unsuspendHealth(previous: HealthRecord, now: number): HealthStep
 export function combine(verdicts: readonly Verdict[]): Verdict {
   const states = ['fail', 'unknown', 'pass'] as const;
   const state = states.find(one => verdicts.some(verdict => verdict.state === one)) ?? 'pass';
-  const found = new Set(verdicts.filter(verdict => verdict.state === state).map(verdict => verdict.found));
-  return { state, found: [...found].join('; ') };
+  const those = verdicts.filter(verdict => verdict.state === state);
+  const found = [...new Set(those.map(verdict => verdict.found))].join('; ');
+  const unreached = state === 'unknown' && those.every(verdict => verdict.unreached);
+  return { state, found, ...(unreached && { unreached }) };
 }
 
 /**
@@ -85,12 +94,12 @@ export function judgeHealth(
   now: number,
   health: Health,
 ): HealthStep {
-  const { state, found } = combine(verdicts);
+  const { state, found, unreached } = combine(verdicts);
   switch (state) {
     case 'pass':
       return enter(previous, 'healthy', now, 0, found);
     case 'unknown':
-      return enter(previous, 'unknown', now, previous.failuresInARow, found);
+      return withCause(enter(previous, 'unknown', now, previous.failuresInARow, found), unreached);
     case 'fail': {
       const excused = previous.state === 'starting' && now - previous.since < health.startPeriodMs;
       const failures = previous.failuresInARow + (excused ? 0 : 1);

@@ -3,6 +3,7 @@ import type { ErrorReport } from '../../schema/errors.js';
 import type { ServiceSpec, ServiceType } from '../../schema/registry-types.js';
 import type { FieldChange } from '../../schema/plan.js';
 import type { FileSeen, MachineFacts, OwnFileSeen, Placement, RunState, Stamp } from '../../schema/state.js';
+import type { StepMerge } from '../commands/batch.js';
 import type { Command } from '../commands/command.js';
 
 /** A file that the driver writes itself (unit, Compose override, launcher). */
@@ -60,8 +61,8 @@ export interface Step {
   readonly what: string;
   /** Complete by itself; when merged, `merge.head` with all the words of its group is run instead. */
   readonly command: Command;
-  /** Steps of one phase with the same key are one command: `head word word …`. */
-  readonly merge?: { readonly key: string; readonly head: Command; readonly word?: string };
+  /** Steps of one phase with the same key are one command. */
+  readonly merge?: StepMerge;
   readonly timeLimitMs: number;
 }
 

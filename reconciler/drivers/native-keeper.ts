@@ -2,6 +2,7 @@
 import type { ErrorCode, ErrorReport } from '../../schema/errors.js';
 import { AppError } from '../../schema/errors.js';
 import type { FileSeen, MachineFacts, Placement, RunState, Stamp } from '../../schema/state.js';
+import type { StepMerge } from '../commands/batch.js';
 import type { Command } from '../commands/command.js';
 import type { GeneratedFile, Ground, RunnerSeen, StartKind, Step } from './driver.js';
 
@@ -63,7 +64,7 @@ export function mergedStep(
   phase: Step['phase'],
   what: string,
   timeLimitMs: number,
-  merge: { readonly key: string; readonly head: Command; readonly word: string },
+  merge: StepMerge & { readonly word: string },
 ): Step {
   return { phase, what, timeLimitMs, merge, command: joinWord(merge.head, merge.word) };
 }

@@ -1,4 +1,5 @@
 // Kept by systemd: unit files, steps that join those of other units on the machine, and what `systemctl show` means.
+import type { Command } from '../commands/command.js';
 import {
   enableHead,
   forgetFailureHead,
@@ -44,7 +45,8 @@ function startSteps(ask: StartAsk): readonly Step[] {
     name: string,
     head: ReturnType<typeof startHead>,
     limitMs: number,
-  ) => mergedStep(phase, what, limitMs, { key: `systemd-${name}-${scope}`, head, word: unit });
+    more: { readonly apart?: Command } = {},
+  ) => mergedStep(phase, what, limitMs, { key: `systemd-${name}-${scope}`, head, word: unit, ...more });
   const linger: Step = {
     phase: 'prepare',
     what: 'let units run without a login',
@@ -65,7 +67,10 @@ function startSteps(ask: StartAsk): readonly Step[] {
     reloadStep(ask),
     ...(ask.ours ? [] : [joined('start', 'forget earlier failures', 'forget', forgetFailureHead(scope), briefMs)]),
     ask.restart
-      ? joined('start', 'start the unit anew', 'restart', restartHead(scope), startMs + ask.stopTimeoutMs)
+      ? joined('start', 'start the unit anew', 'restart', restartHead(scope), startMs + ask.stopTimeoutMs, {
+          // Those of them that came up are not started a second time because another one did not.
+          apart: startHead(scope),
+        })
       : joined('start', 'start the unit', 'start', startHead(scope), startMs),
   ];
 }

@@ -2,7 +2,7 @@
 import PQueue from 'p-queue';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { Answer, Ask, RunnerView, TunnelAsk } from '../checks/check.js';
+import { type Answer, type Ask, type RunnerView, type TunnelAsk, unknownBy } from '../checks/check.js';
 import type { Ports } from '../ports.js';
 import {
   asksOf,
@@ -34,7 +34,7 @@ export function answerOf(thrown: unknown, timeLimitMs: number): Answer {
     case 'command-timeout':
       return { state: 'fail', found: `no answer within ${timeLimitMs / 1000} s` };
     default:
-      return { state: 'unknown', found: error.message };
+      return unknownBy(error);
   }
 }
 
@@ -65,7 +65,7 @@ interface LookedAll extends Looked {
 const nothingLooked = (why: AppError): LookedAll => ({
   clock: undefined,
   runner: () => ({ state: 'unknown', error: why.report() }),
-  answer: () => ({ state: 'unknown', found: why.message }),
+  answer: () => unknownBy(why),
 });
 
 const notLooked = nothingLooked(new AppError('machine-shell', 'it was not looked at'));

@@ -73,7 +73,7 @@ function meaning(
   output: string,
   what: string,
   machine: string,
-  explained: ErrorReport | undefined,
+  { explained, limitMs }: { readonly explained?: ErrorReport | undefined; readonly limitMs?: number | undefined },
 ): ErrorReport {
   const last = output.trim().split('\n').at(-1) ?? '';
   if (code === batchCodes.stale) return report('stale-plan', `${machine}: ${last}`);
@@ -81,6 +81,11 @@ function meaning(
     return report('machine-fenced', `another controller took ${machine} over while it was changed`);
   if (code === batchCodes.sudo)
     return report('sudo-refused', `${machine}: ${last.replace(/^portoser: /, '')} (to ${what})`);
+  if (code === batchCodes.late && limitMs !== undefined)
+    return report(
+      'command-timeout',
+      `on ${machine} it took longer than ${Math.ceil(limitMs / 1000)} s to ${what}, and was ended there`,
+    );
   if (noSpace.test(output)) return report('machine-disk-full', `no space left on ${machine} (to ${what})`);
   return (
     explained ??
@@ -102,8 +107,8 @@ function failureOf(
 ): readonly (readonly [number, StepFailure])[] {
   const output = outputs.get(row.id) ?? '';
   const [head = '', rest = ''] = row.id.split('.');
-  const failure = (what: string, explained?: ErrorReport): StepFailure => ({
-    error: meaning(row.code, output, what, batched.machine, explained),
+  const failure = (what: string, explained?: ErrorReport, limitMs?: number): StepFailure => ({
+    error: meaning(row.code, output, what, batched.machine, { explained, limitMs }),
     output,
   });
   if (head === 'land') return batched.batch.changes.map((_, index) => [index, failure(fixed.land ?? '')] as const);
@@ -113,13 +118,16 @@ function failureOf(
   const step = own?.steps[Number(rest)];
   if (own === undefined || step === undefined) return [];
   const started = step.phase === 'start' ? { started: true as const } : {};
-  const failed = [[Number(head), { ...failure(step.what, own.driver.explain(step, output)), ...started }] as const];
+  const failed = [
+    [Number(head), { ...failure(step.what, own.driver.explain(step, output), step.timeLimitMs), ...started }] as const,
+  ];
   if (step.merge === undefined || step.merge.word !== undefined) return failed;
   // A merged step without words of its own (one reload for all) failed for everyone who needed it.
   const sharers = batched.steps.flatMap((other, index) =>
     other.steps.some(one => one.merge?.key === step.merge?.key) ? [index] : [],
   );
-  return sharers.map(index => [index, failure(step.what, own.driver.explain(step, output))] as const);
+  const shared = failure(step.what, own.driver.explain(step, output), step.timeLimitMs);
+  return sharers.map(index => [index, shared] as const);
 }
 
 /** `sections` undefined: no whole answer came. */

@@ -46,7 +46,14 @@ export function planFindings(plan: Plan): readonly Finding[] {
         (one.state === 'blocked' || one.state === 'unknown') && !noted.has(one.key.slice(one.key.indexOf('@') + 1)),
     )
     .map((one): Finding => ({ kind: 'blocked', key: one.key, message: one.why, ...advice(one.error) }));
-  return [...machines, ...placements];
+  return [...told(plan, machines), ...placements];
+}
+
+/** Of a controller that is cut off, one thing is told; not one of each machine. */
+function told({ isolated }: Plan, machines: readonly Finding[]): readonly Finding[] {
+  if (isolated === undefined) return machines;
+  const cut: Finding = { kind: 'isolated', message: isolated.why, code: 'isolated', hint: catalogue.isolated.hint };
+  return [cut, ...machines.filter(one => one.kind !== 'unreachable')];
 }
 
 export function silent(verdicts: ReadonlyMap<Finding['key'] & string, Verdict>): readonly Finding[] {

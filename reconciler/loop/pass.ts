@@ -246,6 +246,8 @@ async function publish(
   const { ports, lists } = context;
   const { plan, desired, leaving } = considered;
   if (synced.commit === 'work-tree' || plan.held !== undefined) return;
+  // Nobody was reached: what was in force stays so, and which machines left is for a pass that sees some.
+  if (plan.isolated !== undefined && outcomes.length === 0) return;
   const { state } = ports;
   const write = (what: string, job: () => Promise<void>) =>
     journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
@@ -291,6 +293,7 @@ function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next 
   const passing = errors.find(error => error.retry !== 'human');
   if (passing !== undefined) return { next: 'again', afterMs: 5000, why: passing.message };
   if (errors[0] !== undefined) return { next: 'stalled', why: errors[0].message };
+  if (plan.isolated !== undefined) return { next: 'again', afterMs: 5000, why: plan.isolated.why };
   // Another controller's steps ring no bell here when they end.
   const running =
     plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');

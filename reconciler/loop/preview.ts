@@ -6,6 +6,7 @@ import type { Machine, PlacementKey, Registry } from '../../schema/registry-type
 import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
 import { diff } from '../core/diff.js';
 import { guard } from '../core/guard.js';
+import { isolationOf } from '../core/isolation.js';
 import { makePlan, type Selection } from '../core/plan.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
@@ -111,7 +112,8 @@ export async function consider(
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
   const held = rewritten === undefined ? {} : { held: { why: rewritten } };
   const told = await withCulprits(ports, { desired, live }, { ...plan, ...held });
-  return { desired, olderFiles, live, plan: told, leaving };
+  const isolated = isolationOf(desired, live);
+  return { desired, olderFiles, live, plan: { ...told, ...(isolated && { isolated }) }, leaving };
 }
 
 /** What an older revision runs from (its path, unit, files) may be elsewhere: its machine is looked at with that in mind. */

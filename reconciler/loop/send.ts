@@ -8,6 +8,7 @@ import { readProbe } from '../commands/probe.js';
 import { imagesToKeep } from '../core/images.js';
 import { identityOf } from '../core/machines.js';
 import { parseStamp } from '../core/ownership.js';
+import type { Step } from '../drivers/driver.js';
 import { type Batched, type BatchReading, readBatch } from './batch-result.js';
 import type { BatchRun, Prepared } from './batch-run.js';
 import type { RunLimits } from '../ports.js';
@@ -30,6 +31,9 @@ function begun({ ports: { crashPoint } }: Sending, nonce: string): Pick<RunLimit
   return { onOutput };
 }
 
+/** What is joined with others is tried alone once more when that fails. */
+const longestOf = ({ merge, timeLimitMs }: Step): number => (merge?.word === undefined ? 1 : 2) * timeLimitMs;
+
 async function send(
   run: Sending,
   prepared: readonly Prepared[],
@@ -50,7 +54,7 @@ async function send(
     gone,
     sshUser: seen.facts.user,
     changes: prepared.map(one => one.batch),
-    timeLimitMs: 60_000 + prepared.flatMap(one => one.steps).reduce((sum, step) => sum + step.timeLimitMs, 0),
+    timeLimitMs: 60_000 + prepared.flatMap(one => one.steps).reduce((sum, step) => sum + longestOf(step), 0),
   };
   const intent = {
     id,

@@ -248,8 +248,11 @@ export async function runController(context: PassContext, options: ControllerOpt
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
     onTransition: transition => {
-      const { key, machine, from, to, found, planned } = transition;
-      ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...transition } });
+      const { unreached, ...kept } = transition;
+      const { key, machine, from, to, found, planned } = kept;
+      ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...kept } });
+      // One word for a machine, or for all of them, that cannot be reached: the pass's.
+      if (unreached) return bell.ring(`${machine} cannot be looked at`);
       // That it came up, its gate has told already.
       if (planned || (to === 'healthy' && from !== 'unhealthy')) return;
       const text = `${to}${found === '' ? '' : `: ${found}`}`;

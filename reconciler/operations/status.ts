@@ -39,6 +39,7 @@ export const status: Operation<typeof input, StatusReport> = {
       planId: plan.id,
       ...(held === undefined ? {} : { held }),
       waits: heldOf(plan).map(one => ({ id: one.id, why: one.why, letGo: letGo(one) })),
+      ...(plan.isolated === undefined ? {} : { isolated: plan.isolated.why }),
       machines: machineStatuses(parts),
       placements: placementStatuses(parts),
       diagnostics: synced.diagnostics,

@@ -76,6 +76,15 @@ Machines:
 2 changes on 2 machines.`);
   });
 
+  it('tells of a controller that is cut off in one line', () => {
+    const cut = { machine: 'm1', state: 'unknown', why: 'm1 cannot be reached' } as const;
+    const isolated = { why: 'the controller is isolated' };
+    expect(planText({ ...nothing, machines: [cut, { ...cut, machine: 'm2' }], isolated }, plain)).toBe(`Machines:
+  · the controller is isolated
+      Look at the network of the controller itself; nothing is judged or changed until a machine answers. [isolated]
+Nothing to do on what could be seen.`);
+  });
+
   it('names the command that approves it', () => {
     expect(planText({ ...plan, held: { why: 'too much' } }, plain)).toContain(
       'Held: too much\n  Look at it, then run `portoser approve 0a1b`.',

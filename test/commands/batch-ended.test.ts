@@ -60,6 +60,24 @@ describe.each(shells)('$name', shell => {
     expect(existsSync(join(machine.state, 'steps/a1/open'))).toBe(false);
   });
 
+  test('a step past its own limit is ended with all that it started, and the others are made', async () => {
+    const pids = at('pids');
+    const waits = sh`sh -c ${`echo $$ >>${pids}; sleep 1000; :`}`;
+    const hangs = sh`mkdir -p ${machine.place}; setsid ${waits} & ${waits}`;
+    const changes = [
+      aChange('slow', {
+        steps: [aStep(hangs, { phase: 'setup', timeLimitMs: 1000 }), aStep(sh`touch ${at('never')}`)],
+      }),
+      aChange('next', { steps: [aStep(sh`touch ${at('made')}`)] }),
+    ];
+    const answer = await machine.run(batchOf(changes), shell);
+    expect(answer.rows).toMatchObject({ '0.0': '124', '1.0': '0', done: '0' });
+    expect([existsSync(at('never')), existsSync(at('made'))]).toEqual([false, true]);
+    const started = readFileSync(pids, 'utf8').trim().split('\n').map(Number);
+    expect(started).toHaveLength(2);
+    await until(() => started.every(isGone));
+  });
+
   test('goes on when its connection is lost', async () => {
     const slow = sh`mkdir -p ${machine.place}; touch ${at('began')}; while [ ! -e ${at('go')} ]; do sleep 0.1; done; echo done >${at('done')}`;
     const child = machine.start(

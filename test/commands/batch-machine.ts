@@ -127,6 +127,7 @@ export const aStep = (command: Command, more: Partial<BatchStep> = {}): BatchSte
   phase: 'start',
   what: 'start',
   command,
+  timeLimitMs: 60_000,
   ...more,
 });
 

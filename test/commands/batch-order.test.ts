@@ -17,7 +17,13 @@ const note = (): string => join(dir, 'note');
 
 function joined(verb: string, unit: string): BatchStep {
   const head = sh`note() { echo "$*" >>${note()}; }; note ${verb}`;
-  return { phase: 'reload', what: verb, command: head, merge: { key: verb, head, word: unit } };
+  return {
+    phase: 'reload',
+    what: verb,
+    command: sh`${head} ${unit}`,
+    timeLimitMs: 1000,
+    merge: { key: verb, head, word: unit },
+  };
 }
 
 const change = (service: string, steps: readonly BatchStep[]): BatchChange => ({
@@ -66,4 +72,21 @@ test('changes that want it the other way round are all done all the same', () =>
   const one = change('one', [joined('first', 'one'), joined('second', 'one')]);
   const other = change('other', [joined('second', 'other'), joined('first', 'other')]);
   expect(runBatch([one, other]).toSorted()).toEqual(['first one other', 'second one other']);
+});
+
+/** `restart` fails when `bad` is among its words, after it has done all of them. */
+function restarting(unit: string): BatchStep {
+  const head = sh`note() { echo "$*" >>${note()}; case $* in *bad*) return 1;; esac; }; note restart`;
+  const step = joined('restart', unit);
+  const apart = sh`note() { echo "$*" >>${note()}; }; note start`;
+  return { ...step, command: sh`${head} ${unit}`, merge: { key: 'restart', head, word: unit, apart } };
+}
+
+test('what fails together is tried alone by words that do not do it twice for the others', () => {
+  const changes = ['good', 'bad'].map(name => change(name, [restarting(name)]));
+  expect(runBatch(changes)).toEqual(['restart good bad', 'start good', 'start bad']);
+});
+
+test('what fails alone is not tried again', () => {
+  expect(runBatch([change('bad', [restarting('bad')])])).toEqual(['restart bad']);
 });

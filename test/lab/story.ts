@@ -54,7 +54,10 @@ export interface Story {
   /** Commits the registry (and files, `null` removes one), pushes; the commit's id. */
   push(registry: StoryRegistry, files?: Readonly<Record<string, string | null>>, message?: string): Promise<string>;
   /** `portoser …` with --repo and --state-dir. */
-  cli(words: readonly string[], options?: { timeoutMs?: number; stateDir?: string }): Promise<Ended>;
+  cli(
+    words: readonly string[],
+    options?: { timeoutMs?: number; stateDir?: string; env?: NodeJS.ProcessEnv },
+  ): Promise<Ended>;
   /** `portoser run --once --json`. */
   once(): Promise<{ readonly code: number; readonly report: PassReport }>;
   /** `portoser plan --committed --json`. */
@@ -63,6 +66,8 @@ export interface Story {
   status(): Promise<StatusReport>;
   /** Starts `portoser run`; several may be started one after another. */
   run(options?: { stateDir?: string; env?: NodeJS.ProcessEnv }): Controller;
+  /** Starts any other command that a test wants to end before its time. */
+  start(words: readonly string[]): Controller;
   /** Ends what still runs, deletes repository and state. */
   remove(): Promise<void>;
 }
@@ -94,11 +99,16 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
   const running = new Set<Controller>();
   const env = { ...gitEnv, HOME: home, XDG_CONFIG_HOME: '', XDG_STATE_HOME: '', NO_COLOR: '1', ...wish.env };
   const where = (folder: string) => ['--repo', wish.address ?? repo.bare, '--state-dir', folder];
-  const cli: Story['cli'] = (words, { timeoutMs = 240_000, stateDir: folder = stateDir } = {}) =>
-    runProgram('node', [...program, ...words, ...where(folder)], { cwd: project, env, timeoutMs });
+  const cli: Story['cli'] = (words, { timeoutMs = 240_000, stateDir: folder = stateDir, env: more = {} } = {}) =>
+    runProgram('node', [...program, ...words, ...where(folder)], { cwd: project, env: { ...env, ...more }, timeoutMs });
   const told = async <T>(...words: string[]): Promise<{ code: number; report: T }> => {
     const ended = await cli([...words, '--json']);
     return { code: ended.code, report: parsed<T>(words, ended) };
+  };
+  const start = (words: readonly string[], own: NodeJS.ProcessEnv = env): Controller => {
+    const controller = startController(words, own);
+    running.add(controller);
+    return controller;
   };
   return {
     repo,
@@ -114,10 +124,9 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
     status: async () => (await told<StatusReport>('status')).report,
     run(options = {}) {
       const words = [...program, 'run', ...where(options.stateDir ?? stateDir)];
-      const controller = startController(words, { ...env, ...options.env });
-      running.add(controller);
-      return controller;
+      return start(words, { ...env, ...options.env });
     },
+    start: ([command = '', ...words]) => start([...program, command, ...where(stateDir), ...words]),
     async remove() {
       await Promise.all([...running].map(one => one.kill()));
       repo.remove();

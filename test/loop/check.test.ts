@@ -57,7 +57,7 @@ test('an unreachable machine is unknown, not failed, and the others are answered
     checked('web@m2', [httpOn(80)]),
   ];
   const verdicts = await checkOnce(placements, [m1, m2], world.lists, world.ports);
-  const unknown = { state: 'unknown', found: 'm1 cannot be reached' };
+  const unknown = { state: 'unknown', found: 'm1 cannot be reached', unreached: true };
   expect(Object.fromEntries(verdicts)).toEqual({
     'web@m1': unknown,
     'job@m1': unknown,

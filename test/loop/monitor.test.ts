@@ -109,6 +109,7 @@ test('an unreachable machine is unknown, whatever was before, and healthy again 
   world.unreachable.clear();
   await world.clock.advance(minute);
   expect(story()).toEqual(['web@m1 unknown → healthy', 'web@m1 healthy → unknown', 'web@m1 unknown → healthy']);
+  expect(told.map(one => one.unreached)).toEqual([undefined, true, undefined]);
 });
 
 test('a planned change is starting, not unhealthy: nothing is asked until it is over, then at once', async () => {

@@ -88,6 +88,20 @@ describe('a pass', () => {
     expect((await world.pass()).plan?.waves).toEqual([]);
   });
 
+  it('notes nothing while no machine can be reached: the one that left meanwhile is stopped once it is back', async () => {
+    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
+    await world.pass();
+    const noted = new Map(world.notes);
+    world.down.add('m1').add('m2').add('m3');
+    await world.push({ web: { machine: 'm1' } }, { machines: ['m1', 'm3'] });
+    const cut = await world.pass();
+    expect(cut.findings).toMatchObject([{ kind: 'isolated', code: 'isolated' }]);
+    expect(cut.next).toMatchObject({ next: 'again', why: cut.plan?.isolated?.why });
+    expect(world.notes).toEqual(noted);
+    world.down.clear();
+    expect(outcomesOf(await world.pass())).toEqual(['api@m2 applied stop']);
+  });
+
   it('stops what is ours on a machine that left, and then knows it no more', async () => {
     await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
     await world.pass();

@@ -112,7 +112,7 @@ export function diffText(diff: OutputOf<'history.diff'>, paint: Paint): string {
   ].join('\n');
 }
 
-const bad: ReadonlySet<string> = new Set(['deploy.failed', 'pass.trouble', 'history.dropped']);
+const bad: ReadonlySet<string> = new Set(['controller.isolated', 'deploy.failed', 'pass.trouble', 'history.dropped']);
 
 function eventLine({ at, kind, key, machine, text, data }: HistoryEvent, paint: Paint): string {
   const where = key ?? machine;

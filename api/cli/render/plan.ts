@@ -1,4 +1,5 @@
 // A plan as text: wave by wave what would be done and why, then what is left alone, and what it waits for.
+import { catalogue } from '../../../schema/errors.js';
 import type { Change, ChangeKind, LeftAlone, MachineNote, Plan, Waiting } from '../../../schema/plan.js';
 import { heldOf, letGo } from '../../../schema/holds.js';
 import type { Paint } from '../paint.js';
@@ -81,6 +82,14 @@ export function planSummary(plan: Plan): string {
   return `${count(changes.length, 'change')} on ${count(new Set(changes.map(one => one.machine)).size, 'machine')}.`;
 }
 
+/** Of a controller that is cut off, one line for all machines that cannot be reached. */
+function machineLines({ machines, isolated }: Plan, paint: Paint): readonly string[] {
+  if (isolated === undefined) return machines.map(one => machineLine(one, paint));
+  const cut = `  ${paint.faint('·')} ${isolated.why}\n      ${catalogue.isolated.hint} ${paint.faint('[isolated]')}`;
+  const others = machines.filter(one => one.state !== 'unknown' && one.state !== 'leaving');
+  return [cut, ...others.map(one => machineLine(one, paint))];
+}
+
 export function planText(plan: Plan, paint: Paint): string {
   const many = plan.waves.length > 1;
   const waves = plan.waves.flatMap((wave, index) => [
@@ -98,10 +107,7 @@ export function planText(plan: Plan, paint: Paint): string {
       'Left alone:',
       left.map(one => leftLine(one, paint)),
     ),
-    ...section(
-      'Machines:',
-      plan.machines.map(one => machineLine(one, paint)),
-    ),
+    ...section('Machines:', machineLines(plan, paint)),
     ...heldText(plan, paint),
     planSummary(plan),
   ].join('\n');

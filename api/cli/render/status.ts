@@ -1,4 +1,5 @@
 // The state as a table: two axes, Sync and Health, for every placement; then machines that are not as they should be.
+import { catalogue } from '../../../schema/errors.js';
 import type { MachineStatus, PlacementStatus, StatusReport } from '../../../schema/status.js';
 import type { Paint } from '../paint.js';
 import { table } from './table.js';
@@ -25,13 +26,15 @@ export function age(seconds: number): string {
   return unit === undefined ? `${Math.max(0, Math.floor(seconds))} s` : `${Math.floor(seconds / unit[0])} ${unit[1]}`;
 }
 
-function remark(one: PlacementStatus): string {
+function remark(one: PlacementStatus, isolated: boolean): string {
   const health = one.health === 'healthy' ? undefined : one.found;
   const reboot = one.survivesReboot ? undefined : 'does not survive a reboot';
-  return [one.why, health, reboot].filter(Boolean).join('; ');
+  // Why nothing is known of them all is told once, below.
+  const why = isolated && one.sync === 'unknown' ? undefined : one.why;
+  return [why, health, reboot].filter(Boolean).join('; ');
 }
 
-function row(one: PlacementStatus, at: number, paint: Paint): readonly string[] {
+function row(one: PlacementStatus, { at, isolated }: StatusReport, paint: Paint): readonly string[] {
   const up = one.startedAt === undefined ? '' : age(at / 1000 - one.startedAt);
   return [
     one.service,
@@ -40,12 +43,20 @@ function row(one: PlacementStatus, at: number, paint: Paint): readonly string[] 
     healthWord(one.health, paint),
     up,
     one.ports.join(','),
-    remark(one),
+    remark(one, isolated !== undefined),
   ];
 }
 
 function machineLine(one: MachineStatus, paint: Paint): string {
   return `${paint.bad('!')} ${paint.strong(one.machine)} (${one.host}) ${one.state}: ${one.why ?? ''}`;
+}
+
+/** The machines that are not as they should be; of a controller that is cut off, only that. */
+function machineLines({ machines, isolated }: StatusReport, paint: Paint): readonly string[] {
+  const amiss = machines.filter(one => one.state !== 'reachable');
+  if (isolated === undefined) return amiss.map(one => machineLine(one, paint));
+  const others = amiss.filter(one => one.state !== 'unknown' && one.state !== 'leaving');
+  return [`${paint.bad('!')} ${isolated}. ${catalogue.isolated.hint}`, ...others.map(one => machineLine(one, paint))];
 }
 
 const short = (commit: string): string => (commit === 'work-tree' ? commit : commit.slice(0, 12));
@@ -79,14 +90,13 @@ function heldLines({ held, waits = [] }: StatusReport, paint: Paint): readonly s
 }
 
 export function statusText(report: StatusReport, paint: Paint): string {
-  const rows = report.placements.map(one => row(one, report.at, paint));
-  const amiss = report.machines.filter(one => one.state !== 'reachable');
+  const rows = report.placements.map(one => row(one, report, paint));
   return [
     head(report),
     rows.length === 0
       ? 'The registry names no services.'
       : table(rows, ['SERVICE', 'MACHINE', 'SYNC', 'HEALTH', 'UP', 'PORTS', '']),
-    ...amiss.map(one => machineLine(one, paint)),
+    ...machineLines(report, paint),
     ...heldLines(report, paint),
     controllerLine(report),
     ...historyLines(report),
