@@ -1,29 +1,25 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
-import { type AppError, asAppError } from '../../schema/errors.js';
-import type { LeftAlone, Next, Outcome, Plan, Undone } from '../../schema/plan.js';
+import { asAppError } from '../../schema/errors.js';
+import type { Next, Outcome, Undone } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
-import type { DesiredState } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
-import { readApplied, sameNote, writeApplied } from './applied.js';
 import { apply, type ApplyRun, holderOf } from './apply.js';
 import type { HistoryActor } from '../../schema/history.js';
 import { approachFleet } from './approach.js';
 import { changeOf, condemn, toCondemn } from './condemn.js';
 import type { Faults } from './soak.js';
-import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { planFindings, silent, syncFindings } from './findings.js';
-import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
-import { journal } from './journal.js';
 import { unnoted } from './unnoted.js';
-import { look } from './look.js';
+import { nextAfter, nextOf } from './next.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
 import { type RunRecorder, recorderOf } from './record.js';
+import { publish } from './publish.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
-import { takeOver, type TakenOver } from './takeover.js';
+import { takeOver } from './takeover.js';
 
 export interface PassContext {
   readonly ports: Ports;
@@ -234,77 +230,4 @@ function undoneBy(outcome: Outcome | undefined, commit: string): Undone | undefi
     default:
       return outcome satisfies never;
   }
-}
-
-/** The record: which commit is in force, which machines there are, which approvals are used up. A pass that changed nothing writes nothing. */
-async function publish(
-  context: PassContext,
-  synced: Synced,
-  considered: Considered,
-  outcomes: readonly Outcome[],
-): Promise<void> {
-  const { ports, lists } = context;
-  const { plan, desired, leaving } = considered;
-  if (synced.commit === 'work-tree' || plan.held !== undefined) return;
-  // Nobody was reached: what was in force stays so, and which machines left is for a pass that sees some.
-  if (plan.isolated !== undefined && outcomes.length === 0) return;
-  const { state } = ports;
-  const write = (what: string, job: () => Promise<void>) =>
-    journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
-  const after =
-    leaving.length === 0 || outcomes.length === 0
-      ? considered.live
-      : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
-  // A rewritten head that was accepted is used up as soon as it is in force.
-  const applied = { appliedCommit: synced.commit };
-  const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
-  if (inForce && !sameNote(await readApplied(state), applied)) await write('git', () => writeApplied(state, applied));
-  const known = await readFleet(state);
-  const fleet = fleetAfter(desired, leaving, after, known);
-  if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
-  const used = usedUp(plan, desired, outcomes);
-  if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
-    await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
-}
-
-/** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
-function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
-  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
-  const wanted = desired.placements.map(placement => removalOf(placement.key));
-  const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
-  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
-}
-
-/** What has to be looked at again whatever the plan says. */
-function nextAfter(unnotedBecause: AppError | undefined, { commit }: TakenOver): Next | undefined {
-  if (unnotedBecause !== undefined) return { next: 'again', afterMs: 5000, why: unnotedBecause.message };
-  if (commit === undefined) return undefined;
-  const why = `what was edited on machines is in git now, by commit ${commit.slice(0, 12)}`;
-  return { next: 'again', afterMs: 0, why };
-}
-
-const isLeftDrifted = (one: LeftAlone): boolean => one.state === 'drifted';
-
-function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
-  if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
-  if (synced.held !== undefined) return { next: 'stalled', why: synced.held };
-  if (synced.refused !== undefined) return { next: 'stalled', why: 'the newest registry was refused' };
-  const errors = outcomes.flatMap(outcome => (outcome.result === 'failed' ? [outcome.error] : []));
-  const passing = errors.find(error => error.retry !== 'human');
-  if (passing !== undefined) return { next: 'again', afterMs: 5000, why: passing.message };
-  if (errors[0] !== undefined) return { next: 'stalled', why: errors[0].message };
-  if (plan.isolated !== undefined) return { next: 'again', afterMs: 5000, why: plan.isolated.why };
-  // Another controller's steps ring no bell here when they end.
-  const running =
-    plan.machines.find(one => one.state === 'in-progress') ?? outcomes.find(one => one.result === 'in-progress');
-  if (running !== undefined) return { next: 'again', afterMs: 5000, why: running.why };
-  const coming = plan.leftAlone.find(one => one.state === 'in-progress');
-  if (coming !== undefined) return { next: 'again', afterMs: 5000, why: coming.why };
-  const resting = plan.waiting?.find(part => part.by === 'backoff');
-  if (resting !== undefined) return { next: 'again', afterMs: 5000, why: resting.why };
-  const waiting =
-    plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0] ?? plan.leftAlone.find(isLeftDrifted);
-  if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
-  const skipped = outcomes.find(one => one.result === 'skipped');
-  return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };
 }

@@ -1,0 +1,50 @@
+// The record of a pass: which commit is in force, which machines there are, which approvals are used up.
+import type { Outcome, Plan } from '../../schema/plan.js';
+import type { DesiredState } from '../../schema/state.js';
+import { readApplied, sameNote, writeApplied } from './applied.js';
+import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
+import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
+import { journal } from './journal.js';
+import { look } from './look.js';
+import type { PassContext } from './pass.js';
+import type { Considered } from './preview.js';
+import type { Synced } from './sync.js';
+
+/** A pass that changed nothing writes nothing. */
+export async function publish(
+  context: PassContext,
+  synced: Synced,
+  considered: Considered,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  const { ports, lists } = context;
+  const { plan, desired, leaving } = considered;
+  if (synced.commit === 'work-tree' || plan.held !== undefined) return;
+  // Nobody was reached: what was in force stays so, and which machines left is for a pass that sees some.
+  if (plan.isolated !== undefined && outcomes.length === 0) return;
+  const { state } = ports;
+  const write = (what: string, job: () => Promise<void>) =>
+    journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
+  const after =
+    leaving.length === 0 || outcomes.length === 0
+      ? considered.live
+      : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
+  // A rewritten head that was accepted is used up as soon as it is in force.
+  const applied = { appliedCommit: synced.commit };
+  const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
+  if (inForce && !sameNote(await readApplied(state), applied)) await write('git', () => writeApplied(state, applied));
+  const known = await readFleet(state);
+  const fleet = fleetAfter(desired, leaving, after, known);
+  if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
+  const used = usedUp(plan, desired, outcomes);
+  if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
+    await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
+}
+
+/** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
+function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
+  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
+  const wanted = desired.placements.map(placement => removalOf(placement.key));
+  const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
+  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
+}
