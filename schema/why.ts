@@ -67,6 +67,7 @@ export type Decision =
 /** Words that would be run on the machine; secrets are masked. */
 export interface StepThere {
   readonly what: string;
+  /** Empty where it is done by other means. */
   readonly command: string;
 }
 

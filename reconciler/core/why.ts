@@ -7,6 +7,7 @@ import type { Decision, PlacementWhy } from '../../schema/why.js';
 import { policyOf } from './conditions.js';
 import { fieldChanges } from './diff-fields.js';
 import { lookupOf, stampOf } from './lookup.js';
+import { bareMove } from './moves.js';
 import { optional } from './optional.js';
 import { isFirstStart, isStop } from './plan.js';
 import { suspendOf } from './suspends.js';
@@ -63,7 +64,8 @@ function fieldsOfChange(known: Known, change: Change): readonly FieldChange[] {
   const older = stamp === undefined ? '' : `of commit ${stamp.commit.slice(0, 12)}`;
   if (reason === 'orphaned') return [{ field: 'service', from: older }];
   if (fields.length > 0) return fields;
-  return stamp === undefined ? [{ field: 'machine', to: machine }] : [runField(known, key)];
+  if (stamp === undefined) return [{ field: 'machine', ...optional('from', change.move?.from), to: machine }];
+  return [runField(known, key)];
 }
 
 /** The rule that a hold follows from. */
@@ -71,9 +73,12 @@ function ruleOf(hold: Hold, change: Change, desired: DesiredState): readonly str
   if (hold.by === 'observe') return ['policy.apply'];
   if (hold.by === 'window') return ['policy.windows'];
   if (hold.by === 'backoff') return ['policy.backoff'];
+  if (bareMove(change) !== undefined) return ['stateful', 'data'];
   const policy = policyOf(change, desired);
   if (hold.by === undefined) return isStop(change) ? ['policy.max_removals'] : [];
-  return [policy.apply === 'approve' ? 'policy.apply' : 'policy.approve_when'];
+  if (policy.apply === 'approve') return ['policy.apply'];
+  // None of its own: it comes after one that waits.
+  return policy.approveWhen.length > 0 ? ['policy.approve_when'] : [];
 }
 
 function waiting(known: Known, change: Change, held: Held, base: Partial<Decided>): Decided {

@@ -24,6 +24,17 @@ async function prepare(run: Preparing, change: Change): Promise<readonly Prepare
   return [...before, await prepareStart(run, change, seen)];
 }
 
+/** What moves is stopped where it stands first; its words are those of that machine's own change. */
+const before = ({ move }: Change): Work['steps'] =>
+  move === undefined
+    ? []
+    : [
+        {
+          what: `wait until it is stopped on ${move.from}${move.copies ? ', and bring its data here' : ''}`,
+          command: '',
+        },
+      ];
+
 /** Or why they cannot be told. */
 export async function wordsThere(run: WorkRun, change: Change): Promise<Work | string> {
   const machine = run.machines.get(change.machine);
@@ -33,7 +44,7 @@ export async function wordsThere(run: WorkRun, change: Change): Promise<Work | s
     return {
       puts: prepared.flatMap(one => one.batch.files.map(file => file.path)),
       removes: prepared.flatMap(one => one.batch.unlink),
-      steps: prepared.flatMap(stepsOf),
+      steps: [...before(change), ...prepared.flatMap(stepsOf)],
     };
   } catch (thrown) {
     const error = asAppError(thrown);

@@ -180,6 +180,12 @@ services:
     return await bench.ask('web@m2');
   },
 
+  'a service with data that moves': async () => {
+    const bench = await begun(web({ stateful: 'true' }));
+    bench.commit('Bob', 'Move web', registry(web({ stateful: 'true', machine: 'm2' })));
+    return await bench.ask('web');
+  },
+
   'a service that left the registry': async () => {
     const bench = await begun();
     bench.commit('Bob', 'Drop web', registry(`${machines}services: {}\n`));
@@ -303,7 +309,7 @@ services:
   },
 
   'a machine that left the registry': async () => {
-    const bench = await begun(`${web({ machine: 'm2' })}`);
+    const bench = await begun(web({ machine: 'm2' }));
     bench.commit('Bob', 'Sell m2', registry(web().replace(/ {2}m2:.*\n/, '')));
     return await bench.ask('web', { leaving: ['m2'] });
   },
