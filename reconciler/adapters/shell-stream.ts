@@ -27,7 +27,7 @@ const longestNoise = 65_536;
 
 interface Opening {
   readonly stream: Transform;
-  pid(): string | undefined;
+  readonly pid: () => string | undefined;
 }
 
 /** Takes off what a login shell printed, up to the marker's line. */

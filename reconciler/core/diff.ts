@@ -7,7 +7,7 @@ import type { Driver } from '../drivers/driver.js';
 import { type Case, fieldChanges, fileDrift, generatedChanges, identityChanges, ownChanges } from './diff-fields.js';
 import { counted, driftAt, untilText } from './drift.js';
 import { groundOf } from './ground.js';
-import { lookupOf, stampOf } from './lookup.js';
+import { stampOf } from './lookup.js';
 import { judgeMachines, report } from './machines.js';
 import { madeNote } from './made.js';
 import { arrivalOf } from './moves.js';

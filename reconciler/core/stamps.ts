@@ -158,13 +158,14 @@ export function clearedStamp(stamp: Stamp): Stamp {
 }
 
 /** `clock`: seconds since 1970 by the machine's own clock. */
-export function prunedStamp({ move: _, ...stamp }: Stamp, clock: number): Stamp {
-  return { ...stamp, prunedAt: clock };
+export function prunedStamp(stamp: Stamp, clock: number): Stamp {
+  const { move: _, ...rest } = stamp;
+  return { ...rest, prunedAt: clock };
 }
 
 /** It is stopped for its move to another machine. */
 export function movingStamp(
-  { move: _, ...stamp }: Stamp,
+  stamp: Stamp,
   { machine, of }: { readonly machine: string; readonly of: string },
   state: StampMove['state'],
 ): Stamp {
