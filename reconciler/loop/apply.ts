@@ -193,7 +193,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   ): void => {
     const before = names.flatMap(name => queues.get(name) ?? []);
     const work = (async () => {
-      await Promise.all(before);
+      for (const one of before) await one;
       return await make();
     })();
     for (const name of names) {

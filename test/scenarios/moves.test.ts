@@ -189,6 +189,7 @@ case $HOME in */m2) echo 'Filesystem 1024-blocks Used Available Capacity Mounted
       if (kind === 'other') writeFileSync(join(folder, 'df'), df, { mode: 0o755 });
     };
     await refused('machine-disk-full', 'KiB free');
+    expect(existsSync(at('m2'))).toBe(false);
   });
 
   it('a machine that does not answer: it is not absent there', async () => {
@@ -233,6 +234,7 @@ describe('what fails in the middle is undone', () => {
     await standing();
     touch(join(world.folder('m2'), 'full'));
     await failing('machine-disk-full');
+    expect(stamp('m1')?.move?.state).toBe('failed');
     await isBack();
     await isHeld();
   });
@@ -241,6 +243,7 @@ describe('what fails in the middle is undone', () => {
     await standing();
     touch(join(world.folder('m2'), 'corrupt'));
     await failing('copy-mismatch');
+    expect(stamp('m1')?.move?.state).toBe('failed');
     await isBack();
     await isHeld();
   });
