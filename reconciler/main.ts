@@ -1,13 +1,14 @@
 // The only place that builds things: settings, then the adapters that are needed, then the engine; and their orderly end.
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AppError } from '../schema/errors.js';
 import type { Flags, Settings } from '../schema/settings.js';
 import type { DemoAsk } from './demo/demo.js';
 import { createEngine, type Engine, type World } from './engine.js';
 import { locate, type Place } from './locate.js';
 import type { Log, Schedule, Source } from './ports.js';
-import { type Environment, resolveSettings } from './settings.js';
+import type { BackedUp, BackupAsk } from './adapters/backup.js';
+import { configFilePath, type Environment, resolveSettings } from './settings.js';
 
 export interface EngineAsk {
   readonly flags: Flags;
@@ -36,6 +37,43 @@ export function openEngine(ask: EngineAsk): Engine & { readonly settings: Settin
 export async function runDemo(ask: DemoAsk): Promise<number> {
   const demo = await import('./demo/demo.js');
   return await demo.runDemo(ask);
+}
+
+/** What both ways of a backup ask for; relative paths count from the current folder. */
+interface BackupWish {
+  readonly ask: Pick<EngineAsk, 'env' | 'cwd'>;
+  readonly settings: Settings;
+  readonly file: string;
+  readonly passphrase?: string;
+  readonly yes: boolean;
+}
+
+export type { BackedUp } from './adapters/backup.js';
+
+async function backupAsk({ ask, settings, file, yes, ...more }: BackupWish): Promise<BackupAsk> {
+  const { openStateDir } = await import('./adapters/state-dir.js');
+  const url = settings.databaseUrl.value;
+  const passphrase = more.passphrase ?? settings.backupPassphrase.value;
+  return {
+    file: resolve(ask.cwd, file),
+    state: openStateDir(stateFolder(settings)),
+    configFile: configFilePath(ask.env),
+    yes,
+    now: Date.now,
+    ...(url === undefined ? {} : { url }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  };
+}
+
+/** Neither needs a repository: after a loss there may be none yet. */
+export async function runBackup(wish: BackupWish): Promise<BackedUp> {
+  const { saveBackup } = await import('./adapters/backup.js');
+  return await saveBackup(await backupAsk(wish));
+}
+
+export async function runRestore(wish: BackupWish): Promise<BackedUp> {
+  const { restoreBackup } = await import('./adapters/backup.js');
+  return await restoreBackup(await backupAsk(wish));
 }
 
 async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {

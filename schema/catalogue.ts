@@ -225,6 +225,28 @@ export const rollbackErrors = {
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** Saving what git does not hold, and bringing it back. */
+export const backupErrors = {
+  'backup-exists': entry(
+    'Something is there already',
+    'human',
+    409,
+    'Nothing was changed. Say --yes to put the new in its place.',
+  ),
+  'backup-broken': entry(
+    'The file is no backup that can be used',
+    'human',
+    422,
+    'Nothing was changed. Take another copy of it, or an older backup.',
+  ),
+  'backup-passphrase': entry(
+    'The backup cannot be decrypted',
+    'human',
+    422,
+    'Nothing was changed. Give the passphrase it was made with: --passphrase-file, or PORTOSER_BACKUP_PASSPHRASE.',
+  ),
+} as const satisfies Record<string, CatalogueEntry>;
+
 /** The database of history. Nothing else needs it. */
 export const storeErrors = {
   'store-none': entry(

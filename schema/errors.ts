@@ -1,5 +1,13 @@
 // The error catalogue: everything Portoser may fail at, with what to do about it, and the one class that carries it.
-import { entry, machineErrors, rollbackErrors, storeErrors, type CatalogueEntry, type Retry } from './catalogue.js';
+import {
+  backupErrors,
+  entry,
+  machineErrors,
+  rollbackErrors,
+  storeErrors,
+  type CatalogueEntry,
+  type Retry,
+} from './catalogue.js';
 
 export type { Retry } from './catalogue.js';
 
@@ -132,6 +140,7 @@ export const catalogue = {
   ),
   held: entry('Held until a person approves', 'human', 409, 'Look at the plan, then run `portoser approve <plan>`.'),
   ...machineErrors,
+  ...backupErrors,
   ...rollbackErrors,
   ...storeErrors,
 } as const satisfies Record<string, CatalogueEntry>;

@@ -95,6 +95,13 @@ export const settingEntries = {
     placeholder: 'passphrase',
     summary: 'opens encrypted SSH keys',
   },
+  backupPassphrase: {
+    env: 'PORTOSER_BACKUP_PASSPHRASE',
+    fileVariant: 'content',
+    secret: true,
+    placeholder: 'passphrase',
+    summary: 'encrypts backups, and opens encrypted ones',
+  },
   databaseUrl: {
     env: 'DATABASE_URL',
     fileVariant: 'content',

@@ -56,6 +56,8 @@ export const words: readonly Word[] = [
   now('history diff', 'what a deployment changed', async () => (await import('./commands/history-diff.js')).historyDiff),
   now('history rollback', 'return a service to what an earlier deployment left', async () => (await import('./commands/history-rollback.js')).historyRollback),
   now('events', 'what happened', async () => (await import('./commands/events.js')).events),
+  now('backup', 'save what git does not hold', async () => (await import('./commands/backup.js')).backup),
+  now('restore', 'bring a backup back', async () => (await import('./commands/restore.js')).restore),
   now('lock show', 'who is changing a machine', async () => (await import('./commands/lock-show.js')).lockShow),
   now('lock break', 'take the lock of a machine away', async () => (await import('./commands/lock-break.js')).lockBreak),
   now('git accept', 'follow a branch that was rewritten', async () => (await import('./commands/git-accept.js')).gitAccept),
@@ -84,8 +86,6 @@ export const words: readonly Word[] = [
   later('dns', 'names of services'),
   later('certs', 'certificates'),
   later('vault', 'secrets in Vault'),
-  later('backup', 'save what git does not hold'),
-  later('restore', 'bring a backup back'),
   later('notify test', 'send a test message'),
 ];
 

@@ -150,7 +150,13 @@ export function openStateDir(folder: string, scope = ''): StateDir {
   async function lock(): Promise<() => Promise<void>> {
     await makeFolder(folder);
     const release = await takeLock(join(folder, 'lock'));
-    for (const one of new Set([folder, join(folder, scope)])) await sweepTemporary(one);
+    try {
+      await (await import('./backup-state.js')).finishRestores(folder);
+      for (const one of new Set([folder, join(folder, scope)])) await sweepTemporary(one);
+    } catch (error) {
+      await release();
+      throw error;
+    }
     return release;
   }
 

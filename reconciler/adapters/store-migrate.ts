@@ -38,20 +38,21 @@ export async function readMigrations(folder = migrationsFolder()): Promise<reado
   );
 }
 
-interface Applied {
+export interface Applied {
   readonly version: number;
   readonly name: string;
   readonly checksum: string;
 }
 
 /** undefined: Portoser has never been here. */
-async function readApplied(query: Query): Promise<readonly Applied[] | undefined> {
+export async function readApplied(query: Query): Promise<readonly Applied[] | undefined> {
   const [found] = await query<{ there: boolean }>(`select to_regclass('portoser.migrations') is not null as there`);
   if (found?.there !== true) return undefined;
   return await query<Applied>('select version, name, checksum from portoser.migrations order by version');
 }
 
-function compare(applied: readonly Applied[], known: readonly Migration[]): void {
+/** Throws `store-newer` and `store-changed`. */
+export function compare(applied: readonly Applied[], known: readonly Migration[]): void {
   const newest = applied.at(-1)?.version ?? 0;
   if (newest > known.length) {
     const message = `the database is at version ${newest}, and this program knows ${known.length}`;
@@ -68,24 +69,24 @@ const limitMs = 600_000;
 
 /** Programs that begin at once wait for each other. Throws `store-newer`, `store-changed`; answers how many were new. */
 export async function migrate(database: Database, known: readonly Migration[]): Promise<number> {
-  return await database.transaction(
-    async query => {
-      // Held to the end of the transaction, also through poolers that share connections.
-      await query(`select pg_advisory_xact_lock(${lockKey})`);
-      const before = await readApplied(query);
-      if (before === undefined) await begin(query);
-      const applied = before ?? [];
-      compare(applied, known);
-      const missing = known.slice(applied.length);
-      for (const { version, name, sql, checksum } of missing) {
-        await query(sql);
-        const row = [version, name, checksum];
-        await query('insert into portoser.migrations (version, name, checksum) values ($1, $2, $3)', row);
-      }
-      return missing.length;
-    },
-    { limitMs },
-  );
+  return await database.transaction(query => migrateWithin(query, known), { limitMs });
+}
+
+/** Within a transaction of the caller's. */
+export async function migrateWithin(query: Query, known: readonly Migration[]): Promise<number> {
+  // Held to the end of the transaction, also through poolers that share connections.
+  await query(`select pg_advisory_xact_lock(${lockKey})`);
+  const before = await readApplied(query);
+  if (before === undefined) await begin(query);
+  const applied = before ?? [];
+  compare(applied, known);
+  const missing = known.slice(applied.length);
+  for (const { version, name, sql, checksum } of missing) {
+    await query(sql);
+    const row = [version, name, checksum];
+    await query('insert into portoser.migrations (version, name, checksum) values ($1, $2, $3)', row);
+  }
+  return missing.length;
 }
 
 /** A schema of its own: the database may be shared with other programs. */

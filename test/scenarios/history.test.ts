@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment, HistoryEvent } from '../../schema/history.js';
 import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import { isAlive } from '../contracts/remote-shell.js';
+import { stopServices } from './stop-services.js';
 import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
@@ -21,7 +22,13 @@ const started: ChildProcess[] = [];
 const data = () => join(top, 'state/postgres/data');
 
 /** Only what it needs: whatever database the tester has is not asked. */
-const env = () => ({ PATH: process.env.PATH, HOME: top, USER: 'ada', PORTOSER_STATE_DIR: join(top, 'state') });
+const env = () => ({
+  PATH: process.env.PATH,
+  HOME: top,
+  USER: 'ada',
+  PORTOSER_STATE_DIR: join(top, 'state'),
+  XDG_STATE_HOME: top,
+});
 
 function start(line: string): { readonly child: ChildProcess; readonly texts: { out: string; err: string } } {
   const words = ['--import', tsx, main, ...line.split(' ')];
@@ -85,11 +92,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await writeFile(
-    join(repo, 'registry.yml'),
-    `cluster: history-${process.pid}\nmachines:\n  me: {host: local, user: root, platform: linux}\nservices: {}\n`,
-  );
-  await portoser('deploy --uncommitted --yes');
+  await stopServices(repo, `history-${process.pid}`, portoser);
   for (const child of started) child.kill('SIGKILL');
   const left = await runningPostmaster(data());
   if (left !== undefined) await stopPostmaster(left.pid, data());

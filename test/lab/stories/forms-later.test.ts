@@ -26,8 +26,6 @@ const later = [
   'dns',
   'certs',
   'vault',
-  'backup out.tar',
-  'restore out.tar',
   'notify test',
 ] as const;
 
