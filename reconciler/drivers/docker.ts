@@ -135,12 +135,12 @@ function stop(stamp: Stamp): readonly Step[] {
 }
 
 function pause(stamp: Stamp): readonly Step[] {
-  const command = noteRestarts(projectOf(stamp), stamp.service);
+  const command = noteRestarts(stampedProject(stamp), stamp.service);
   return [{ phase: 'prepare', what: 'note how its containers restart', command, timeLimitMs: minute }, ...stop(stamp)];
 }
 
 function resume(stamp: Stamp): readonly Step[] {
-  const command = resumeProject(projectOf(stamp), stamp.service);
+  const command = resumeProject(stampedProject(stamp), stamp.service);
   return [{ phase: 'start', what: 'start its containers again', command, timeLimitMs: 5 * minute }];
 }
 

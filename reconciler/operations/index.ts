@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import type { Operation } from './operation.js';
 
 export const operations = {
+  adopt: async () => (await import('./adopt.js')).adopt,
   approve: async () => (await import('./approve.js')).approve,
   clear: async () => (await import('./clear.js')).clear,
   'config.show': async () => (await import('./config-show.js')).configShow,

@@ -15,7 +15,6 @@ const later = [
   'playbook approve p1',
   'metrics',
   'uptime',
-  'adopt web',
   'token create',
   'token list',
   'token revoke t1',
