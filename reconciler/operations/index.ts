@@ -18,6 +18,7 @@ export const operations = {
   'history.list': async () => (await import('./history-list.js')).historyList,
   'history.rollback': async () => (await import('./history-rollback.js')).historyRollback,
   'history.show': async () => (await import('./history-show.js')).historyShow,
+  import: async () => (await import('./import.js')).importRegistry,
   'lock.break': async () => (await import('./lock-break.js')).lockBreak,
   'lock.show': async () => (await import('./lock-show.js')).lockShow,
   logs: async () => (await import('./logs.js')).logs,

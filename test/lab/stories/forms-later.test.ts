@@ -20,7 +20,6 @@ const later = [
   'token revoke t1',
   'mcp',
   'audit verify',
-  'import hosts.yml',
   'caddy',
   'dns',
   'certs',
