@@ -112,7 +112,7 @@ export function askDigests(ids: readonly string[]): Command {
   return alone([sh`p_timed docker image inspect --format '{{.Id}} {{json .RepoDigests}}' ${ids} 2>/dev/null || :`]);
 }
 
-/** One JSON object a container; `core/adopt-containers.ts` reads the same names. */
+/** One JSON object a container; `core/adopt-seen.ts` reads the same names. */
 const surveyFormat = `{${Object.entries({
   name: field('.Name'),
   project: label(projectLabel),
