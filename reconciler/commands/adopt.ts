@@ -1,6 +1,6 @@
 // What `adopt` asks of a machine: what runs there besides ours, and what Compose makes of the files of its projects. Only looks.
 import { type Command, lines, sh } from './command.js';
-import { askCompose, type ComposeQuestion, lookAtAllContainers } from './docker.js';
+import { askCompose, type ComposeQuestion, lookAtAllContainers } from './docker-survey.js';
 import { prelude, type PreludeSettings } from './prelude.js';
 
 export interface SurveyAsk extends PreludeSettings {
