@@ -8,7 +8,7 @@ import { parse } from './parse.js';
 export interface Drafted {
   /** Absent: nothing was added. */
   readonly parsed?: ParseResult;
-  readonly wishes: readonly (Wish & { readonly entry: EditMap })[];
+  readonly wishes: readonly (Wish & { readonly entry: EditMap; readonly path: string })[];
   readonly refused: readonly NotAdoptable[];
 }
 
@@ -24,16 +24,18 @@ export interface Before extends RegistryTexts {
 const firstError = (result: ParseResult): string | undefined =>
   result.diagnostics.find(one => one.severity === 'error')?.message;
 
-/** A path with `{{` or the like would come out as another one. */
-const asMeant = ({ registry }: ParseResult, { service }: Wish, entry: EditMap): boolean =>
-  registry?.placements.some(one => one.service === service && one.path === entry['path']) === true;
+/** Its folder; undefined where it would come out as another one, as a path with `{{` does. */
+function pathOf({ registry }: ParseResult, { service }: Wish, entry: EditMap): string | undefined {
+  return registry?.placements.find(one => one.service === service && one.path === entry['path'])?.path;
+}
 
 function add(draft: Draft, wish: Wish, { main, paths }: Before): Draft {
   let why: string | undefined;
   for (const entry of wish.entries) {
     const files = new Map([...draft.files, ...setService({ main, files: draft.files }, wish.service, entry)]);
     const parsed = parse({ main, files, paths });
-    if (asMeant(parsed, wish, entry)) return { ...draft, files, parsed, wishes: [...draft.wishes, { ...wish, entry }] };
+    const path = pathOf(parsed, wish, entry);
+    if (path !== undefined) return { ...draft, files, parsed, wishes: [...draft.wishes, { ...wish, entry, path }] };
     why ??= firstError(parsed);
   }
   const { what, name } = wish;

@@ -65,7 +65,7 @@ const engines: readonly unknown[] = ['ok', 'missing', 'down', 'refused'];
 /** Without the last line, or with one that cannot be read, the answer is not whole: then nothing is known of containers. */
 function readContainers(lines: readonly string[]): Pick<Survey, 'engine' | 'containers'> {
   const rows = lines.filter(line => line.trim() !== '').map(jsonOf);
-  const last = rows.pop() as { readonly engine?: unknown } | undefined;
+  const last: { readonly engine?: unknown } | undefined = rows.pop();
   if (!engines.includes(last?.engine) || rows.includes(undefined)) return { engine: 'down', containers: [] };
   return { engine: last?.engine as Survey['engine'], containers: rows as readonly SurveyedContainer[] };
 }

@@ -227,14 +227,7 @@ export async function surveyMachine(run: AdoptRun): Promise<Surveyed> {
   );
   const next = await desire(ports, lists, { ...synced, ...optional('registry', draft.parsed?.registry) });
   const after = await look(ports, lists, next, only);
-  const fresh = draft.wishes.map(({ what, name, service, notes, entry }): Adoptable => ({
-    what,
-    name,
-    service,
-    notes,
-    entry,
-    path: String(entry['path']),
-  }));
+  const fresh = draft.wishes.map(({ entries: _, ...thing }): Adoptable => thing);
   const placed = unstamped(run, now, live, seen).map(thingOf);
   const judged = [...placed, ...fresh].map(wish => {
     const adoption = adoptionOf(`${wish.service}@${machine.name}`, next, after, lists);

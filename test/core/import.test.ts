@@ -286,8 +286,7 @@ describe('hosts', () => {
     ['nonsense', undefined, ['is left out: it says nothing']],
   ])('%s', (written, wanted, why) => {
     const text = `hosts:\n  m: ${written}\n`;
-    if (wanted === undefined) expect(shown(text).machines).toEqual({});
-    else expect(shown(text).machines['m']).toMatchObject(wanted);
+    expect(shown(text).machines).toEqual(wanted === undefined ? {} : { m: expect.objectContaining(wanted) as object });
     expect(remarks(text)).toEqual(why.map(one => expect.stringContaining(one) as string));
   });
 
@@ -307,10 +306,7 @@ describe('what is no registry of the older form', () => {
     ['hosts: {a: [}\n', undefined],
     ['hosts: {a: 1, a: 2}\n', undefined],
     ['hosts: !!js/function "x"\n', undefined],
-    [
-      `hosts: {a: &a [1,1,1,1,1,1,1,1,1,1]${', b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]'}}\nx: "${'y'.repeat(530_000)}"\n`,
-      'the file is larger than 512 KiB',
-    ],
+    [`hosts: {}\nx: "${'y'.repeat(530_000)}"\n`, 'the file is larger than 512 KiB'],
   ])('%.40j is refused with its place', (text, message) => {
     const result = importOld('old.yml', text);
     if (!('diagnostics' in result)) throw new Error('taken');
@@ -319,7 +315,7 @@ describe('what is no registry of the older form', () => {
       severity: 'error',
       line: expect.any(Number) as number,
     });
-    if (message !== undefined) expect(result.diagnostics[0]?.message).toBe(message);
+    expect(result.diagnostics[0]?.message).toEqual(message ?? (expect.any(String) as string));
   });
 });
 
@@ -387,7 +383,7 @@ it('whatever stands in it, the result is valid', () => {
   );
   fc.assert(
     fc.property(hosts, services, sections, (some, others, more) => {
-      imported(JSON.stringify({ hosts: some, services: others, ...more }));
+      expect(imported(JSON.stringify({ hosts: some, services: others, ...more })).text).toContain('machines:');
     }),
     { numRuns: 60 },
   );
