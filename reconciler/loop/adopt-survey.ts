@@ -227,7 +227,10 @@ export async function surveyMachine(run: AdoptRun): Promise<Surveyed> {
   );
   const next = await desire(ports, lists, { ...synced, ...optional('registry', draft.parsed?.registry) });
   const after = await look(ports, lists, next, only);
-  const fresh = draft.wishes.map(({ entries: _, ...thing }): Adoptable => thing);
+  const fresh = draft.wishes.map((wish): Adoptable => {
+    const { entries: _, ...thing } = wish;
+    return thing;
+  });
   const placed = unstamped(run, now, live, seen).map(thingOf);
   const judged = [...placed, ...fresh].map(wish => {
     const adoption = adoptionOf(`${wish.service}@${machine.name}`, next, after, lists);
