@@ -211,7 +211,7 @@ export const machineErrors = {
     'Something of that name is there already, and is not ours',
     'human',
     409,
-    'Give the service another name, or remove what stands there.',
+    'Take it over with `portoser adopt <machine>`, or give the service another name, or remove what stands there.',
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -30,6 +30,7 @@ export type DiagnosticCode =
   | 'hostname-conflict'
   | 'path-conflict'
   | 'unit-conflict'
+  | 'project-conflict'
   | 'no-free-port'
   | 'health-without-port'
   | 'unknown-variable'

@@ -107,6 +107,8 @@ export interface Policy {
 
 export interface DockerOptions {
   readonly composeFile?: string;
+  /** Absent: the service's name. */
+  readonly project?: string;
   readonly composeService?: string;
   readonly images: Readonly<Record<string, string>>;
   readonly pull: 'missing' | 'always' | 'never';

@@ -3,6 +3,7 @@
 /** Which types a key is for; keys that are not named are for all. */
 export const keyTypes: Readonly<Record<string, readonly string[]>> = {
   compose_file: ['docker'],
+  compose_project: ['docker'],
   compose_service: ['docker'],
   images: ['docker'],
   pull: ['docker'],

@@ -118,7 +118,7 @@ export interface Stamp {
   readonly images: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly dependsOn: readonly string[];
-  /** We did not write it (an existing unit): prune releases it, and never stops it. */
+  /** We took it over as it ran, or did not write it (an existing unit): prune releases it, and never stops it. */
   readonly adopted: boolean;
   readonly stopTimeoutMs: number;
   /** Seconds since 1970 by the machine's clock when it was last brought up and found healthy. */

@@ -12,7 +12,7 @@ export const engineWords = {
   invalid: 'portoser: docker compose refuses the compose file',
 } as const;
 
-const projectLabel = 'com.docker.compose.project';
+export const projectLabel = 'com.docker.compose.project';
 /** Seconds after which a hung engine is given up; a loaded Raspberry Pi needs three for fifty containers. */
 const engineSeconds = 10;
 /** BSD sysexits EX_UNAVAILABLE and the one after it; Compose itself ends with 1 and 14 to 18. */
@@ -55,14 +55,14 @@ esac
 `;
 
 /** In a shell of its own: nothing of it stays for the commands after it. */
-function alone(commands: readonly Command[]): Command {
+export function alone(commands: readonly Command[]): Command {
   return sh`(\n${lines([functions, ...commands])})`;
 }
 
 const ofProject = (project: string): string => `label=${projectLabel}=${project}`;
 
-const field = (template: string): string => `{{json ${template}}}`;
-const label = (name: string): string => field(`(index .Config.Labels "${name}")`);
+export const field = (template: string): string => `{{json ${template}}}`;
+export const label = (name: string): string => field(`(index .Config.Labels "${name}")`);
 
 /** One JSON object a container; `driver` reads the same names (docker-seen.ts). */
 const containerFormat = `{${Object.entries({

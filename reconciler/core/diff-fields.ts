@@ -1,5 +1,6 @@
 // Field by field: what git changed, what was edited on the machine, what our own texts became.
 import { hash } from 'node:crypto';
+import { isAsFound } from '../../schema/as-found.js';
 import type { FieldChange } from '../../schema/plan.js';
 import type {
   DesiredState,
@@ -82,6 +83,7 @@ export function ownChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
 
 /** Texts that we generate ourselves and that an upgrade of Portoser, or a fact of the machine, made different. */
 export function generatedChanges(one: Case, stamp: Stamp): readonly FieldChange[] {
+  if (isAsFound(stamp)) return [];
   const changes: FieldChange[] = [];
   for (const { path, text } of one.generated) {
     const was = stamp.files.find(old => old.path === path)?.sha256;

@@ -94,7 +94,10 @@ function obstacle(placement: Placement, from: Standing, ask: MoveAsk): LeftAlone
   const suspend = suspendOf(from.view, spec.service);
   if (suspend !== undefined) return leftAs(placement, 'suspended', handsOff(suspend, from.view, ask.live).why);
   if (from.stamp.adopted)
-    return blocked(placement, `on ${from.machine} it is a unit that we did not write, and never stop: stop it there`);
+    return blocked(
+      placement,
+      `on ${from.machine} it was taken over, or is a unit that we did not write: we never stop it, so stop it there`,
+    );
   if (from.stamp.driver !== spec.type)
     return blocked(
       placement,

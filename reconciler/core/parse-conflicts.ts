@@ -1,4 +1,4 @@
-// Two placements that want the same: a port, a folder or a unit of one machine, or a host name anywhere.
+// Two placements that want the same: a port, a folder, a unit or a Compose project of one machine, or a host name anywhere.
 import type { Diagnostic, DiagnosticCode } from '../../schema/diagnostics.js';
 import type { Path } from '../../schema/validate.js';
 import type { MachineDraft } from './parse-machines.js';
@@ -48,7 +48,7 @@ export function checkConflicts(
 ): void {
   const taken = new Map<string, Wish>();
   for (const placed of placements) {
-    const { machine, path, type, unitName, scope, hostname } = placed.spec;
+    const { machine, path, type, docker, unitName, scope, hostname } = placed.spec;
     checkOwnPorts(placed, machines.get(machine), ownPorts, report);
     for (const { port, path: at } of placed.claims) {
       claim(
@@ -76,6 +76,17 @@ export function checkConflicts(
         wish,
         'unit-conflict',
         first => `the unit \`${unitName}\` of \`${machine}\` is managed by \`${first}\` too`,
+        report,
+      );
+    }
+    if (type === 'docker') {
+      const project = docker?.project ?? placed.spec.service;
+      claim(
+        taken,
+        `project ${machine} ${project}`,
+        { placed, path: docker?.project === undefined ? [] : ['compose_project'] },
+        'project-conflict',
+        first => `the Compose project \`${project}\` of \`${machine}\` belongs to \`${first}\` too`,
         report,
       );
     }

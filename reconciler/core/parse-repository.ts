@@ -13,7 +13,7 @@ export interface RepositoryFacts {
 }
 
 /** In the order in which Compose itself looks (https://docs.docker.com/compose/intro/compose-application-model/). */
-const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+export const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 
 /** The placement with what the repository settles. */
 export function withRepository(placed: PlacedSpec, facts: RepositoryFacts, report: Report): PlacedSpec {

@@ -147,6 +147,7 @@ function readLogFile(written: string | undefined, path: string): string {
 function readDocker(text: Partial<ServiceText>, claims: ClaimedPorts): DockerOptions {
   return {
     ...optional('composeFile', text.compose_file === undefined ? undefined : normalPath(text.compose_file)),
+    ...optional('project', text.compose_project),
     ...optional('composeService', text.compose_service),
     images: text.images ?? {},
     pull: text.pull ?? 'missing',

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { ErrorCode } from '../../schema/errors.js';
 import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile, StampMove } from '../../schema/state.js';
 import type { GeneratedFile, Identity } from '../drivers/driver.js';
+import { fingerprintOf } from './fingerprint.js';
 
 /** What the revision itself has against it, and not the machine: to try it again changes nothing. */
 export const faultsOfRevision: ReadonlySet<ErrorCode> = new Set([
@@ -41,6 +42,12 @@ function filesOf(placement: Placement, generated: readonly GeneratedFile[]): rea
   ];
 }
 
+/** What was adopted stays so, whatever we make of it later; a unit is ours once we write it. */
+function isAdopted({ placement: { spec }, identity, replaced }: Omit<Claim, 'before'>): boolean {
+  if (spec.type === 'native') return spec.command === undefined;
+  return replaced?.adopted === true && replaced.driver === spec.type && replaced.project === identity.project;
+}
+
 function base(claim: Omit<Claim, 'before'>): Stamp {
   const { placement, identity } = claim;
   const { spec } = placement;
@@ -58,7 +65,7 @@ function base(claim: Omit<Claim, 'before'>): Stamp {
     images: {},
     ports: spec.ports,
     dependsOn: spec.dependsOn,
-    adopted: spec.type === 'native' && spec.command === undefined,
+    adopted: isAdopted(claim),
     stopTimeoutMs: spec.stopTimeoutMs,
   };
 }
@@ -126,6 +133,30 @@ export function finalStamp(finished: Finished): Stamp {
     ...(finished.clock === undefined ? {} : { finishedAt: finished.clock }),
     own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
     images,
+  };
+}
+
+/** What is true of a Compose project that we did not make, and of a unit that we shall write: where and what it is. */
+const trueAsFound = /^(type|path|scope|unit|compose_(file|project|service)|file:.*)$/;
+
+/**
+ * It was found running, and is ours from now on: what the registry wants beyond that (environment, limits) differs from
+ * it, and what it does not want anyhow does not.
+ */
+export function adoptedStamp(found: Omit<Finished, 'replaced' | 'generated' | 'clock'>): Stamp {
+  const { placement, sighting, ownFiles } = found;
+  const { type, command } = placement.spec;
+  const whole = type === 'native' && command === undefined;
+  const fields = Object.fromEntries(
+    Object.entries(placement.fields).filter(([name]) => whole || trueAsFound.test(name)),
+  );
+  return {
+    ...base({ ...found, generated: [] }),
+    adopted: true,
+    fields,
+    fingerprint: fingerprintOf(fields),
+    own: Object.fromEntries(ownFiles.map(path => [path, sighting.own[path]?.sha256 ?? ''])),
+    images: sighting.state === 'present' ? sighting.images : {},
   };
 }
 

@@ -1,4 +1,5 @@
 // From what Docker says of its containers to how a project stands, and how that differs from what was applied.
+import { isAsFound } from '../../schema/as-found.js';
 import type { FieldChange } from '../../schema/plan.js';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import type { Placement, RunState, Stamp } from '../../schema/state.js';
@@ -233,7 +234,7 @@ export function readDigests(output: string): ReadonlyMap<string, string> {
 export function projectDrift(_placement: Placement, seen: Present, stamp: Stamp): readonly FieldChange[] {
   const label = seen.settings['fingerprint'] ?? '';
   const labels =
-    stamp.fingerprint === undefined || label === stamp.fingerprint
+    stamp.fingerprint === undefined || label === stamp.fingerprint || isAsFound(stamp)
       ? []
       : [{ field: 'label', from: label, to: stamp.fingerprint }];
   const images = Object.entries(stamp.images).flatMap(([inner, wanted]): readonly FieldChange[] => {

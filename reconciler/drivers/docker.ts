@@ -29,8 +29,9 @@ const patientStopMs = 10 * minute;
 const defaultStopMs = 10_000;
 
 /** Service names of the registry are valid project names (compose-spec: `[a-z0-9][a-z0-9_-]*`); an adopted project keeps its own. */
-const projectOf = (owner: { readonly service: string; readonly project?: string }): string =>
-  owner.project ?? owner.service;
+const projectOf = (spec: ServiceSpec): string => spec.docker?.project ?? spec.service;
+
+const stampedProject = (stamp: Stamp): string => stamp.project ?? stamp.service;
 
 /** `stop_timeout` as it was written; at its default the compose file's own `stop_grace_period` counts. */
 const stopSeconds = (stopTimeoutMs: number): { readonly stopSeconds?: number } =>
@@ -43,6 +44,7 @@ function fields(spec: ServiceSpec): Readonly<Record<string, string>> {
   const { memoryBytes, cpus } = spec.resources;
   return {
     ...(docker?.composeFile === undefined ? {} : { compose_file: docker.composeFile }),
+    ...(docker?.project === undefined ? {} : { compose_project: docker.project }),
     ...(docker?.composeService === undefined ? {} : { compose_service: docker.composeService }),
     ...(docker?.build === true ? { build: 'true' } : {}),
     ...(ports.length === 0 ? {} : { port_mapping: [...new Set(ports)].sort().join(', ') }),
@@ -127,18 +129,18 @@ function start(placement: Placement, kind: StartKind, ground: Ground): readonly 
 
 function stop(stamp: Stamp): readonly Step[] {
   const limit = stopSeconds(stamp.stopTimeoutMs);
-  const command = stopProject(projectOf(stamp), limit.stopSeconds);
+  const command = stopProject(stampedProject(stamp), limit.stopSeconds);
   const timeLimitMs = limit.stopSeconds === undefined ? patientStopMs : stamp.stopTimeoutMs * 3 + 2 * minute;
   return [{ phase: 'stop', what: 'stop its containers', command, timeLimitMs }];
 }
 
 function pause(stamp: Stamp): readonly Step[] {
-  const command = noteRestarts(projectOf(stamp), stamp.service);
+  const command = noteRestarts(stampedProject(stamp), stamp.service);
   return [{ phase: 'prepare', what: 'note how its containers restart', command, timeLimitMs: minute }, ...stop(stamp)];
 }
 
 function resume(stamp: Stamp): readonly Step[] {
-  const command = resumeProject(projectOf(stamp), stamp.service);
+  const command = resumeProject(stampedProject(stamp), stamp.service);
   return [{ phase: 'start', what: 'start its containers again', command, timeLimitMs: 5 * minute }];
 }
 
@@ -147,7 +149,7 @@ function remove(stamp: Stamp): readonly Step[] {
     {
       phase: 'stop',
       what: 'remove its containers and networks',
-      command: removeProject(projectOf(stamp)),
+      command: removeProject(stampedProject(stamp)),
       timeLimitMs: 5 * minute,
     },
   ];
@@ -174,7 +176,12 @@ export const docker: Driver = {
   resume,
   remove,
   logs: (stamp, ask) =>
-    projectLogs({ ...ask, project: projectOf(stamp), path: stamp.path, names: Object.keys(stamp.images).length !== 1 }),
+    projectLogs({
+      ...ask,
+      project: stampedProject(stamp),
+      path: stamp.path,
+      names: Object.keys(stamp.images).length !== 1,
+    }),
   imageNames: { ask: askDigests, read: readDigests },
   explain: (_step, output) => explainDocker(output),
 };

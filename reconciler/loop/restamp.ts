@@ -9,30 +9,30 @@ import type { Prepared } from './batch-run.js';
 import { finish, sendLocked, type Sending } from './send.js';
 
 export interface Restamp {
-  /** As it was looked at; when another one stands there by now, it is left as it is. */
-  readonly from: Stamp;
+  /** As it was looked at, absent where none was; when another one stands there by now, it is left as it is. */
+  readonly from?: Stamp;
   readonly to: Stamp;
   /** For people and the journal: `it became unhealthy soon after its deploy`. */
   readonly because: string;
 }
 
-export function restampChange(machine: string, { from, because }: Restamp): Change {
+export function restampChange(machine: string, { from, to, because }: Restamp): Change {
   return {
-    key: `${from.service}@${machine}`,
+    key: `${to.service}@${machine}`,
     machine,
-    service: from.service,
+    service: to.service,
     kind: 'restart',
     reason: 'unhealthy',
     because,
     fields: [],
     basis: basisOf(from),
     after: [],
-    stamp: from,
+    ...(from === undefined ? {} : { stamp: from }),
   };
 }
 
 function prepare(run: Sending & { readonly lists: Lists }, one: Restamp, seen: MachineSeen): readonly Prepared[] {
-  const driver = run.lists.drivers[one.from.driver];
+  const driver = run.lists.drivers[one.to.driver];
   if (driver === undefined) return [];
   const change = restampChange(run.machine.name, one);
   const ground: Ground = { facts: seen.facts, sudo: run.machine.sudo, own: {}, files: {} };

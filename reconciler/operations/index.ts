@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import type { Operation } from './operation.js';
 
 export const operations = {
+  adopt: async () => (await import('./adopt.js')).adopt,
   approve: async () => (await import('./approve.js')).approve,
   clear: async () => (await import('./clear.js')).clear,
   'config.show': async () => (await import('./config-show.js')).configShow,
@@ -17,6 +18,7 @@ export const operations = {
   'history.list': async () => (await import('./history-list.js')).historyList,
   'history.rollback': async () => (await import('./history-rollback.js')).historyRollback,
   'history.show': async () => (await import('./history-show.js')).historyShow,
+  import: async () => (await import('./import.js')).importRegistry,
   'lock.break': async () => (await import('./lock-break.js')).lockBreak,
   'lock.show': async () => (await import('./lock-show.js')).lockShow,
   logs: async () => (await import('./logs.js')).logs,

@@ -20,6 +20,7 @@ const codes: readonly DiagnosticCode[] = [
   'hostname-conflict',
   'path-conflict',
   'unit-conflict',
+  'project-conflict',
   'no-free-port',
 ];
 

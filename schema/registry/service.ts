@@ -131,6 +131,14 @@ const properties = {
         'Compose file; default the first of compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml.',
     }),
   ),
+  compose_project: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9][a-z0-9_-]*$',
+      maxLength: 255,
+      expected: 'a project name of a-z, 0-9, _ and - (not _ or - first)',
+      description: 'Compose project; default: the service’s name. What was adopted keeps its own.',
+    }),
+  ),
   compose_service: Type.Optional(
     safeWord('the name of a Compose service', { description: 'Inner service that env, resources and ports are for.' }),
   ),

@@ -1,6 +1,7 @@
 // Commands that ask before they act: what a person is told, what a yes, a no and an empty chair mean, and what is then performed.
 import { describe, expect, it } from 'vitest';
 import type { AnyCommand, Call } from '../../api/cli/command.js';
+import { adopt } from '../../api/cli/commands/adopt.js';
 import { machineForget } from '../../api/cli/commands/machine-forget.js';
 import { serviceMove } from '../../api/cli/commands/service-move.js';
 import type { OutputOf } from '../../reconciler/engine.js';
@@ -166,5 +167,71 @@ describe('machine forget', () => {
   it('answers in JSON without a question', async () => {
     const sat = await sit(machineForget, { words: ['m1'], json: true, says: false, perform: doing(left, 'removed') });
     expect([sat.asked, sat.err, JSON.parse(sat.out)]).toEqual([[], '', { ...left, done: 'removed' }]);
+  });
+});
+
+describe('adopt', () => {
+  const thing = { service: 'web', what: 'project', name: 'web', path: '/opt/web', notes: ['db has no container'] };
+  const shown = {
+    machine: 'm1',
+    things: [{ ...thing, entry: { type: 'docker', machine: 'm1', path: '/opt/web', ports: [80] } }],
+    refused: [
+      { what: 'container', name: 'loose\u001b[2J', why: 'it was not made by Docker Compose' },
+      { what: 'unit', name: 'nginx.service', why: 'it belongs to the system', system: true },
+    ],
+  };
+  const doing = (taken: readonly object[]) => (input: Readonly<Record<string, unknown>>) =>
+    input['accept'] === undefined ? shown : { ...shown, done: { edited, taken } };
+  const ours = [{ key: 'web@m1' }];
+
+  it('shows what, asks, and takes over just that', async () => {
+    const sat = await sit(adopt, {
+      words: ['m1'],
+      values: { only: ['web,site', 'api'] },
+      says: true,
+      perform: doing(ours),
+    });
+    const only = ['web', 'site', 'api'];
+    expect(sat.performed).toEqual([
+      { machine: 'm1', only },
+      { machine: 'm1', only, accept: ['web'] },
+    ]);
+    expect([sat.code, sat.asked]).toEqual([0, ['Take over 1 on m1?']]);
+    expect(sat.err).toContain(
+      'web (Compose project web)\n    type: docker, machine: m1, path: /opt/web, ports: [80]\n    db has no container',
+    );
+    expect(sat.err).toContain('Left alone:\n  container loose\uFFFD[2J: it was not made by Docker Compose');
+    expect(sat.err).toContain('Of the system: nginx.service');
+    expect(sat.out).toContain('Committed as 0123456789ab.\nweb@m1 is taken over as it runs.');
+  });
+
+  it.each([
+    ['with --dry-run', { values: { 'dry-run': true, yes: true }, says: true }],
+    ['where nobody sits', {}],
+    ['in JSON', { json: true, says: true }],
+  ])('only shows it %s', async (_, seat) => {
+    const sat = await sit(adopt, { words: ['m1'], perform: doing(ours), ...seat });
+    expect([sat.code, sat.asked, sat.performed]).toEqual([2, [], [{ machine: 'm1' }]]);
+    expect(sat.out).toContain('web');
+  });
+
+  it('does nothing after a no, or where there is nothing', async () => {
+    const sat = await sit(adopt, { words: ['m1'], says: false, perform: doing(ours) });
+    expect([sat.code, sat.out, sat.performed.length]).toEqual([1, 'Nothing was changed.', 1]);
+    const empty = await sit(adopt, { words: ['m1'], values: { yes: true }, perform: () => ({ ...shown, things: [] }) });
+    expect([empty.code, empty.performed.length]).toEqual([0, 1]);
+    expect(empty.out).toContain('Nothing on m1 is to be taken over.');
+  });
+
+  it('says what was not taken over, and what the next pass changes all the same', async () => {
+    const error = { code: 'machine-lock', message: 'm1 is locked', hint: '', retry: 'backoff' };
+    const taken = [
+      { key: 'web@m1', error },
+      { key: 'api@m1', changes: 'env.A changed in git' },
+    ];
+    const sat = await sit(adopt, { words: ['m1'], values: { yes: true }, perform: doing(taken) });
+    expect(sat.code).toBe(1);
+    expect(sat.out).toContain('web@m1 was not taken over: m1 is locked. It stands in the registry; run it again.');
+    expect(sat.out).toContain('api@m1 is taken over; the next pass changes it: env.A changed in git');
   });
 });

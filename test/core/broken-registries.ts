@@ -370,6 +370,16 @@ const references: readonly BrokenRegistry[] = [
     expected: ['unit-conflict 5:66'],
   },
   {
+    what: 'one Compose project for two',
+    text: two('', ', compose_project: web'),
+    expected: ['project-conflict 5:69'],
+  },
+  {
+    what: 'a Compose project with capitals',
+    text: service('    compose_project: Web\n'),
+    expected: ['invalid-value 8:22'],
+  },
+  {
     what: 'one host name for two',
     text: two(', hostname: a.lan', ', hostname: A.lan'),
     expected: ['not-supported-yet 4:52', 'not-supported-yet 5:52', 'hostname-conflict 5:62'],
