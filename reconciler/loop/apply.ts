@@ -191,7 +191,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
     changes: readonly Change[],
     make: () => Promise<readonly Outcome[]>,
   ): void => {
-    const before = names.map(name => queues.get(name));
+    const before = names.flatMap(name => queues.get(name) ?? []);
     const work = (async () => {
       await Promise.all(before);
       return await make();

@@ -128,7 +128,7 @@ const passing: ReadonlySet<string> = new Set(['interrupted', 'machine-lock', 'ma
 
 /** What is stopped and cannot be started again here is told too: a later pass tries it. */
 async function undo(moving: Moving, stamp: Stamp, ending: Ending): Promise<readonly Outcome[]> {
-  const { from, leaving, arriving } = moving;
+  const { from, leaving } = moving;
   from.told(leaving.key, `starting again on ${from.machine.name}: the move failed`);
   const hold = !from.signal.aborted && !passing.has(ending.error.code);
   const back = await resume(from, leaving, stamp, hold);
