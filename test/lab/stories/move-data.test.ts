@@ -131,7 +131,9 @@ docker ps --filter label=com.docker.compose.project=web --format '{{.State}}' ; 
     ['ledger@m2', 'web@m2'].map(key => ({ key, error: { code: 'machine-disk-full' }, undone: { result: 'back' } })),
   ]);
   expect(await one.must(facts)).toBe(before);
-  expect(await two.must(`ls -d /opt/ledger /opt/web 2>/dev/null; docker ps -aq; docker volume ls -q; ${traces}`)).toBe('web_kept\n');
+  expect(await two.must(`ls -d /opt/ledger /opt/web 2>/dev/null; docker ps -aq; docker volume ls -q; ${traces}`)).toBe(
+    'web_kept\n',
+  );
   const written = (await acks(one)).length;
   await eventually('it writes on', async () => (await acks(one)).length > written);
   expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
