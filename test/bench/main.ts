@@ -4,6 +4,7 @@ import { type Figure, spread } from './figure.js';
 import { openFleet } from './fleet.js';
 import { measureController } from './controller.js';
 import { measureDatabase } from './database.js';
+import { measureDiary } from './diary.js';
 import { measureHelp } from './help.js';
 import { measuredOn } from './measured-on.js';
 import { measureFirstApply, measureFresh, measureWarm } from './passes.js';
@@ -46,6 +47,7 @@ async function here(): Promise<void> {
   tell(await measureHelp(3 * rounds));
   tell(...(await measureThinking(rounds)));
   tell(...(await measureDatabase(rounds, why => leave('the embedded PostgreSQL', why))));
+  tell(...(await measureDiary(rounds)));
 }
 
 async function inLab(): Promise<void> {

@@ -286,7 +286,8 @@ describe('hosts', () => {
     ['nonsense', undefined, ['is left out: it says nothing']],
   ])('%s', (written, wanted, why) => {
     const text = `hosts:\n  m: ${written}\n`;
-    expect(shown(text).machines).toEqual(wanted === undefined ? {} : { m: expect.objectContaining(wanted) as object });
+    expect(Object.keys(shown(text).machines)).toEqual(wanted === undefined ? [] : ['m']);
+    expect(shown(text).machines).toMatchObject(wanted === undefined ? {} : { m: wanted });
     expect(remarks(text)).toEqual(why.map(one => expect.stringContaining(one) as string));
   });
 
@@ -315,7 +316,7 @@ describe('what is no registry of the older form', () => {
       severity: 'error',
       line: expect.any(Number) as number,
     });
-    expect(result.diagnostics[0]?.message).toEqual(message ?? (expect.any(String) as string));
+    expect(result.diagnostics[0]?.message).toContain(message ?? ' ');
   });
 });
 

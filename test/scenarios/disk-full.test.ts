@@ -71,8 +71,8 @@ it.skipIf(!isRoot)(
     await world.push(placed(0), 'x', soon);
     // Nobody answers there: history waits in the state folder.
     const controller = world.start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
-    const reached = (what: string, met: () => boolean) => until(what, met, () => controller.said());
-    await reached('the first commit is applied', () => controller.said().includes('in force') && started()['db'] === 1);
+    const waitFor = (what: string, met: () => boolean) => until(what, met, () => controller.said());
+    await waitFor('the first commit is applied', () => controller.said().includes('in force') && started()['db'] === 1);
 
     fill();
     // Files end within a block: some rows find room yet, and what could be noted is done.
@@ -82,20 +82,20 @@ it.skipIf(!isRoot)(
       version += 1;
       const before = started()['db'] ?? 0;
       await world.push(placed(version), 'x', soon);
-      await reached(`version ${version} is begun or refused`, () => refused() || started()['db'] === before + 1);
+      await waitFor(`version ${version} is begun or refused`, () => refused() || started()['db'] === before + 1);
     }
     expect(started()['db']).toBe(version);
     expect(halfWritten()).toEqual([]);
 
     rmSync(filler());
-    await reached('the newest commit is applied', () => started()['db'] === version + 1 && started()['api'] === 1);
+    await waitFor('the newest commit is applied', () => started()['db'] === version + 1 && started()['api'] === 1);
     const said = controller.said().length;
     const idle = () =>
       controller
         .said()
         .slice(said - 1)
         .includes('everything is as the registry says');
-    await reached('it says that all is well', idle);
+    await waitFor('it says that all is well', idle);
     expect(started()).toEqual({ db: version + 1, web: 1, api: 1 });
     expect(['db', 'web', 'api'].flatMap(name => world.starts(name)).every(size => size === wholeSize)).toBe(true);
     expect(await world.openIntents()).toEqual([]);

@@ -104,18 +104,18 @@ it('changes go on without it, and are caught up in order and once', async () => 
   await way.open();
   await push(0);
   const controller = world.start({ DATABASE_URL: way.url });
-  const reached = (what: string, met: () => boolean | Promise<boolean>) => until(what, met, () => controller.said());
+  const waitFor = (what: string, met: () => boolean | Promise<boolean>) => until(what, met, () => controller.said());
   const started = (count: number) =>
-    reached(`db was started ${count} times`, () => world.starts('db').length === count);
+    waitFor(`db was started ${count} times`, () => world.starts('db').length === count);
   await started(1);
-  await reached('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
+  await waitFor('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
 
   await way.close();
   for (const version of [1, 2]) {
     await push(version);
     await started(version + 1);
   }
-  await reached('it is missed', () => controller.said().includes('history waits for its database'));
+  await waitFor('it is missed', () => controller.said().includes('history waits for its database'));
   expect(await kept()).toHaveLength(1);
 
   await way.hang();
@@ -127,7 +127,7 @@ it('changes go on without it, and are caught up in order and once', async () => 
 
   await way.close();
   await way.open();
-  await reached('history has all', async () => (await kept()).length === 5 && !(await kept()).includes('in-progress'));
+  await waitFor('history has all', async () => (await kept()).length === 5 && !(await kept()).includes('in-progress'));
   expect(new Set(await kept()).size).toBe(5);
   expect(world.starts('db')).toHaveLength(5);
   expect((await world.plan())?.waves).toEqual([]);

@@ -1,0 +1,102 @@
+// The controller of the soak: started anew whenever it was killed, its commit and its condition as it stands now.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openEngine } from '../../../reconciler/main.js';
+import type { Deployment } from '../../../schema/history.js';
+import type { PlanReport } from '../../../reconciler/operations/plan.js';
+import type { ControllerStatus } from '../../../schema/status.js';
+import type { Controller, Story } from '../story.js';
+
+export interface Sample {
+  readonly pid: number;
+  readonly rssMB: number;
+  readonly files: number;
+}
+
+export interface Driven {
+  /** Starts it where none runs; one that is armed kills itself at that crash point. */
+  ensure(point?: number): void;
+  kill(): Promise<void>;
+  ended(): boolean;
+  /** What all of its processes said. */
+  output(): string;
+  startRival(): void;
+  /** Also of a rival. */
+  stop(): Promise<void>;
+  stopRival(): Promise<number | null>;
+  sample(): Sample;
+  /** A fresh look at git and the machines, by an engine of its own. */
+  plan(): Promise<PlanReport>;
+  notes(): Promise<ControllerStatus | undefined>;
+  history(service: string): Promise<readonly Deployment[]>;
+  /** Intents without a result in journals of the state folder, and journals that nobody writes any more. */
+  journal(): readonly string[];
+  close(): Promise<void>;
+}
+
+const asker = { name: 'soak', by: 'cli' } as const;
+
+export function drive(story: Story): Driven {
+  const never = new AbortController().signal;
+  const flags = { repo: story.repo.bare, stateDir: story.stateDir };
+  const env = { PATH: process.env['PATH'], HOME: join(story.stateDir, '..') };
+  const engine = openEngine({ flags, env, cwd: story.repo.dir, uid: process.getuid?.(), logs: false });
+  const said: Controller[] = [];
+  let current: Controller | undefined;
+  let rival: Controller | undefined;
+
+  function ensure(point?: number): void {
+    if (current !== undefined && !current.ended()) return;
+    current = story.run(point === undefined ? {} : { env: { PORTOSER_CRASH_AT: String(point) } });
+    said.push(current);
+  }
+
+  function sample(): Sample {
+    const pid = current?.pid ?? 0;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const rssMB = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
+    return { pid, rssMB, files: readdirSync(`/proc/${pid}/fd`).length };
+  }
+
+  async function stopRival(): Promise<number | null> {
+    const stopped = rival === undefined ? 0 : await rival.stop();
+    rival = undefined;
+    return stopped;
+  }
+
+  return {
+    ensure,
+    kill: async () => await current?.kill(),
+    ended: () => current?.ended() ?? true,
+    output: () => said.map(one => one.output()).join('\n'),
+    startRival: () => {
+      // It has no database, so that no second one need be started: its history waits on its disk.
+      rival ??= story.run({
+        stateDir: `${story.stateDir}-of-a-rival`,
+        env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
+      });
+    },
+    stopRival,
+    stop: async () => {
+      await stopRival();
+      await current?.stop();
+    },
+    sample,
+    plan: () => engine.perform('plan', { from: 'commit' }, asker, never),
+    notes: async () => (await engine.perform('status', {}, asker, never)).controller,
+    history: service => engine.perform('history.list', { service, limit: 30 }, asker, never),
+    journal: () => journalIn(story.stateDir),
+    close: () => engine.close(),
+  };
+}
+
+function journalIn(stateDir: string): readonly string[] {
+  const files = readdirSync(stateDir, { recursive: true, encoding: 'utf8' }).filter(path =>
+    /journal\..*\.jsonl/.test(path),
+  );
+  return files.flatMap(path => {
+    const rows = readFileSync(join(stateDir, path), 'utf8').split('\n').filter(Boolean);
+    const ids = rows.map(row => (JSON.parse(row) as { readonly id: string }).id);
+    return ids.filter(id => ids.indexOf(id) === ids.lastIndexOf(id)).map(id => `${path}: ${id} is open`);
+  });
+}
