@@ -10,7 +10,7 @@ const stories = words.length > 0 ? words : ['test/lab/stories/crash-points.test.
 const { code } = await tool('vitest', ['run', '--project', 'lab', ...stories], { env: { PORTOSER_SOAK: '1' } });
 process.exit(code);
 
-// npm run soak: the soak on lab hosts, an hour of it, by a seed that is told and can be given again.
+// npm run soak: what CI does a part of, whole: the controller killed at thirty points, then an hour of disturbances by a seed.
 import { parseArgs } from 'node:util';
 import { ready } from './install.mjs';
 import { isDebianRoot, missing, prepareMachine } from './machine.mjs';
@@ -36,9 +36,9 @@ async function soak() {
   const programs = missing('lab');
   if (!isDebianRoot || programs.length > 0)
     throw new Error(isDebianRoot ? `the lab needs ${programs.join(', ')}` : 'the lab needs root on Debian');
-  const env = { PORTOSER_SOAK_MINUTES: values.minutes, PORTOSER_SOAK_SEED: values.seed };
-  const words = ['run', '--project', 'lab', '--disable-console-intercept', 'test/lab/stories/soak.test.ts'];
-  return (await tool('vitest', words, { env })).code;
+  const env = { PORTOSER_SOAK: '1', PORTOSER_SOAK_MINUTES: values.minutes, PORTOSER_SOAK_SEED: values.seed };
+  const stories = ['crash-points', 'soak'].map(name => `test/lab/stories/${name}.test.ts`);
+  return (await tool('vitest', ['run', '--project', 'lab', '--disable-console-intercept', ...stories], { env })).code;
 }
 
 if (values.help) console.log(usage);
