@@ -49,8 +49,8 @@ const edited = {
 };
 
 describe('service move', () => {
-  const web = { service: 'web', from: 'm1', to: 'm2', stateful: false, edited };
-  const db = { service: 'db', from: 'm1', to: 'm2', stateful: true };
+  const web = { service: 'web', from: 'm1', to: 'm2', stateful: false, copies: false, edited };
+  const db = { service: 'db', from: 'm1', to: 'm2', stateful: true, copies: false };
   const move = (input: Readonly<Record<string, unknown>>) => (input['accept'] === true ? { ...db, edited } : db);
 
   it('commits, and says what will happen', async () => {
@@ -60,15 +60,22 @@ describe('service move', () => {
     expect(sat.out).toContain('started on m2, and stopped on m1 once it is healthy there');
   });
 
-  it('tells before it commits that what holds data would be blocked', async () => {
+  it('tells before it commits that data would stay behind, and what else one could do', async () => {
     const sat = await sit(serviceMove, { words: ['db', 'm2'], values: { from: 'm1' }, says: true, perform: move });
     expect(sat.asked).toEqual(['Commit it all the same?']);
-    expect(sat.err).toMatch(/db is stateful.* not supported yet.* m1 runs on there, nothing is started on m2/);
+    expect(sat.err).toMatch(/db is stateful.* its data stay on m1, .* waits for `portoser approve`.* `data: copy`/);
     expect(sat.performed).toEqual([
       { service: 'db', machine: 'm2', from: 'm1' },
       { service: 'db', machine: 'm2', from: 'm1', accept: true },
     ]);
     expect([sat.code, sat.out.includes('Committed')]).toEqual([0, true]);
+  });
+
+  it('what takes its data along is committed unasked', async () => {
+    const perform = () => ({ ...db, copies: true, edited });
+    const sat = await sit(serviceMove, { words: ['db', 'm2'], says: false, perform });
+    expect(sat).toMatchObject({ code: 0, asked: [] });
+    expect(sat.out).toContain('its data are copied to m2 and compared, and only then it starts there');
   });
 
   it('changes nothing after a no', async () => {
@@ -82,7 +89,7 @@ describe('service move', () => {
   ])('%s it is refused, and --yes says it', async (_, more) => {
     const seat = { words: ['db', 'm2'], perform: move, ...more };
     await expect(sit(serviceMove, seat)).rejects.toMatchObject({
-      code: 'not-supported',
+      code: 'move-blocked',
       hint: 'Say --yes to commit it all the same.',
     });
     const sat = await sit(serviceMove, { ...seat, values: { yes: true } });

@@ -34,7 +34,8 @@ describe('bash', () => {
     [['deps', 'graph', '--do'], '--dot'],
     [['--json', 'registry', 'sc'], 'schema'],
     [['histo'], 'history'],
-    [['history', 'ro'], ''],
+    [['history', 'ro'], 'rollback'],
+    [['history', 'x'], ''],
   ])('%j', async (words, expected) => {
     expect(await complete(words)).toBe(expected);
   });
