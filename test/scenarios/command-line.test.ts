@@ -97,9 +97,9 @@ describe('without a repository', () => {
   });
 
   it('a word that comes later says so', async () => {
-    const answer = await portoser('history rollback 12');
+    const answer = await portoser('diagnose web');
     expect(answer).toMatchObject({ code: 1, out: '' });
-    expect(answer.err).toContain('`portoser history rollback` is not supported yet');
+    expect(answer.err).toContain('`portoser diagnose` is not supported yet');
     expect(answer.err).toContain('[not-supported]');
   });
 
