@@ -1,4 +1,4 @@
-// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives single adapters and properties hard;
+// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives adapters, passes and properties hard;
 // `scenarios` tells whole stories on embedded machines; `servers` and `lab` need what their names say.
 import { defineConfig } from 'vitest/config';
 
@@ -16,7 +16,7 @@ export default defineConfig({
         ['test/*.test.ts', 'test/{schema,core,commands,drivers,checks,loop,operations,api,examples}/**/*.test.ts'],
         { isolate: false },
       ),
-      room('parts', ['test/{adapters,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      room('parts', ['test/{adapters,passes,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('servers', ['test/servers/**/*.test.ts'], alone),
       room('lab', ['test/lab/**/*.test.ts'], alone),

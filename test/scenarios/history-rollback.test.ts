@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { historyRollback, type Rollback } from '../../reconciler/operations/history-rollback.js';
 import type { Context } from '../../reconciler/operations/operation.js';
 import { commitFiles, git } from '../contracts/git-fixture.js';
-import { createWorld, outcomesOf, type World } from '../loop/world.js';
+import { createWorld, outcomesOf, type World } from '../passes/world.js';
 
 let world: World;
 beforeEach(async () => {

@@ -8,7 +8,7 @@ import type { Fleet } from '../../reconciler/loop/fleet.js';
 import { sessionOf } from '../../reconciler/loop/session.js';
 import { machineForget } from '../../reconciler/operations/machine-forget.js';
 import { resolveSettings } from '../../reconciler/settings.js';
-import { createWorld, outcomesOf, type World } from '../loop/world.js';
+import { createWorld, outcomesOf, type World } from '../passes/world.js';
 
 let world: World;
 beforeEach(async () => {

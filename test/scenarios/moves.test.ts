@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
 import { until } from '../commands/batch-machine.js';
-import { createWorld, outcomesOf, touch, type World } from '../loop/world.js';
+import { createWorld, outcomesOf, touch, type World } from '../passes/world.js';
 
 let world: World;
 beforeEach(async () => {

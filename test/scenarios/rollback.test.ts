@@ -7,7 +7,7 @@ import { clearFailed } from '../../reconciler/loop/clear.js';
 import { sync } from '../../reconciler/loop/sync.js';
 import { parseStamp, stampText } from '../../reconciler/core/ownership.js';
 import { until } from '../commands/batch-machine.js';
-import { createWorld, outcomesOf, touch, type World } from '../loop/world.js';
+import { createWorld, outcomesOf, touch, type World } from '../passes/world.js';
 
 let world: World;
 beforeEach(async () => {
