@@ -183,18 +183,19 @@ interface OpenSource {
   readonly scope: string;
 }
 
-const scopeOf = (...names: readonly string[]): string =>
-  join('repos', createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16));
-
 async function openSource(place: Place, settings: Settings, log: Log): Promise<OpenSource> {
   if (place.kind === 'file') {
     const { openPlainFolder } = await import('./adapters/plain-folder.js');
+    const { scopeOf } = await import('./adapters/state-dir.js');
     return {
       source: { workTree: await openPlainFolder(place.folder), path: place.path },
       scope: scopeOf(place.folder, place.path),
     };
   }
-  const { openGitRepo } = await import('./adapters/git.js');
+  const [{ openGitRepo }, { scopeOf }] = await Promise.all([
+    import('./adapters/git.js'),
+    import('./adapters/state-dir.js'),
+  ]);
   const git = await openGitRepo({
     address: place.kind === 'named' ? place.address : place.root,
     branch: settings.branch.value,

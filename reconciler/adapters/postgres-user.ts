@@ -1,4 +1,4 @@
-// The user that the embedded PostgreSQL runs as: this one; for root, which PostgreSQL refuses, a user that is made for it.
+// The user that the embedded PostgreSQL runs as: this one; for root, which PostgreSQL refuses, one that is made for it, or nobody.
 import { execFile } from 'node:child_process';
 import { chmod, chown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -15,6 +15,8 @@ export interface ServerUser {
 }
 
 const userName = 'portoser';
+/** Every system has it. */
+const guestName = 'nobody';
 const noHome = '/nonexistent';
 const noShell = '/usr/sbin/nologin';
 
@@ -40,11 +42,11 @@ async function run(words: readonly string[]): Promise<string> {
 const useOwn = 'Name a PostgreSQL of your own with DATABASE_URL, or run Portoser as a user that is not root.';
 
 /** id(1) asks every directory of users that the machine knows, not only /etc/passwd. */
-async function find(): Promise<ServerUser | undefined> {
+async function find(name: string): Promise<ServerUser | undefined> {
   try {
-    const [uid, gid] = await Promise.all([run(['id', '-u', userName]), run(['id', '-g', userName])]);
-    if (Number(uid) === 0) throw new AppError('store-start', `the user ${userName} is root here`, { hint: useOwn });
-    return { name: userName, uid: Number(uid), gid: Number(gid), other: true };
+    const [uid, gid] = await Promise.all([run(['id', '-u', name]), run(['id', '-g', name])]);
+    if (Number(uid) === 0) throw new AppError('store-start', `the user ${name} is root here`, { hint: useOwn });
+    return { name, uid: Number(uid), gid: Number(gid), other: true };
   } catch (error) {
     if (error instanceof AppError) throw error;
     return undefined; // no such user
@@ -61,7 +63,7 @@ async function make(): Promise<ServerUser> {
       said.push(stderr.trim() || message);
     }
     // Another controller may just have made it.
-    const found = await find();
+    const found = await find(userName);
     if (found !== undefined) return found;
   }
   throw new AppError('store-start', `the user ${userName} cannot be made: ${said.join('; ')}`, { hint: useOwn });
@@ -78,14 +80,17 @@ function ourselves(uid: number, gid: number): ServerUser {
   }
 }
 
-/** Made when it is not there yet. Throws `store-start`. */
-export async function serverUser(): Promise<ServerUser> {
+/** Made when it is not there yet; `guest`: no user is made, for what leaves nothing behind. Throws `store-start`. */
+export async function serverUser(guest = false): Promise<ServerUser> {
   const uid = process.geteuid?.();
   const gid = process.getegid?.();
   if (uid === undefined || gid === undefined)
     throw new AppError('store-start', 'PostgreSQL is not started by Portoser on this system', { hint: useOwn });
   if (uid !== 0) return ourselves(uid, gid);
-  return (await find()) ?? (await make());
+  const found = await find(guest ? guestName : userName);
+  if (found === undefined && guest)
+    throw new AppError('store-start', `there is no user ${guestName} here, and PostgreSQL does not run as root`);
+  return found ?? (await make());
 }
 
 /** Permission bits of the class that the user falls into for this file. */

@@ -32,6 +32,16 @@ export interface RunningPostgres {
 const homeOf = (stateDir: string): string => join(stateDir, 'postgres');
 const dataIn = (stateDir: string): string => join(homeOf(stateDir), 'data');
 
+/** Ends what still runs for a state folder that is taken away, whoever started it. */
+export async function endPostgres(stateDir: string): Promise<void> {
+  const data = dataIn(stateDir);
+  const found = await runningPostmaster(data);
+  if (found === undefined) return;
+  const { uid } = await stat(data);
+  await stopPostmaster(found.pid, data);
+  await removeSocketFolder(found.socketFolder, uid);
+}
+
 /** A small database beside other work: little memory, no helpers that it does not need, no TCP. */
 const settings: Readonly<Record<string, string>> = {
   listen_addresses: '',
@@ -238,12 +248,12 @@ async function begin(home: string, user: ServerUser): Promise<RunningPostgres> {
 }
 
 /**
- * The server of this state folder, ready for connections. The caller holds the folder's lock. Throws `store-none` where
- * its programs are not installed, `store-start` with the reason else.
+ * The server of this state folder, ready for connections. The caller holds the folder's lock. `guest`: for root it runs as
+ * a user that is there already. Throws `store-none` where its programs are not installed, `store-start` with the reason else.
  */
-export async function startPostgres(stateDir: string): Promise<RunningPostgres> {
+export async function startPostgres(stateDir: string, guest = false): Promise<RunningPostgres> {
   try {
-    const user = await serverUser();
+    const user = await serverUser(guest);
     const home = await makeHome(stateDir, user);
     return (await takeOver(home, user)) ?? (await begin(home, user));
   } catch (cause) {

@@ -1,5 +1,5 @@
 // A folder of named JSON documents on the controller's disk: whole or not at all, also when the power goes.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
@@ -109,6 +109,10 @@ function documentPath(folder: string, name: string): string {
  * id is a hash over its commit, so that it stands for itself.
  */
 const everybodys: readonly string[] = ['approvals'];
+
+/** Where the notes on a repository lie in the state folder: by its address and branch, or by folder and file outside of any. */
+export const scopeOf = (...names: readonly string[]): string =>
+  join('repos', createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16));
 
 /**
  * Nothing is made before the first write. Documents lie in `<name>.json`, 0600, below `scope` where one is given: the notes

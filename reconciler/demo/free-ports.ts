@@ -9,7 +9,8 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-const [lowest, highest] = [24_100, 48_000];
+/** Below those that systems give to outgoing connections (Linux: from 32768 on), which may take one after it was found free. */
+const [lowest, highest] = [24_100, 32_700];
 
 /** First port of `count` free ones in a row; processes that ask at the same time begin at different places. */
 export async function freeRun(count: number): Promise<number> {

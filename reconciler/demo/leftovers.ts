@@ -1,10 +1,14 @@
-// Takes away what a demo left that was killed before it could: its services and its folder.
+// Takes away what a demo left that was killed before it could: its services, its database and its folder.
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endMachine } from '../adapters/embedded-machine.js';
+import { endPostgres } from '../adapters/postgres.js';
 import { processName, processRuns } from '../adapters/process-name.js';
 
 export const folderPrefix = 'portoser-demo-';
+
+/** The controller's own notes, and its database. */
+export const stateIn = (folder: string): string => join(folder, 'state');
 
 /** Names the process that the folder belongs to, so that nobody takes it away while that runs. */
 export async function claimFolder(folder: string): Promise<void> {
@@ -40,6 +44,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 async function takeAway(folder: string): Promise<void> {
   const machines = join(folder, 'machines');
   for (const name of await namesIn(machines)) await endMachine(name, join(machines, name));
+  await endPostgres(stateIn(folder));
   await rm(folder, { recursive: true, force: true });
 }
 

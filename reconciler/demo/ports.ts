@@ -7,48 +7,41 @@ import { openJournal } from '../adapters/journal-file.js';
 import { openLog } from '../adapters/log.js';
 import { createSchedule } from '../adapters/schedule.js';
 import { openShell } from '../adapters/shell.js';
-import { openStateDir } from '../adapters/state-dir.js';
+import { openStateDir, scopeOf } from '../adapters/state-dir.js';
 import { openTunnel } from '../adapters/tunnel.js';
-import { AppError } from '../../schema/errors.js';
-import type { Ports, Store } from '../ports.js';
-
-const none = new AppError('store-none', 'the demo keeps no history');
-const refuse = () => Promise.reject(none);
-
-/** A database would make a user on this machine, and the demo leaves nothing behind. */
-const noStore: Store = {
-  record: () => undefined,
-  serve: () => undefined,
-  state: () => ({ state: 'none', why: none.message, hint: none.hint }),
-  deployments: refuse,
-  deployment: refuse,
-  events: refuse,
-  transitions: refuse,
-  close: async () => undefined,
-};
+import { openLazyStore } from '../adapters/store-lazy.js';
+import type { Ports } from '../ports.js';
+import { stateIn } from './leftovers.js';
 
 export async function openDemoPorts(
   bare: string,
   folder: string,
 ): Promise<{ readonly ports: Ports; close(): Promise<void> }> {
   const log = openLog({ level: 'warn', format: 'plain' });
-  const stateDir = join(folder, 'state');
+  const stateDir = stateIn(folder);
   const shell = openShell();
-  const git = await openGitRepo({ address: bare, stateDir, credentials: {}, log });
-  const state = openStateDir(stateDir);
+  const git = await openGitRepo({ address: bare, stateDir: join(stateDir, 'git'), credentials: {}, log });
+  // As `portoser run` has them, so that commands find the demo's controller and its history.
+  const scope = scopeOf(git.address, git.branch);
+  const state = openStateDir(stateDir, scope);
+  const newId = () => randomBytes(16).toString('hex');
   const ports: Ports = {
     source: { git, path: 'registry.yml' },
     shell,
     tunnel: openTunnel(shell),
     state,
-    journal: openJournal(stateDir, state),
+    journal: openJournal(join(stateDir, scope), state),
     clock: systemClock,
     log,
     schedule: createSchedule(log),
-    store: noStore,
-    newId: () => randomBytes(8).toString('hex'),
+    store: openLazyStore({ state, clock: systemClock, log, newId, guest: true }),
+    newId,
   };
+  const release = await state.lock();
+  ports.store.serve();
   const close = async () => {
+    await ports.store.close();
+    await release();
     await shell.close();
     await git.close();
     await ports.journal.close();

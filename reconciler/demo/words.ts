@@ -10,7 +10,7 @@ export function greeting(demo: {
 }): readonly string[] {
   return [
     'Portoser demo: three machines (SSH servers in this process that run real commands),',
-    'a git repository, and the real controller.',
+    'a git repository, and the real controller with its database.',
     ...demo.machines.map(machine => `  ${machine.name.padEnd(6)} ssh on ${machine.host}:${machine.port}`),
     '',
   ];
@@ -52,7 +52,7 @@ interface Try {
 
 /** No line is longer than a terminal of 100 columns, but for the folder that one changes into. */
 export function whatToTry(demo: Try): readonly string[] {
-  const up = demo.work === undefined ? '' : '../';
+  const up = demo.work === undefined ? './' : '../';
   return [
     '',
     `Everything is up and healthy after ${demo.seconds.toFixed(1)} s.`,
@@ -68,6 +68,10 @@ export function whatToTry(demo: Try): readonly string[] {
     '',
     '  # break a file by hand: the drift is seen, named and undone',
     `  echo '// broken' >> ${up}alpha/database/server.mjs`,
+    '',
+    '  # ask the same engine',
+    `  ${up}portoser history list`,
+    `  ${up}portoser why web`,
     '',
     'Ctrl-C stops everything and leaves nothing behind.',
     '',
@@ -85,7 +89,7 @@ const withGit = [
 /** The repository is edited as from any other machine. */
 const withoutGit = [
   '  # there is no git here, so let Portoser commit a change: only that service restarts',
-  '  portoser service update worker --env "GREETING=Hello again" --repo demo.git',
+  '  ./portoser service update worker --env "GREETING=Hello again"',
 ];
 
 /** What a demo that was killed could not take away itself. */

@@ -1,16 +1,20 @@
 // A demo that was killed leaves its services behind; the next one takes them away, and none that belongs to a living demo.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { runningPostgres } from '../../reconciler/adapters/postgres.js';
+import { readPostmaster, serves } from '../../reconciler/adapters/postgres-process.js';
 import { sweepLeftovers } from '../../reconciler/demo/leftovers.js';
 import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'portoser-killed-')));
+// As the usual folder for such things: PostgreSQL's user has to pass through it.
+chmodSync(temporary, 0o711);
 const started: ChildProcess[] = [];
 
 interface Demo {
@@ -32,10 +36,11 @@ const isUp = (demo: Demo): Promise<void> =>
   until('everything is up', () => demo.output().includes('Ctrl-C'), demo.output);
 const folderOf = (demo: Demo): string => (/cd (\S+)/.exec(demo.output())?.[1] ?? '').replace(/\/work$/, '');
 
-/** Processes of services that run in this folder. */
+/** Processes of services that run in this folder; its database is not one of them. */
 function services(folder: string): readonly number[] {
   const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name));
-  return pids.filter(pid => placeOf(pid).startsWith(`${folder}/`)).map(Number);
+  const isService = (place: string) => place.startsWith(`${folder}/`) && !place.startsWith(`${folder}/state/`);
+  return pids.filter(pid => isService(placeOf(pid))).map(Number);
 }
 
 /** Scripts of the demo's own come and go beside them. */
@@ -70,17 +75,25 @@ test('the next demo takes away what a killed one left, and nothing else', async 
   await killed.ended;
   const [left, kept] = [folderOf(killed), folderOf(living)];
   await sixServicesIn(left);
+  await until(
+    'the database runs on',
+    async () => (await runningPostgres(join(left, 'state'))) !== undefined,
+    killed.output,
+  );
+  const server = await readPostmaster(join(left, 'state/postgres/data'));
 
   const next = startDemo('--once');
-  await next.ended;
+  await until('the next demo is over', () => next.child.exitCode !== null, next.output);
   expect(next.child.exitCode).toBe(0);
   expect(next.output()).toContain(`what a demo that was killed had left: ${left}`);
   expect(services(left)).toEqual([]);
+  expect(await serves(server?.pid ?? 0, join(left, 'state/postgres/data'))).toBe(false);
+  expect(existsSync(server?.socketFolder ?? left)).toBe(false);
   expect(existsSync(left)).toBe(false);
   await sixServicesIn(kept);
 
   living.child.kill('SIGTERM');
-  await living.ended;
+  await until('it is over', () => living.child.exitCode !== null, living.output);
   expect(living.child.exitCode).toBe(0);
   expect(readdirSync(temporary).filter(name => name.startsWith('portoser-demo-'))).toEqual([]);
 });

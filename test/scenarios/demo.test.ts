@@ -1,11 +1,15 @@
 // The demo as a person meets it: everything comes up, an edit, a killed process and a broken file are answered, nothing stays behind.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo } from '../../reconciler/demo/demo.js';
 import { until } from './until.js';
 
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const program = [process.execPath, '--import', 'tsx', join(project, 'api/cli/main.ts')];
 const names = ['api', 'cache', 'database', 'gateway', 'web', 'worker'];
 const lines: string[] = [];
 const stop = new AbortController();
@@ -28,7 +32,7 @@ function pids(): Readonly<Record<string, number>> {
 const said = (pattern: RegExp, from = 0) => lines.slice(from).some(line => pattern.test(line));
 
 beforeAll(async () => {
-  ended = runDemo({ signal: stop.signal, out: line => lines.push(line) });
+  ended = runDemo({ program, signal: stop.signal, out: line => lines.push(line) });
   await until(
     'everything is up',
     () => said(/Everything is up and healthy/),
@@ -78,6 +82,23 @@ describe('the demo', () => {
       () => said(/env\.GREETING changed in git/, from),
       () => lines.slice(from).join('\n'),
     );
+  });
+
+  it('has a portoser of its own, which finds the controller and its history', async () => {
+    const ask = async (...words: readonly string[]): Promise<unknown> => {
+      const asked = await promisify(execFile)(join(folder, 'portoser'), [...words, '--json'], { cwd: project });
+      return JSON.parse(asked.stdout);
+    };
+    let kept: readonly { readonly service: string; readonly result: string }[] = [];
+    const isKept = async () => {
+      kept = (await ask('history', 'list')) as typeof kept;
+      return kept.length >= names.length;
+    };
+    // The database is made beside the first deploys, and catches up.
+    await until('history has the first deploys', isKept, () => lines.join('\n'));
+    expect(kept.filter(one => one.result !== 'applied')).toEqual([]);
+    expect([...new Set(kept.map(one => one.service))].toSorted()).toEqual(names);
+    expect(await ask('status')).toMatchObject({ controller: { pid: process.pid, history: { state: 'kept' } } });
   });
 
   it('starts a process again that was killed as it says', async () => {

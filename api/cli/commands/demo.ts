@@ -10,6 +10,7 @@ export const demo = command({
     noWords(call);
     const { runDemo } = await import('../../../reconciler/main.js');
     return await runDemo({
+      program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
       signal: call.signal,
       out: line => call.terminal.out(line),
       once: call.values.once === true,
