@@ -122,7 +122,7 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
     return up ? 0 : 1;
   } finally {
     await Promise.all(machines.map(machine => machine.stop()));
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     ask.out(goodbye);
   }
 }

@@ -45,7 +45,8 @@ async function takeAway(folder: string): Promise<void> {
   const machines = join(folder, 'machines');
   for (const name of await namesIn(machines)) await endMachine(name, join(machines, name));
   await endPostgres(stateIn(folder));
-  await rm(folder, { recursive: true, force: true });
+  // A database that was just being made may still write there for a moment.
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
 
 /** The folders that were taken away. */

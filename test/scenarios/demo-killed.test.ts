@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { runningPostgres } from '../../reconciler/adapters/postgres.js';
-import { readPostmaster, serves } from '../../reconciler/adapters/postgres-process.js';
+import { runningPostmaster, serves } from '../../reconciler/adapters/postgres-process.js';
 import { sweepLeftovers } from '../../reconciler/demo/leftovers.js';
 import { until } from './until.js';
 
@@ -71,23 +70,21 @@ afterAll(async () => {
 test('the next demo takes away what a killed one left, and nothing else', async () => {
   const [killed, living] = [startDemo(), startDemo()];
   await Promise.all([isUp(killed), isUp(living)]);
+  const data = join(folderOf(killed), 'state/postgres/data');
+  await until('its database runs', async () => (await runningPostmaster(data))?.status === 'ready', killed.output);
   killed.child.kill('SIGKILL');
   await killed.ended;
   const [left, kept] = [folderOf(killed), folderOf(living)];
   await sixServicesIn(left);
-  await until(
-    'the database runs on',
-    async () => (await runningPostgres(join(left, 'state'))) !== undefined,
-    killed.output,
-  );
-  const server = await readPostmaster(join(left, 'state/postgres/data'));
+  const server = await runningPostmaster(data);
+  expect(server).toBeDefined();
 
   const next = startDemo('--once');
   await until('the next demo is over', () => next.child.exitCode !== null, next.output);
   expect(next.child.exitCode).toBe(0);
   expect(next.output()).toContain(`what a demo that was killed had left: ${left}`);
   expect(services(left)).toEqual([]);
-  expect(await serves(server?.pid ?? 0, join(left, 'state/postgres/data'))).toBe(false);
+  expect(await serves(server?.pid ?? 0, data)).toBe(false);
   expect(existsSync(server?.socketFolder ?? left)).toBe(false);
   expect(existsSync(left)).toBe(false);
   await sixServicesIn(kept);
