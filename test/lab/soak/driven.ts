@@ -18,6 +18,8 @@ export interface Driven {
   ensure(point?: number): void;
   kill(): Promise<void>;
   ended(): boolean;
+  /** Of the controller; undefined: none runs now. */
+  pid(): number | undefined;
   /** What all of its processes said. */
   output(): string;
   startRival(): void;
@@ -68,6 +70,7 @@ export function drive(story: Story): Driven {
     ensure,
     kill: async () => await current?.kill(),
     ended: () => current?.ended() ?? true,
+    pid: () => (current?.ended() === false ? current.pid : undefined),
     output: () => said.map(one => one.output()).join('\n'),
     startRival: () => {
       // It has no database, so that no second one need be started: its history waits on its disk.
