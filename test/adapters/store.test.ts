@@ -57,7 +57,8 @@ const waitingIn = async (folder: string): Promise<readonly string[]> => {
   const texts = await Promise.all(
     names
       .toSorted((one, other) => one.localeCompare(other))
-      .map(name => readFile(join(folder, 'state/history', name), 'utf8')),
+      // The oldest may go while they are read.
+      .map(name => readFile(join(folder, 'state/history', name), 'utf8').catch(() => '')),
   );
   return texts.flatMap(text => text.split('\n').filter(line => line !== ''));
 };
