@@ -4,6 +4,7 @@ import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { waitAfter } from '../core/backoff.js';
 import { lookupOf } from '../core/lookup.js';
+import { faultsOfRevision } from '../core/stamps.js';
 import type { Ports } from '../ports.js';
 import { sessionOf } from './session.js';
 
@@ -30,6 +31,8 @@ export function noteTries(ports: Ports, desired: DesiredState, outcomes: readonl
     const known = retries.get(key);
     retries.delete(key);
     if (outcome.result !== 'failed' || outcome.error.retry !== 'backoff') continue;
+    // Its stamp holds it, and it is gone back from: what would be tried next is the way back, which is no success of it.
+    if (faultsOfRevision.has(outcome.error.code)) continue;
     const policy = lookupOf(desired).byKey.get(key)?.spec.policy ?? desired.policy;
     const of = wantedOf(desired, key);
     const failures = known?.of === of ? known.failures + 1 : 1;
