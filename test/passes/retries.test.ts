@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import { dueInMs } from '../../schema/holds.js';
 import { noteApprovals } from '../../reconciler/loop/approvals.js';
-import { nextTryInMs } from '../../reconciler/loop/retries.js';
+import { nextTryInMs, noteTries } from '../../reconciler/loop/retries.js';
+import type { DesiredState } from '../../schema/state.js';
 import { createWorld, outcomesOf, type World } from './world.js';
 
 let world: World;
@@ -69,6 +70,19 @@ describe('a pass that somebody waits for', () => {
     failing(1, code);
     expect(outcomesOf(await world.pass())).toEqual([`web@m1 failed ${code}`]);
     expect(batches).toBe(1);
+  });
+
+  it('does not take the way back from a failed revision for its next try', async () => {
+    await world.push({ web: { machine: 'm1' } }, { policy: soon });
+    let desired: DesiredState | undefined;
+    await world.pass({ onConsidered: one => (desired = one.desired) });
+    if (desired === undefined) throw new Error('nothing was wanted');
+    const failed = (code: ErrorCode) =>
+      ({ key: 'web@m1', result: 'failed', error: { code, message: '', hint: '', retry: 'backoff' } }) as const;
+    noteTries(world.ports, desired, [failed('image-missing')]);
+    expect(nextTryInMs(world.ports)).toBe(Number.POSITIVE_INFINITY);
+    noteTries(world.ports, desired, [failed('ssh-lost')]);
+    expect(nextTryInMs(world.ports)).toBeLessThanOrEqual(100);
   });
 
   it('ends with its signal, and what failed stays said', async () => {
