@@ -110,31 +110,29 @@ function refuseSecret(reference: SecretReference): string {
 export const extraPath =
   '/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/opt/homebrew/sbin:/snap/bin:$HOME/.local/bin:$HOME/.cargo/bin';
 
+/** The whole as one function, and then what calls it. */
+function asFunction(command: Command, reveal: Reveal, calls: readonly string[]): string {
+  return [
+    'portoser_main() {',
+    `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
+    renderBody(command, reveal),
+    '}',
+    ...calls,
+  ].join('\n');
+}
+
 /**
  * The script for the standard input of `/bin/sh -s`: one function, so that a script cut short on its way is a syntax
  * error and runs nothing, called with an empty standard input.
  */
 export function render(command: Command, reveal: Reveal = refuseSecret): string {
-  return [
-    'portoser_main() {',
-    `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
-    renderBody(command, reveal),
-    '}',
-    // In braces: half of this line is a syntax error too.
-    '{ portoser_main </dev/null; exit $?; }',
-    '',
-  ].join('\n');
+  // In braces: half of this line is a syntax error too.
+  return asFunction(command, reveal, ['{ portoser_main </dev/null; exit $?; }', '']);
 }
 
 /** The same for a shell whose standard input carries bytes for the command. */
 export function renderStream(command: Command, reveal: Reveal = refuseSecret): string {
-  return [
-    'portoser_main() {',
-    `PATH="$PATH:${extraPath}"; LC_ALL=C; export PATH LC_ALL; umask 022`,
-    renderBody(command, reveal),
-    '}',
-    'portoser_main; exit $?',
-  ].join('\n');
+  return asFunction(command, reveal, ['portoser_main; exit $?']);
 }
 
 /** Control characters but tab and newline, and those that turn the writing direction: a terminal would obey them. */
