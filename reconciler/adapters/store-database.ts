@@ -66,6 +66,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     allowExitOnIdle: true,
   });
   pool.on('error', () => options.onLost?.());
+  // The pool hands a new one over without a listener, and its end may stand in the same packet as its greeting: that would
+  // end this process. Whoever uses it is told by the query that fails.
+  pool.on('connect', client => client.on('error', () => undefined));
 
   async function query<R extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) {
     return (await pool.query<R>(sql, [...values])).rows;
