@@ -10,6 +10,7 @@ import type {
 } from '../schema/history.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Machine } from '../schema/registry-types.js';
+import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
 
 /** A file of a commit (or of a work tree). Only plain files; a link or submodule is listed with its kind and never read. */
@@ -262,6 +263,12 @@ export interface Store {
   events(ask: EventsAsk): Promise<readonly HistoryEvent[]>;
   /** Oldest first, from an instant on. */
   transitions(key: string, since: number): Promise<readonly Transition[]>;
+  /** One measure of one machine over a time, as fine as it is kept or as coarse as is asked. */
+  samples(ask: SamplesAsk): Promise<SampleSeries>;
+  /** Every measure over a time, by machine and name. */
+  spans(ask: SpansAsk): Promise<readonly SampleSpan[]>;
+  /** What was measured last of each machine within a day, or of that one; by name. */
+  newest(machine?: string): Promise<readonly Measurement[]>;
   /** Brings what was noted to the database or to disk, and stops what `serve` started. Nothing is noted afterwards. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import type { ErrorReport } from './errors.js';
 import type { Write } from './journal.js';
 import type { ChangeKind, FieldChange, Next, Plan, Reason, StepEnd, Undone } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
+import type { Measurement } from './samples.js';
 import type { HealthState, ImageSeen } from './state.js';
 
 /** Who asked for it: a person at a command line, the controller's own loop, a client of the API. */
@@ -123,7 +124,9 @@ export type HistoryRecord =
   | { readonly kind: 'ended'; readonly deployment: string; readonly end: DeploymentEnd; readonly endedAt: number }
   | { readonly kind: 'event'; readonly event: HistoryEvent }
   | { readonly kind: 'transition'; readonly transition: Transition }
-  | { readonly kind: 'write'; readonly write: Write };
+  | { readonly kind: 'write'; readonly write: Write }
+  /** Known by machine and time. The first to go when too much waits. */
+  | { readonly kind: 'samples'; readonly measurement: Measurement };
 
 /** How it stands with history itself. */
 export type HistoryState =

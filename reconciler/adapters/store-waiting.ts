@@ -10,9 +10,11 @@ export interface WaitingRoom {
   settle(): Promise<void>;
   /** Hands over all that waits, oldest first; what `take` throws ends it, and is thrown on. */
   drain(take: (records: readonly HistoryRecord[]) => Promise<void>): Promise<void>;
-  /** Something may wait. */
+  /** As `drain`, of samples, which wait apart. */
+  drainSamples(take: (records: readonly HistoryRecord[]) => Promise<void>): Promise<void>;
+  /** Something may wait, samples aside. */
   occupied(): boolean;
-  /** How many wait as far as is known, and how many had to go. */
+  /** How many wait as far as is known, and how many had to go; samples aside. */
   count(): { readonly waiting: number; readonly inMemory: number; readonly dropped: number };
   /** Looks how many wait on disk from before. */
   look(): Promise<void>;
@@ -20,6 +22,7 @@ export interface WaitingRoom {
 
 interface RoomOptions {
   readonly spool: Spool;
+  readonly samples: Spool;
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
@@ -29,7 +32,7 @@ interface RoomOptions {
 const mostInMemory = 2000;
 
 /** Not safe for calls at the same time: the writer makes them one after the other. */
-export function openWaitingRoom({ spool, clock, log, newId }: RoomOptions): WaitingRoom {
+export function openWaitingRoom({ spool, samples, clock, log, newId }: RoomOptions): WaitingRoom {
   /** Something may wait on disk. */
   let onDisk = true;
   let waiting = 0;
@@ -47,13 +50,30 @@ export function openWaitingRoom({ spool, clock, log, newId }: RoomOptions): Wait
     await spool.append([{ kind: 'event', event }]);
   }
 
-  /** Told once, not for each record. */
+  /** Where there is no room for them they are let go, and nobody is disturbed: the next look measures again. */
+  async function keepSamples(records: readonly HistoryRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    try {
+      const gone = await samples.append(records);
+      if (gone > 0) log.debug({ dropped: gone }, 'samples were dropped');
+    } catch (err) {
+      log.debug({ err, dropped: records.length }, 'samples were dropped');
+    }
+  }
+
   async function keep(records: readonly HistoryRecord[]): Promise<void> {
-    onDisk = true;
+    const isSamples = ({ kind }: HistoryRecord): boolean => kind === 'samples';
+    await keepDiary(records.filter(one => !isSamples(one)));
+    await keepSamples(records.filter(isSamples));
+  }
+
+  /** Told once, not for each record. */
+  async function keepDiary(records: readonly HistoryRecord[]): Promise<void> {
     const all = [...homeless, ...records];
     const known = homeless.length > 0;
     homeless = [];
     if (all.length === 0) return;
+    onDisk = true;
     try {
       await toDisk(all);
     } catch (err) {
@@ -73,8 +93,9 @@ export function openWaitingRoom({ spool, clock, log, newId }: RoomOptions): Wait
 
   return {
     keep,
-    settle: () => (homeless.length > 0 ? keep([]) : Promise.resolve()),
+    settle: () => (homeless.length > 0 ? keepDiary([]) : Promise.resolve()),
     drain,
+    drainSamples: take => samples.drain(take),
     occupied: () => onDisk || homeless.length > 0,
     count: () => ({ waiting: waiting + homeless.length, inMemory: homeless.length, dropped }),
     look: async () => {

@@ -6,6 +6,7 @@ import type { Clock, Log, StateDir } from '../ports.js';
 import { type Database, isRefused, openDatabase, storeFault } from './store-database.js';
 import { type Migration, migrate } from './store-migrate.js';
 import type { Place, StartedDatabase } from './store-place.js';
+import { tidySamples } from './store-samples.js';
 import type { Spool } from './store-spool.js';
 import { openWaitingRoom, type WaitingRoom } from './store-waiting.js';
 import { clearBefore, closeLeftOpen, writeRecords } from './store-write.js';
@@ -13,6 +14,8 @@ import { clearBefore, closeLeftOpen, writeRecords } from './store-write.js';
 export interface WriterOptions {
   readonly place: Place;
   readonly spool: Spool;
+  /** For samples alone. */
+  readonly samples: Spool;
   readonly state: Pick<StateDir, 'controllerId'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,6 +43,7 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 /** How often what commands left on disk is looked for. */
 const roundMs = 60_000;
+const tidyEveryMs = 300_000;
 const dayMs = 86_400_000;
 const keptDays = 366;
 
@@ -61,6 +65,7 @@ export function openWriter(options: WriterOptions): Writer {
   let wake = new AbortController();
   const room = openWaitingRoom(options);
   let clearedAt = 0;
+  let tidiedAt = Number.NEGATIVE_INFINITY;
   let attempt: Promise<void> | undefined;
   let obstacle: Promise<AppError | undefined> | undefined;
 
@@ -118,7 +123,10 @@ export function openWriter(options: WriterOptions): Writer {
 
   async function catchUp(to: Database): Promise<void> {
     const { waiting } = room.count();
-    await room.drain(records => write(to, records, catchUpMs));
+    const take = (records: readonly HistoryRecord[]): Promise<void> => write(to, records, catchUpMs);
+    await room.drain(take);
+    // A command that found its database leaves them to the controller, which has time.
+    if (serving !== undefined) await room.drainSamples(take);
     if (waiting > 0) log[fault === undefined ? 'debug' : 'info']({ records: waiting }, 'history is caught up');
   }
 
@@ -163,6 +171,15 @@ export function openWriter(options: WriterOptions): Writer {
     clearedAt = clock.now();
   }
 
+  /** What has arrived, also late, is counted before anything of it is cleared. */
+  async function keepHouse(of: Database): Promise<void> {
+    if (clock.monotonic() - tidiedAt >= tidyEveryMs) {
+      await tidySamples(of, clock.now(), { limitMs: catchUpMs });
+      tidiedAt = clock.monotonic();
+    }
+    await clear(of);
+  }
+
   async function bringUp(): Promise<void> {
     const why = await obstacleOnce();
     if (why !== undefined) throw why;
@@ -173,7 +190,7 @@ export function openWriter(options: WriterOptions): Writer {
         await catchUp(opened);
         const controller = await options.state.controllerId();
         await opened.transaction(query => closeLeftOpen(query, controller, begunAt));
-        await clear(opened);
+        await keepHouse(opened);
         if (fault !== undefined) log.info({}, 'history is kept again');
         const before = database;
         [database, fault] = [opened, undefined];
@@ -191,7 +208,7 @@ export function openWriter(options: WriterOptions): Writer {
       const to = database;
       try {
         await catchUp(to);
-        await clear(to);
+        await keepHouse(to);
       } catch (error) {
         if (database === to) lose(error);
       }

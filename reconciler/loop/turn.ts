@@ -14,6 +14,7 @@ import { dependenciesOf, type Soak, soakingNow, startSoak } from './soak.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { loopActor } from './record.js';
+import { openSampler, type Sampler } from './sample.js';
 import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
 import { nextTryInMs } from './retries.js';
@@ -33,6 +34,7 @@ interface Turn {
   readonly bell: Bell;
   readonly monitor: Monitor;
   readonly soak: Soak;
+  readonly sample: Sampler;
   readonly git: GitWatch | undefined;
   readonly since: number;
   readonly options: ControllerOptions;
@@ -169,6 +171,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       faults: turn.soak.take(),
       onConsidered: considered => {
         watchHealth(turn, considered, []);
+        turn.sample(considered);
         turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
       },
       superseded: () => newerThan(turn, headAtStart),
@@ -267,6 +270,7 @@ export async function runController(context: PassContext, options: ControllerOpt
     bell,
     monitor,
     soak,
+    sample: openSampler(ports),
     git,
     since: ports.clock.now(),
     options,

@@ -205,6 +205,44 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await under.store.transitions('web@m9', 0)).toEqual([]);
     });
 
+    it('answers samples as they were measured, in steps, by machine and measure, each once', async () => {
+      const hourMs = 3_600_000;
+      const now = Date.now();
+      const from = now - 2 * hourMs;
+      const measured = [
+        { machine: 'm1', at: from + 1001, values: { load1: 1, 'disk_used_bytes:/': 5e12 } },
+        { machine: 'm1', at: from + 61_002, values: { load1: 0.1 + 0.2 } },
+        { machine: 'm2', at: from + 61_002, values: { load1: 4 } },
+        { machine: 'm1', at: from + hourMs, values: { load1: -7.5, 'disk_used_bytes:/': 6e12 } },
+        { machine: 'm3', at: now - 25 * hourMs, values: { load1: 9 } },
+      ];
+      const all = measured.map(measurement => ({ kind: 'samples', measurement }) as const);
+      await keep(...all.toReversed());
+      await keep(all[0] ?? eventRecord('none', 0));
+      const ask = { machine: 'm1', name: 'load1', from, to: now };
+      const single = (at: number, value: number) => ({ at, count: 1, avg: value, min: value, max: value });
+      expect(await under.store.samples(ask)).toEqual({
+        resolution: 'raw',
+        points: [single(from + 1001, 1), single(from + 61_002, 0.1 + 0.2), single(from + hourMs, -7.5)],
+      });
+      expect((await under.store.samples({ ...ask, from: from + 1002, to: from + hourMs })).points).toHaveLength(1);
+      const hours = await under.store.samples({ ...ask, stepMs: 24 * hourMs });
+      expect(hours).toMatchObject({ resolution: '1h', stepMs: 24 * hourMs });
+      expect(hours.points.reduce((sum, one) => sum + one.count, 0)).toBe(3);
+      expect(await under.store.samples({ ...ask, name: 'load' })).toEqual({ resolution: 'raw', points: [] });
+      const spans = await under.store.spans({ from, to: now });
+      expect(spans.map(one => [one.machine, one.name, one.count, one.min, one.max])).toEqual([
+        ['m1', 'disk_used_bytes:/', 2, 5e12, 6e12],
+        ['m1', 'load1', 3, -7.5, 1],
+        ['m2', 'load1', 1, 4, 4],
+      ]);
+      expect(spans[1]?.avg).toBeCloseTo((1.3 - 7.5) / 3);
+      expect((await under.store.spans({ machine: 'm2', from, to: now })).map(one => one.machine)).toEqual(['m2']);
+      expect(await under.store.newest()).toEqual([measured[3], measured[2]]);
+      expect(await under.store.newest('m2')).toEqual([measured[2]]);
+      expect(await under.store.newest('m3')).toEqual([]);
+    });
+
     it('keeps every text, also what JSON and databases dislike', async () => {
       const text = 'a\0b \ud800 c\u2028 💥 \\u0000 $1';
       await keep(eventRecord('odd', began, { key: 'odd@m1', text }));

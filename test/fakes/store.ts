@@ -2,7 +2,9 @@
 import { AppError } from '../../schema/errors.js';
 import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
+import { choiceOf, type Measurement } from '../../schema/samples.js';
 import type { Store } from '../../reconciler/ports.js';
+import { pointsOf, spansOf } from './samples.js';
 
 export interface FakeStore extends Store {
   /** Everything that was handed in, in order. */
@@ -20,13 +22,14 @@ function withoutSteps(deployment: Deployment): Deployment {
   return rest;
 }
 
-export function createFakeStore(): FakeStore {
+export function createFakeStore(now: () => number = Date.now): FakeStore {
   const records: HistoryRecord[] = [];
   const runs = new Map<string, Run>();
   const deployments = new Map<string, Deployment>();
   const events = new Map<string, HistoryEvent>();
   const transitions = new Map<string, Transition>();
   const writes = new Map<string, Write>();
+  const measured = new Map<string, Measurement>();
   const once = <T extends { readonly id: string }>(kept: Map<string, T>, one: T) => {
     if (!kept.has(one.id)) kept.set(one.id, one);
   };
@@ -51,6 +54,12 @@ export function createFakeStore(): FakeStore {
         return once(transitions, noted.transition);
       case 'write':
         return once(writes, noted.write);
+      case 'samples': {
+        const { machine, at } = noted.measurement;
+        const id = `${machine} ${at}`;
+        if (!measured.has(id)) measured.set(id, noted.measurement);
+        return;
+      }
       default:
         noted satisfies never;
     }
@@ -93,6 +102,18 @@ export function createFakeStore(): FakeStore {
       [...transitions.values()]
         .filter(one => one.key === key && one.at >= since)
         .toSorted((one, other) => one.at - other.at),
+    samples: async ask => {
+      const { resolution, from, to, stepMs } = choiceOf(ask, now());
+      const own = [...measured.values()].filter(one => one.machine === ask.machine);
+      const points = pointsOf(own, ask.name, { from, to, stepMs: stepMs ?? 1 });
+      return { resolution, ...(stepMs === undefined ? {} : { stepMs }), points };
+    },
+    spans: async ask => spansOf([...measured.values()].filter(on(ask.machine)), choiceOf(ask, now())),
+    newest: async machine => {
+      const recent = [...measured.values()].filter(on(machine)).filter(one => one.at >= now() - 86_400_000);
+      const last = new Map(recent.toSorted((one, other) => one.at - other.at).map(one => [one.machine, one]));
+      return [...last.values()].toSorted((one, other) => (one.machine < other.machine ? -1 : 1));
+    },
     close: async () => undefined,
   };
 }

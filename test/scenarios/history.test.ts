@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OutputOf } from '../../reconciler/engine.js';
 import type { Deployment, HistoryEvent } from '../../schema/history.js';
 import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import { isAlive } from '../contracts/remote-shell.js';
@@ -130,6 +131,11 @@ describe('history', () => {
     expect(diff.out).toMatch(/env\.WORD: one → two/);
     expect(diff.out).toContain(`${deployed?.commit?.slice(0, 12)} → ${updated?.commit?.slice(0, 12)}`);
     expect((await portoser(`history show ${updated?.id}`)).out).toContain('by        the controller');
+
+    const { newest, spans } = await json<OutputOf<'metrics'>>('metrics me --since 1h');
+    expect(newest).toMatchObject([{ machine: 'me', values: { load1: expect.any(Number) as number } }]);
+    expect(spans?.map(one => one.name)).toContain('uptime_seconds');
+    expect((await portoser('metrics')).out).toMatch(/^MACHINE .*\nme /);
 
     const second = await startRun();
     expect((await runningPostmaster(data()))?.pid).toBe(server?.pid);

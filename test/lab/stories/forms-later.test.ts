@@ -13,7 +13,6 @@ const later = [
   'learn show p1',
   'playbook validate',
   'playbook approve p1',
-  'metrics',
   'uptime',
   'token create',
   'token list',
