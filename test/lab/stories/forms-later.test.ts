@@ -15,9 +15,6 @@ const later = [
   'playbook approve p1',
   'metrics',
   'uptime',
-  'token create',
-  'token list',
-  'token revoke t1',
   'mcp',
   'audit verify',
   'caddy',
@@ -37,7 +34,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['learn', 'playbook', 'token', 'audit', 'notify'];
+  const groups = ['learn', 'playbook', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 
