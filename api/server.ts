@@ -6,6 +6,7 @@ import { type Auth, guardAccess } from './plugins/access.js';
 import { guardHeaders } from './plugins/headers.js';
 import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
+import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
@@ -32,8 +33,6 @@ function bare(): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
-    // Fastify's own choice is to drop unknown members and to make 5 of "5": nothing is dropped or guessed here.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
   server.removeContentTypeParser('text/plain');
   return server;
@@ -93,6 +92,7 @@ function servePages(server: FastifyInstance, parts: ServerParts, routes: readonl
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const server = bare();
   const stopping = endRequests(server);
+  checkInputs(server);
   guardHeaders(server);
   guardAccess(server, parts.auth);
   tellProblems(server, parts.onFault);

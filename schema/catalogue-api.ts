@@ -26,5 +26,11 @@ export const apiErrors = {
     403,
     'Without tokens only this machine itself is answered, under its own names: use http://127.0.0.1 or http://localhost.',
   ),
+  'listen-refused': entry(
+    'The API cannot listen there',
+    'human',
+    409,
+    'Stop what listens there, or name another address with --listen, or `--listen off`.',
+  ),
   'route-unknown': entry('There is no such address', 'never', 404, 'See /api/docs for those that there are.'),
 } as const satisfies Record<string, CatalogueEntry>;
