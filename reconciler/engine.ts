@@ -58,7 +58,10 @@ export function createEngine(parts: EngineParts): Engine {
     const operation: Operation<object> = await operations[name]();
     const { ports, lists } = operation.bare ? { ports: nowhere, lists: { drivers: {}, checks: {} } } : await open();
     signal.throwIfAborted();
-    return await operation.run({ ports, lists, settings: parts.settings, actor, emit, signal }, input);
+    // Who looks by the API is told by the answer; those who sit at the controller did not ask.
+    const aside = operation.effect === 'reads' && actor.by === 'api';
+    const tell = aside ? () => undefined : emit;
+    return await operation.run({ ports, lists, settings: parts.settings, actor, emit: tell, signal }, input);
   }
 
   return {

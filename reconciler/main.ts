@@ -1,6 +1,7 @@
 // The only place that builds things: settings, then the adapters that are needed, then the engine; and their orderly end.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import type { TokenBook } from '../schema/access.js';
 import { AppError } from '../schema/errors.js';
 import type { Flags, Settings } from '../schema/settings.js';
 import type { DemoAsk } from './demo/demo.js';
@@ -76,12 +77,23 @@ export async function runRestore(wish: BackupWish): Promise<BackedUp> {
   return await restoreBackup(await backupAsk(wish));
 }
 
-async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
+/** Tokens are made where the controller keeps its files: by who may read these. Throws `not-supported` where another one is named. */
+export async function openTokens(settings: Settings): Promise<TokenBook> {
+  refuseServer(settings);
+  const { openTokenBook } = await import('./adapters/tokens.js');
+  return openTokenBook(stateFolder(settings), Date.now);
+}
+
+function refuseServer(settings: Settings): void {
   if (settings.server.value !== undefined) {
     throw new AppError('not-supported', `talking to a controller (${settings.server.where}) is not supported yet`, {
       hint: 'Leave it out: the command then works by itself, with the same engine and locks.',
     });
   }
+}
+
+async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
+  refuseServer(settings);
   const place = locate(settings, ask.cwd);
   const log = await openLogFor(ask);
   const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }] = await Promise.all([

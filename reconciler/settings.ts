@@ -96,7 +96,8 @@ function resolveOne(name: SettingName, ask: SettingsAsk, config: ConfigEntries):
 function fault(name: SettingName, value: string, env: Environment): string | undefined {
   if (value.trim() === '') return 'is empty';
   if (/\0/.test(value)) return 'holds a NUL byte';
-  if (name === 'listen' && !validListen(value)) return `is ${value}, which is no address:port such as 127.0.0.1:8750`;
+  if (name === 'listen' && !validListen(value))
+    return `is ${value}, which is neither address:port, such as 127.0.0.1:8750, nor off`;
   if (name === 'server' && !/^https?:\/\/[^/]/.test(value))
     return `is ${value}, which is no http:// or https:// address`;
   if (name === 'branch' && /\s|\.\.|^-|[~^:?*[\\]/.test(value)) return `is ${value}, which is no name of a branch`;
@@ -107,6 +108,7 @@ function fault(name: SettingName, value: string, env: Environment): string | und
 }
 
 function validListen(value: string): boolean {
+  if (value === 'off') return true;
   const match = /^(?:\[[0-9a-f:.]+\]|[^:\s]*):(\d{1,5})$/i.exec(value);
   return match !== null && Number(match[1]) <= 65_535;
 }

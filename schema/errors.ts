@@ -8,6 +8,7 @@ import {
   type CatalogueEntry,
   type Retry,
 } from './catalogue.js';
+import { apiErrors } from './catalogue-api.js';
 
 export type { Retry } from './catalogue.js';
 
@@ -143,6 +144,7 @@ export const catalogue = {
   ...backupErrors,
   ...rollbackErrors,
   ...storeErrors,
+  ...apiErrors,
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -26,7 +26,12 @@ export const settingEntries = {
     placeholder: 'file',
     summary: 'path of the registry (default: registry.yml)',
   },
-  listen: { key: 'listen', env: 'PORTOSER_LISTEN', placeholder: 'address', summary: 'where the controller listens' },
+  listen: {
+    key: 'listen',
+    env: 'PORTOSER_LISTEN',
+    placeholder: 'address',
+    summary: 'where the controller listens, or off',
+  },
   stateDir: {
     key: 'state-dir',
     env: 'PORTOSER_STATE_DIR',

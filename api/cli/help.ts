@@ -25,6 +25,7 @@ function nowRows(): string {
     service: 'services of the registry; edits are commits',
     deps: 'who needs whom, in what order',
     history: 'what was deployed: a list, one of them, what it changed',
+    token: 'who may use the API of this controller',
     git: 'accept a branch that was rewritten',
     config: 'each setting, its value and where it comes from',
   };

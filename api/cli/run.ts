@@ -101,6 +101,7 @@ async function perform(
     settings: engine.settings,
     signal: interrupts.signal,
     pause: interrupts.pause,
+    engine,
     subscribe: engine.subscribe,
     perform: async <N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>> => {
       const { effect } = await engine.describe(name);

@@ -86,14 +86,16 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Of several processes that make the id at once, one wins and all answer its id. */
-async function makeControllerId(folder: string, path: string): Promise<void> {
-  const temporary = await writeTemporary(folder, `${randomBytes(8).toString('hex')}\n`);
+/** Of several processes that write it at once, one wins and all find its text. Answers whether this one did. */
+export async function writeOnce(folder: string, path: string, text: string): Promise<boolean> {
+  const temporary = await writeTemporary(folder, text);
   try {
     await link(temporary, path);
     await syncFolder(folder);
+    return true;
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error;
+    return false;
   } finally {
     await rm(temporary, { force: true });
   }
@@ -128,7 +130,7 @@ export function openStateDir(folder: string, scope = ''): StateDir {
     if (known !== undefined && known !== '') return known;
     // An empty file is what a crash of the disk leaves; link would not replace it.
     if (known === '') await rm(path, { force: true });
-    await makeControllerId(folder, path);
+    await writeOnce(folder, path, `${randomBytes(8).toString('hex')}\n`);
     return ((await readIfThere(path)) ?? '').trim();
   }
 

@@ -5,6 +5,7 @@ import type { PassReport } from '../../schema/status.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
+import { alone } from './alone.js';
 import { apply, type ApplyRun, holderOf } from './apply.js';
 import type { HistoryActor } from '../../schema/history.js';
 import { approachFleet } from './approach.js';
@@ -51,8 +52,12 @@ export interface PassAsk extends Choice {
   readonly toTheEnd?: boolean;
 }
 
-/** Runs one pass. Never throws for what the registry, git or machines do: the report says it. */
-export async function runPass(context: PassContext, ask: PassAsk): Promise<PassReport> {
+/** Runs one pass, after those that were asked for before. Never throws for what the registry, git or machines do: the report says it. */
+export function runPass(context: PassContext, ask: PassAsk): Promise<PassReport> {
+  return alone(context.ports, () => makePass(context, ask));
+}
+
+async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport> {
   const { ports } = context;
   const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
   const log = ports.log.child({ passId: base.id });

@@ -5,6 +5,7 @@ import { runPass } from '../loop/pass.js';
 import { recorded } from '../loop/record.js';
 import { sync } from '../loop/sync.js';
 import { checkChosen, needRegistry } from './parts/names.js';
+import { waitsForAll } from './parts/controller.js';
 import type { Context, Operation } from './operation.js';
 import { forLoop } from './parts/selection.js';
 import { flag, object, selection, text } from './parts/shape.js';
@@ -41,6 +42,14 @@ export const deploy: Operation<typeof input, PassReport> = {
     await checkChosen(context.ports, from, chosen);
     const more = approved === undefined ? {} : { approved };
     const trigger = `deploy by ${context.actor.name}`;
-    return await runPass(recorded(context), { trigger, from, again: true, ...forLoop(chosen), ...more });
+    const asked = {
+      trigger,
+      from,
+      again: true,
+      toTheEnd: waitsForAll(context.actor),
+      ...forLoop(chosen),
+      ...more,
+    } as const;
+    return await runPass(recorded(context), asked);
   },
 };

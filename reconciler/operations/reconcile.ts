@@ -3,6 +3,7 @@ import type { PassReport } from '../../schema/status.js';
 import { runPass } from '../loop/pass.js';
 import { recorded } from '../loop/record.js';
 import type { Operation } from './operation.js';
+import { isController, waitsForAll } from './parts/controller.js';
 import { object } from './parts/shape.js';
 
 const input = object({});
@@ -14,12 +15,15 @@ export const reconcile: Operation<typeof input, PassReport> = {
   role: 'operator',
   input,
   run: async context => {
-    const release = await context.ports.state.lock();
+    const { state } = context.ports;
+    // A controller has its own folder already.
+    const release = (await isController(context.ports)) ? async () => undefined : await state.lock();
     try {
       return await runPass(recorded(context), {
         trigger: `once by ${context.actor.name}`,
         from: 'commit',
         check: true,
+        toTheEnd: waitsForAll(context.actor),
       });
     } finally {
       await release();

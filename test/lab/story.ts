@@ -97,7 +97,15 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
   const home = mkdtempSync(join(tmpdir(), 'portoser-story-'));
   const stateDir = join(home, 'state');
   const running = new Set<Controller>();
-  const env = { ...gitEnv, HOME: home, XDG_CONFIG_HOME: '', XDG_STATE_HOME: '', NO_COLOR: '1', ...wish.env };
+  const env = {
+    ...gitEnv,
+    HOME: home,
+    XDG_CONFIG_HOME: '',
+    XDG_STATE_HOME: '',
+    NO_COLOR: '1',
+    PORTOSER_LISTEN: 'off',
+    ...wish.env,
+  };
   const where = (folder: string) => ['--repo', wish.address ?? repo.bare, '--state-dir', folder];
   const cli: Story['cli'] = (words, { timeoutMs = 240_000, stateDir: folder = stateDir, env: more = {} } = {}) =>
     runProgram('node', [...program, ...words, ...where(folder)], { cwd: project, env: { ...env, ...more }, timeoutMs });

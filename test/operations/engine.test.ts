@@ -5,6 +5,8 @@ import type { Progress } from '../../reconciler/operations/operation.js';
 import { tellWaits } from '../../reconciler/loop/waits.js';
 import type { GitRepo, Ports, RemoteShell } from '../../reconciler/ports.js';
 import { resolveSettings } from '../../reconciler/settings.js';
+import { fakeFiles } from '../fakes/git.js';
+import { createFakePorts, registryText } from '../fakes/ports.js';
 import { aMachine } from '../fakes/specs.js';
 
 const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
@@ -31,6 +33,24 @@ describe('the engine', () => {
     await expect(engine.perform('config.show', {}, actor, AbortSignal.abort(new Error('gone')))).rejects.toThrow(
       'gone',
     );
+  });
+
+  it('tells those who listen what is looked at here, and not what is looked at by the API', async () => {
+    const base = createFakePorts();
+    base.git.make({ 'registry.yml': registryText() });
+    const files = async () => fakeFiles('work-tree', { 'registry.yml': `${registryText()} ` });
+    const workTree = { folder: '/clone', files, commit: async () => '' };
+    const ports = { ...base, source: { ...base.source, workTree } };
+    const world = { ports, lists: { drivers: {}, checks: {} } };
+    const engine = createEngine({ settings, open: async () => world, close: async () => undefined });
+    const notes: string[] = [];
+    engine.subscribe(({ kind, text }) => void (kind === 'note' && notes.push(text)));
+    const list = async (by: 'cli' | 'api') =>
+      await engine.perform('machine.list', {}, { name: 'ada', by }, new AbortController().signal);
+    expect(await list('api')).toMatchObject([{ name: 'm1' }]);
+    expect(notes).toEqual([]);
+    await list('cli');
+    expect(notes).toEqual(['registry.yml as it lies here differs from the newest commit']);
   });
 
   it('describes an operation', async () => {

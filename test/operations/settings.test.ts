@@ -48,6 +48,7 @@ describe('precedence', () => {
     ['path', { REGISTRY_FILE: '/srv/r.yml' }, '/srv/r.yml'],
     ['stateDir', { PORTOSER_STATE_DIR: '/srv/state' }, '/srv/state'],
     ['listen', { PORTOSER_LISTEN: '[::1]:80' }, '[::1]:80'],
+    ['listen', { PORTOSER_LISTEN: 'off' }, 'off'],
     ['gitTokenWrite', { PORTOSER_GIT_TOKEN_WRITE: 't' }, 't'],
     ['databaseUrl', { DATABASE_URL: 'postgres://x' }, 'postgres://x'],
   ] as const)('%s comes from its variable', (name, env, value) => {

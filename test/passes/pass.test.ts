@@ -36,6 +36,14 @@ describe('a pass', () => {
     expect([world.writes, world.journal.entries.length]).toEqual([[], written]);
   });
 
+  it('waits for the one that runs in this process, as its lock would not', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    const [first, second] = await Promise.all([world.pass(), world.pass()]);
+    expect(outcomesOf(first)).toEqual(['web@m1 applied create']);
+    expect(outcomesOf(second)).toEqual([]);
+    expect(world.sent.slice(-2).toSorted()).toEqual(['m1 probe', 'm2 probe']);
+  });
+
   it('stops what left the registry, keeps its files, and brings it back', async () => {
     const web = { machine: 'm1', source: 'apps/web' };
     await world.push({ web, api: { machine: 'm1' } }, { files: { 'apps/web/page': 'x' } });

@@ -24,6 +24,7 @@ function start(line: string, more: Readonly<Record<string, string>> = {}) {
     HOME: top,
     USER: 'ada',
     PORTOSER_STATE_DIR: state,
+    PORTOSER_LISTEN: 'off',
     XDG_STATE_HOME: top,
     ...more,
   };

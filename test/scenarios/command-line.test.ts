@@ -19,6 +19,7 @@ const env = () => ({
   USER: 'ada',
   XDG_STATE_HOME: join(top, 'xdg'),
   PORTOSER_STATE_DIR: join(top, 'state'),
+  PORTOSER_LISTEN: 'off',
 });
 const start = (words: readonly string[], cwd = repo): ChildProcess =>
   spawn(process.execPath, [main, ...words], { cwd, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });

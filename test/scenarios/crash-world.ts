@@ -110,7 +110,14 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     machineNames.map(name => startEmbeddedMachine({ name, folder: folderOf(name), authorizedKey })),
   );
   const { bare, clone } = await makeRepo(top);
-  const env = { PATH: process.env['PATH'], HOME: top, USER: 'ada', XDG_STATE_HOME: top, PORTOSER_STATE_DIR: state };
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: top,
+    USER: 'ada',
+    XDG_STATE_HOME: top,
+    PORTOSER_STATE_DIR: state,
+    PORTOSER_LISTEN: 'off',
+  };
   const running = new Set<ChildProcess>();
 
   const machineEntries = machines.map(({ name, host, port, user, hostKey }) => {

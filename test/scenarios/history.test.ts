@@ -28,6 +28,7 @@ const env = () => ({
   HOME: top,
   USER: 'ada',
   PORTOSER_STATE_DIR: join(top, 'state'),
+  PORTOSER_LISTEN: 'off',
   XDG_STATE_HOME: top,
 });
 

@@ -14,9 +14,6 @@ const later = [
   'playbook validate',
   'playbook approve p1',
   'uptime',
-  'token create',
-  'token list',
-  'token revoke t1',
   'mcp',
   'audit verify',
   'caddy',
@@ -36,7 +33,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['learn', 'playbook', 'token', 'audit', 'notify'];
+  const groups = ['learn', 'playbook', 'audit', 'notify'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 

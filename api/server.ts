@@ -1,0 +1,104 @@
+// The HTTP API: every operation of the engine by its route. Built here, listening is for who builds it.
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Engine } from '../reconciler/engine.js';
+import type { AppError } from '../schema/errors.js';
+import { type Auth, guardAccess } from './plugins/access.js';
+import { guardHeaders } from './plugins/headers.js';
+import { tellProblems } from './plugins/problems.js';
+import { endRequests } from './plugins/stop.js';
+import { checkInputs } from './plugins/validation.js';
+import { docsPage, docsPolicy } from './routes/docs.js';
+import { openApi } from './routes/openapi.js';
+import { readQuery, readRoutes, type Route } from './routes/route.js';
+
+export interface ServerParts {
+  readonly engine: Pick<Engine, 'perform' | 'describe'>;
+  readonly auth: Auth;
+  readonly version: string;
+  /** Whether the controller has made its first pass. */
+  readonly ready: () => boolean;
+  /** Told of what is a bug of ours; who asked learns no more than that. */
+  readonly onFault: (error: AppError) => void;
+}
+
+const bodyLimit = 1024 * 1024;
+
+/** Nobody waits longer for a request to come in. */
+const requestTimeout = 30_000;
+
+function bare(): FastifyInstance {
+  const server = fastify({
+    bodyLimit,
+    requestTimeout,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 512 },
+  });
+  server.removeContentTypeParser('text/plain');
+  return server;
+}
+
+function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Route, stopping: AbortSignal): void {
+  const { method, url, role, effect, operation, params, rest, restIn } = route;
+  server.route({
+    method,
+    url,
+    config: { needs: role },
+    schema: { params, [restIn]: rest },
+    preValidation: async request => {
+      if (restIn === 'body') request.body ??= {};
+      else request.query = readQuery(request.query as Record<string, unknown>, rest);
+    },
+    handler: async (request, reply) => {
+      const given = (restIn === 'body' ? request.body : request.query) as object;
+      const input = { ...(request.params as object), ...given };
+      const name = request.asker?.name ?? '';
+      const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
+      const work = engine.perform(operation, input, { name, by: 'api' }, signal);
+      return await (effect === 'reads' ? unlessAborted(work, signal) : work);
+    },
+  });
+}
+
+/** Whoever asked has gone away: what only reads need not go on. What changes something is never left half done. */
+function goneOf(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    work.then(resolve, reject);
+  });
+}
+
+function servePages(server: FastifyInstance, parts: ServerParts, routes: readonly Route[]): void {
+  const config = { needs: 'nobody' } as const;
+  const document = openApi(routes, parts.version);
+  const page = docsPage(routes, parts.version);
+  server.get('/api/openapi.json', { config }, () => document);
+  server.get('/api/docs', { config }, (_: FastifyRequest, reply) =>
+    reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(page),
+  );
+  server.get('/healthz', { config }, () => ({ status: 'ok' }));
+  server.get('/readyz', { config }, (_: FastifyRequest, reply) =>
+    parts.ready() ? { status: 'ready' } : reply.code(503).send({ status: 'starting' }),
+  );
+}
+
+/** Does not listen. `close()` lets what machines are in the middle of come to its end, for a while. */
+export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
+  const server = bare();
+  const stopping = endRequests(server);
+  checkInputs(server);
+  guardHeaders(server);
+  guardAccess(server, parts.auth);
+  tellProblems(server, parts.onFault);
+  const routes = await readRoutes(parts.engine);
+  for (const route of routes) serveRoute(server, parts, route, stopping);
+  servePages(server, parts, routes);
+  await server.ready();
+  return server;
+}

@@ -1,0 +1,177 @@
+// The API of a controller that runs, with its database away: who is let in, what is done for them, and how it ends.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PassReport } from '../../schema/status.js';
+import { stopServices } from './stop-services.js';
+import { until } from './until.js';
+
+const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
+const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
+const cluster = `api-${process.pid}`;
+
+let top = '';
+let repo = '';
+const started: ChildProcess[] = [];
+
+const env = () => ({
+  PATH: process.env.PATH,
+  HOME: top,
+  USER: 'ada',
+  PORTOSER_STATE_DIR: join(top, 'state'),
+  XDG_STATE_HOME: top,
+  DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
+});
+
+function start(line: string) {
+  const words = ['--import', tsx, main, ...line.split(' ')];
+  const child = spawn(process.execPath, words, { cwd: repo, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
+  const texts = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
+  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
+  return { child, texts };
+}
+
+async function portoser(line: string) {
+  const { child, texts } = start(line);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...texts };
+}
+
+async function commit(services: string): Promise<void> {
+  const registry = `cluster: ${cluster}
+machines:
+  me: {host: local, user: root, platform: linux}
+services:${services}
+policy: {interval: 1h}
+`;
+  await writeFile(join(repo, 'registry.yml'), registry);
+  await promisify(execFile)('git', ['-C', repo, 'add', '-A']);
+  await promisify(execFile)('git', ['-C', repo, 'commit', '-q', '-m', 'change']);
+}
+
+/** A controller that answers, and its address. */
+async function startRun(more = '') {
+  const run = start(`run --listen 127.0.0.1:0${more}`);
+  const tell = () => `${run.texts.out}\n${run.texts.err}`;
+  await until('it listens', () => run.texts.out.includes('listens on http://'), tell);
+  const url = /listens on (http:\S+)/.exec(run.texts.out)?.[1] ?? '';
+  await until('it is ready', async () => (await fetch(`${url}/readyz`)).ok, tell);
+  const stop = async (): Promise<number | null> => {
+    const closed = once(run.child, 'close');
+    run.child.kill('SIGTERM');
+    return ((await closed) as [number | null])[0];
+  };
+  return { ...run, url, stop };
+}
+
+beforeAll(async () => {
+  top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-api-')));
+  repo = join(top, 'repo');
+  await mkdir(repo);
+  const git = (...words: string[]) => promisify(execFile)('git', ['-C', repo, ...words]);
+  await git('init', '-q', '-b', 'main');
+  await git('config', 'user.name', 'Ada');
+  await git('config', 'user.email', 'ada@example.org');
+  await commit(' {}');
+});
+
+afterAll(async () => {
+  await stopServices(repo, cluster, portoser);
+  for (const child of started) child.kill('SIGKILL');
+  await rm(top, { recursive: true, force: true });
+});
+
+const firstToken = /first token of the API \(admin\), shown only now: (portoser_\S+)/;
+
+describe('the API of a controller', () => {
+  it('lets in who has a token, does what they may, and ends in order', async () => {
+    const run = await startRun();
+    await until(
+      'the first token is told',
+      () => firstToken.test(run.texts.err),
+      () => run.texts.err,
+    );
+    const admin = firstToken.exec(run.texts.err)?.[1] ?? '';
+    const ask = (path: string, token: string, method = 'GET', body?: object) =>
+      fetch(`${run.url}${path}`, {
+        method,
+        headers: {
+          ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    expect((await ask('/api/status', '')).status).toBe(401);
+    expect(await (await ask('/api/status', admin)).json()).toMatchObject({
+      cluster,
+      controller: { pid: run.child.pid },
+    });
+
+    const made = await portoser('token create eve --json');
+    const { token: viewer } = JSON.parse(made.out) as { token: string };
+    expect((await ask('/api/machines', viewer)).status).toBe(200);
+    expect((await ask('/api/reconcile', viewer, 'POST')).status).toBe(403);
+    expect((await ask('/api/events', viewer)).status).toBe(503);
+
+    const added = {
+      name: 'tick',
+      type: 'local',
+      machine: ['me'],
+      path: join(top, 'tick'),
+      scope: 'none',
+      command: 'sleep 999',
+    };
+    expect(await (await ask('/api/services', admin, 'POST', added)).json()).toMatchObject({ unchanged: false });
+    expect(await readFile(join(repo, 'registry.yml'), 'utf8')).toContain('tick:');
+    const pass = (await (await ask('/api/deploy', admin, 'POST', { services: ['tick'] })).json()) as PassReport;
+    // The commit itself rings the controller, too: one of the two has done it, and neither stood in the other's way.
+    expect(pass).toMatchObject({ trigger: 'deploy by first-admin', next: { next: 'settled' } });
+    const again = (await (await ask('/api/reconcile', admin, 'POST')).json()) as PassReport;
+    expect(again).toMatchObject({ outcomes: [], findings: [], next: { next: 'settled' } });
+    expect(await (await ask('/api/services/tick/observe', viewer)).json()).toBeTruthy();
+
+    const second = await portoser('run --listen 127.0.0.1:0');
+    expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining('[state-dir-busy]') as string });
+
+    expect((await portoser('token revoke eve')).code).toBe(0);
+    expect((await ask('/api/machines', viewer)).status).toBe(401);
+    expect(await run.stop()).toBe(0);
+    expect(run.texts.err).not.toContain('not served');
+    await expect(fetch(`${run.url}/healthz`)).rejects.toThrow('fetch failed');
+  }, 180_000);
+
+  it('tells no token at later starts, and needs none with --auth none', async () => {
+    const run = await startRun(' --auth none');
+    const post = (headers: Record<string, string>) => fetch(`${run.url}/api/reconcile`, { method: 'POST', headers });
+    expect((await post({})).status).toBe(200);
+    expect((await post({ origin: 'https://evil.example' })).status).toBe(403);
+    expect(await run.stop()).toBe(0);
+    const later = await startRun();
+    expect(await later.stop()).toBe(0);
+    expect(`${run.texts.err}${later.texts.err}`).not.toContain('portoser_');
+  }, 180_000);
+
+  it('refuses at once what cannot be, before anything is looked at', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const busy = await portoser(`run --listen 127.0.0.1:${port}`);
+    other.close();
+    expect(busy).toMatchObject({ code: 1, out: '' });
+    expect(busy.err).toContain(`127.0.0.1:${port}: something listens there already`);
+    expect(busy.err).toContain('[listen-refused]');
+    const open = await portoser('run --listen 0.0.0.0:0 --auth none');
+    expect(open).toMatchObject({ code: 1, out: '', err: expect.stringContaining('[settings-invalid]') as string });
+    const once1 = await portoser('run --once --auth none');
+    expect(once1).toMatchObject({ code: 1, out: '', err: expect.stringContaining('[usage]') as string });
+  }, 60_000);
+});
