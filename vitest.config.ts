@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const room = (name: string, include: string[], more: object = {}) => ({
   test: { name, include, environment: 'node', testTimeout: 60_000, hookTimeout: 60_000, ...more },
 });
+const built = { globalSetup: ['.ci/built.mjs'] };
 const alone = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
@@ -17,9 +18,9 @@ export default defineConfig({
         { isolate: false },
       ),
       room('parts', ['test/{adapters,passes,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
-      room('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      room('scenarios', ['test/scenarios/**/*.test.ts'], { ...built, testTimeout: 120_000, hookTimeout: 120_000 }),
       room('servers', ['test/servers/**/*.test.ts'], alone),
-      room('lab', ['test/lab/**/*.test.ts'], alone),
+      room('lab', ['test/lab/**/*.test.ts'], { ...built, ...alone }),
     ],
   },
 });

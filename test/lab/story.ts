@@ -89,7 +89,7 @@ export interface Controller {
 }
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const program = ['--import', 'tsx', join(project, 'api/cli/main.ts')];
+const program = [join(project, 'dist/api/cli/main.js')];
 
 /** Give it to `afterAll` by `remove`. */
 export async function freshStory(wish: StoryWish = {}): Promise<Story> {

@@ -10,7 +10,7 @@ import { runningPostmaster, serves } from '../../reconciler/adapters/postgres-pr
 import { sweepLeftovers } from '../../reconciler/demo/leftovers.js';
 import { until } from './until.js';
 
-const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'portoser-killed-')));
 // As the usual folder for such things: PostgreSQL's user has to pass through it.
 chmodSync(temporary, 0o711);
@@ -24,7 +24,7 @@ interface Demo {
 
 function startDemo(...words: string[]): Demo {
   const env = { ...process.env, TMPDIR: temporary };
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'demo', ...words], { env, stdio: 'pipe' });
+  const child = spawn(process.execPath, [main, 'demo', ...words], { env, stdio: 'pipe' });
   started.push(child);
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += String(chunk)));

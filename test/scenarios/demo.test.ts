@@ -9,7 +9,7 @@ import { runDemo } from '../../reconciler/demo/demo.js';
 import { until } from './until.js';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const program = [process.execPath, '--import', 'tsx', join(project, 'api/cli/main.ts')];
+const program = [process.execPath, join(project, 'dist/api/cli/main.js')];
 const names = ['api', 'cache', 'database', 'gateway', 'web', 'worker'];
 const lines: string[] = [];
 const stop = new AbortController();

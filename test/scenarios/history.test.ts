@@ -14,8 +14,7 @@ import { isAlive } from '../contracts/remote-shell.js';
 import { stopServices } from './stop-services.js';
 import { until } from './until.js';
 
-const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
-const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
 
 let top = '';
 let repo = '';
@@ -33,7 +32,7 @@ const env = () => ({
 });
 
 function start(line: string): { readonly child: ChildProcess; readonly texts: { out: string; err: string } } {
-  const words = ['--import', tsx, main, ...line.split(' ')];
+  const words = [main, ...line.split(' ')];
   const child = spawn(process.execPath, words, { cwd: repo, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
   started.push(child);
   const texts = { out: '', err: '' };

@@ -10,10 +10,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { freshRepo, gitEnv, keyFile, runProgram, type Ended, type FreshRepo } from '../harness.js';
 
@@ -47,10 +46,9 @@ export interface Running {
 }
 
 const project = fileURLToPath(new URL('../../../', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 function writeProgram(path: string): void {
-  writeFileSync(path, `#!/bin/sh\nexec node --import ${loader} ${join(project, 'api/cli/main.ts')} "$@"\n`);
+  writeFileSync(path, `#!/bin/sh\nexec node ${join(project, 'dist/api/cli/main.js')} "$@"\n`);
   chmodSync(path, 0o755);
 }
 

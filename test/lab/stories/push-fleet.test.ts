@@ -40,9 +40,16 @@ async function starts(): Promise<Readonly<Record<string, number>>> {
   return Object.fromEntries(await Promise.all(pairs));
 }
 
-/** All that a pass could change: on the hosts, in the repository, and in the controller's own folder (its lock and notes of time aside). */
+/**
+ * All that a pass could change: on the hosts, in the repository, and in the controller's own folder (its lock, its notes
+ * of time and its database aside: the controller measures on beside us).
+ */
 async function everything(): Promise<unknown> {
-  const own = ['-c', `find "$@" -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`, 'sh'];
+  const own = [
+    '-c',
+    `find "$@" -name postgres -prune -o -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`,
+    'sh',
+  ];
   const [onHosts, started, here] = await Promise.all([
     Promise.all(hosts.map(evidenceOf)),
     starts(),
