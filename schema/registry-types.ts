@@ -94,6 +94,8 @@ export interface Policy {
   readonly retries: number;
   readonly backoff: { readonly firstMs: number; readonly mostMs: number };
   readonly prune: 'stop' | 'remove' | 'keep';
+  /** What `stop` stopped is removed after that; its data is kept even then. */
+  readonly pruneAfterMs: number;
   /** Fraction of the placements, 0…1. */
   readonly maxRemovals: number;
   readonly intervalMs: number;

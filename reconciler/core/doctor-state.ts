@@ -1,5 +1,6 @@
 // Our own state folder on a machine: whose it is, whether it can be used, who is at work there, and what is left of earlier times.
 import type { Stamp } from '../../schema/state.js';
+import { durationText } from './durations.js';
 import { amiss, fine, type Patient, type Remark } from './doctor-remark.js';
 import { claimedByOther, judgeMachines, report, unreadableStamps } from './machines.js';
 
@@ -53,7 +54,12 @@ function leftovers({ machine, seen, desired }: Patient): readonly Remark[] {
     ...(unreadable === undefined ? [] : [amiss('stamps', unreadable)]),
     ...(stopped.length === 0
       ? []
-      : [fine('stamps', `${named(stopped)} left the registry: stopped, and removed after 7 days with all data kept`)]),
+      : [
+          fine(
+            'stamps',
+            `${named(stopped)} left the registry: stopped, and removed after ${durationText(desired.policy.pruneAfterMs)} with all data kept`,
+          ),
+        ]),
     ...(running.length === 0
       ? []
       : [

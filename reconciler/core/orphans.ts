@@ -2,6 +2,7 @@
 import type { Difference, LeftAlone, MachineNote } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import { durationText } from './durations.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { identityOf } from './machines.js';
 import { resumes } from './moves.js';
@@ -14,9 +15,6 @@ interface OrphanAsk {
   /** Machines on which this controller is changing something right now. */
   readonly busy: ReadonlySet<string>;
 }
-
-/** Seconds after which what prune stopped is removed (data is kept even then). */
-export const pruneAfterSeconds = 7 * 24 * 3600;
 
 /** A successor that cannot be started, or that nobody can see: until then the old one stays. */
 function notThere(successors: readonly Placement[], live: LiveState, ask: OrphanAsk): LeftAlone | undefined {
@@ -66,8 +64,10 @@ function judgeOrphan(
   const key: PlacementKey = `${stamp.service}@${machine}`;
   const successors = lookupOf(desired).byService.get(stamp.service) ?? [];
   if (stamp.prunedAt !== undefined) {
-    if (clock - stamp.prunedAt < pruneAfterSeconds) return undefined;
-    return { key, reason: 'orphaned', because: 'it was stopped more than 7 days ago', fields: [], stamp };
+    const { pruneAfterMs } = desired.policy;
+    if ((clock - stamp.prunedAt) * 1000 < pruneAfterMs) return undefined;
+    const because = `it was stopped more than ${durationText(pruneAfterMs)} ago (policy.prune_after)`;
+    return { key, reason: 'orphaned', because, fields: [], stamp };
   }
   if (successors.length > 0) return judgeMoved(key, stamp, successors, live, ask);
   if (desired.policy.prune === 'keep')

@@ -20,6 +20,7 @@ export function readPolicy(text: PolicyText): Policy {
     retries: text.retries ?? 3,
     backoff: readBackoff(text.backoff ?? '5s…5m') ?? { firstMs: 5000, mostMs: 300_000 },
     prune: text.prune ?? 'stop',
+    pruneAfterMs: durationMs(text.prune_after ?? '7d') ?? 7 * 24 * 3_600_000,
     maxRemovals: share(text.max_removals ?? 0.3),
     intervalMs: Math.max(1000, durationMs(text.interval ?? 60) ?? 60_000),
     ...optional('schedule', text.schedule),
@@ -61,13 +62,13 @@ const sameAsDone: Readonly<Record<string, readonly unknown[]>> = {
   write: ['push', 'never'],
   verify: ['none'],
 };
-const notYet = ['prune_after', ...Object.keys(sameAsDone)];
 
 /** Keys that ask for something that is not done yet, such as `policy.windows`. */
 export function unsupportedPolicy(text: PolicyText): readonly string[] {
   const written = text as Readonly<Record<string, unknown>>;
-  const asking = notYet.filter(key => written[key] !== undefined && !(sameAsDone[key] ?? []).includes(written[key]));
-  return asking.map(key => `policy.${key}`);
+  return Object.entries(sameAsDone)
+    .filter(([key, done]) => written[key] !== undefined && !done.includes(written[key]))
+    .map(([key]) => `policy.${key}`);
 }
 
 /** What the schema cannot see; `base`: where the policy stands. */

@@ -48,11 +48,6 @@ const ofService = {
     default: 'auto',
   }),
   approve_when: list(condition, { description: 'Plans that wait for a person.' }),
-  prune: oneOf(['stop', 'remove', 'keep'], {
-    description: 'What happens to what was removed from the registry.',
-    default: 'stop',
-  }),
-  prune_after: duration({ description: 'When stopped things are removed.', default: '7d' }),
   on_failure: oneOf(['rollback', 'stop', 'leave'], {
     description:
       'When a change does not become healthy: back to the last healthy revision; stop there, with the failed one held; or leave it as it came up.',
@@ -79,7 +74,13 @@ const ofService = {
   }),
 };
 
+/** `prune` too: what left the registry has taken its own policy with it. */
 const ofRegistry = {
+  prune: oneOf(['stop', 'remove', 'keep'], {
+    description: 'What happens to what was removed from the registry.',
+    default: 'stop',
+  }),
+  prune_after: duration({ description: 'When stopped things are removed.', default: '7d' }),
   max_removals: Type.Unsafe<number | string>({
     type: ['number', 'string'],
     minimum: 0,

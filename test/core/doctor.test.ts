@@ -217,7 +217,7 @@ describe('our state there', () => {
     const old = stamp({ service: 'old' });
     const gone = stamp({ service: 'gone', prunedAt: 1 });
     expect(about('stamps', { seen: { stamps: [old, gone] } })).toEqual([
-      'ok: gone left the registry: stopped, and removed after 7 days with all data kept',
+      'ok: gone left the registry: stopped, and removed after 7d with all data kept',
       'warning: old is ours, and the registry does not place it here',
     ]);
     expect(about('stamps', { seen: { stamps: [old] }, policy: { prune: 'keep' } })[0]).toMatch(/^ok: old stays/);

@@ -27,13 +27,18 @@ describe('a service that left the registry', () => {
     expect(planned(fleet, desire({ services: keep, policy: { prune } }))).toEqual(expected);
   });
 
-  it('is stopped once, and removed when it was stopped for more than 7 days', () => {
-    const desired = desire({ services: keep });
+  it.each([
+    ['7d', {}, 7 * day],
+    ['36h', { prune_after: '36h' }, 1.5 * day],
+    ['90s', { prune_after: 90 }, 90],
+  ])('is stopped once, and removed when it was stopped for more than %s', (after, policy, seconds) => {
+    const desired = desire({ services: keep, policy });
     settle(fleet, desired);
-    later(7 * day - 1);
+    later(seconds - 1);
     expect(planned(fleet, desired)).toEqual([]);
     later(1);
-    expect(planned(fleet, desired)).toEqual(['1 remove web@m1 orphaned: it was stopped more than 7 days ago']);
+    const because = `it was stopped more than ${after} ago (policy.prune_after)`;
+    expect(planned(fleet, desired)).toEqual([`1 remove web@m1 orphaned: ${because}`]);
     settle(fleet, desired);
     expect(fleet.machine('m1').stamps.has('web')).toBe(false);
     expect(planned(fleet, desired)).toEqual([]);

@@ -127,6 +127,7 @@ describe('placements', () => {
         retries: 3,
         backoff: { firstMs: 5000, mostMs: 300_000 },
         prune: 'stop',
+        pruneAfterMs: 604_800_000,
         maxRemovals: 0.3,
         intervalMs: 60_000,
         forcePush: 'hold',
@@ -138,14 +139,14 @@ describe('placements', () => {
   });
 
   it('merge defaults key by key, leave out those for other types, and let null-free own values win', () => {
-    const head = `defaults: {env: {A: 1, B: 2}, health: {interval: 5, retries: 7}, compose_file: x.yml, scope: user, policy: {prune: keep}, tags: [d]}\npolicy: {on_failure: stop, prune: remove}\n${top}`;
+    const head = `defaults: {env: {A: 1, B: 2}, health: {interval: 5, retries: 7}, compose_file: x.yml, scope: user, policy: {retries: 5}, tags: [d]}\npolicy: {on_failure: stop, retries: 1}\n${top}`;
     const spec = specOf('type: native, machine: m1, env: {B: 3}, health: {interval: 9}, tags: []', { head });
     expect(spec).toMatchObject({
       env: { A: '1', B: '3' },
       health: { intervalMs: 9000, retries: 7 },
       scope: 'user',
       tags: [],
-      policy: { prune: 'keep', onFailure: 'stop' },
+      policy: { retries: 5, onFailure: 'stop' },
     });
     expect(spec.docker).toBeUndefined();
   });
@@ -373,6 +374,7 @@ describe('policy', () => {
       retries: 3,
       backoff: { firstMs: 5000, mostMs: 300_000 },
       prune: 'stop',
+      pruneAfterMs: 604_800_000,
       maxRemovals: 0.5,
       intervalMs: 120_000,
       schedule: '*/5 0 * * mon-fri',
@@ -444,12 +446,9 @@ describe('what is not there yet', () => {
       ['expose: internal', ['expose']],
       ['build: {on: m1}', ['build']],
       ['data: copy, stateful: true', []],
-      [
-        'policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes], prune_after: 1h}',
-        ['policy.prune_after'],
-      ],
+      ['policy: {windows: {allow: true, cron: "0 1 * * *", for: 1h}, apply: approve, approve_when: [removes]}', []],
       ['policy: {drift: {action: report}}', []],
-      ['policy: {drift: revert, apply: auto, on_failure: rollback, prune: keep}', []],
+      ['policy: {drift: revert, apply: auto, on_failure: rollback}', []],
     ].map(([keys, unsupported]) => ({ keys: String(keys), unsupported })),
   )('$keys', ({ keys, unsupported }) => {
     const spec = specOf(`type: docker, machine: m1, ${keys}`);
@@ -461,9 +460,9 @@ describe('what is not there yet', () => {
 
   it('registry-wide policy holds every service back', () => {
     const { placements } = registryOf(
-      `${top}policy: {write: pull-request, verify: signed, prune_after: 7d}\nservices:\n  a: {type: docker, machine: m1, path: /opt/a}\n`,
+      `${top}policy: {write: pull-request, verify: signed}\nservices:\n  a: {type: docker, machine: m1, path: /opt/a}\n`,
     );
-    expect(placements[0]?.unsupported).toEqual(['policy.prune_after', 'policy.write', 'policy.verify']);
+    expect(placements[0]?.unsupported).toEqual(['policy.write', 'policy.verify']);
   });
 });
 

@@ -35,6 +35,7 @@ export const aPolicy: Policy = {
   retries: 3,
   backoff: { firstMs: 5000, mostMs: 300_000 },
   prune: 'stop',
+  pruneAfterMs: 604_800_000,
   maxRemovals: 0.3,
   intervalMs: 60_000,
   forcePush: 'hold',
