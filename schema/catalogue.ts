@@ -171,6 +171,12 @@ export const machineErrors = {
     424,
     'Check its name and tag, the registry it comes from, and the login of the machine there.',
   ),
+  'image-unreachable': entry(
+    'The registry of the image does not answer',
+    'backoff',
+    424,
+    "Check the machine's network and DNS; what ran before still runs, and it is tried again.",
+  ),
   'compose-invalid': entry(
     'The compose file is not valid',
     'human',

@@ -1,5 +1,5 @@
 // What the output of a failed Docker step means: our own scripts' words first, then a small table over Docker's.
-import { AppError, catalogue, type ErrorCode, type ErrorReport, type Retry } from '../../schema/errors.js';
+import { AppError, type ErrorCode, type ErrorReport } from '../../schema/errors.js';
 import { engineWords } from '../commands/docker.js';
 
 interface Meaning {
@@ -8,7 +8,6 @@ interface Meaning {
   readonly words: RegExp;
   /** Where the catalogue's advice does not fit this case. */
   readonly hint?: string;
-  readonly retry?: Retry;
 }
 
 const exactly = (words: string): RegExp => new RegExp(`^${words}$`, 'm');
@@ -32,16 +31,16 @@ const meanings: readonly Meaning[] = [
     words: /no matching manifest for|does not match the (specified|detected host) platform/i,
     hint: 'The image is not made for this kind of machine: name one that is, or set build.',
   },
+  { code: 'image-missing', words: /dial tcp: lookup .*: no such host/i },
+  {
+    code: 'image-unreachable',
+    words:
+      /toomanyrequests|too many requests|dial tcp.*(lookup|i\/o timeout|connection refused|unreachable|no route to host)|TLS handshake timeout|Client\.Timeout exceeded|request canceled while waiting|unexpected (HTTP )?status.* 5\d\d|read tcp.*(connection reset|timeout)/i,
+  },
   {
     code: 'image-missing',
     words:
       /pull access denied|manifest unknown|manifest for .+ not found|no such image|repository does not exist|failed to resolve reference|unauthorized: /i,
-  },
-  {
-    code: 'image-missing',
-    words: /Get "?https?:\/\/[^ ]+\/v2\/|dial tcp.*(lookup|i\/o timeout|connection refused|unreachable)/i,
-    retry: 'backoff',
-    hint: 'The machine cannot reach the registry of the image; check its network and DNS.',
   },
   {
     code: 'file-missing',
@@ -70,7 +69,6 @@ function tellingLine(words: RegExp, output: string): string {
 export function explainDocker(output: string): ErrorReport | undefined {
   const meaning = meanings.find(one => one.words.test(output));
   if (meaning === undefined) return undefined;
-  const { code, hint, retry } = meaning;
-  const report = new AppError(code, tellingLine(meaning.words, output), hint === undefined ? {} : { hint }).report();
-  return { ...report, retry: retry ?? catalogue[code].retry };
+  const { code, words, hint } = meaning;
+  return new AppError(code, tellingLine(words, output), hint === undefined ? {} : { hint }).report();
 }

@@ -28,8 +28,33 @@ describe('explain', () => {
     ],
     [
       ` web Pulling \n web Error Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on [::1]:53: read: connection refused\n${daemon}Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on [::1]:53: read: connection refused\n`,
-      'image-missing',
+      'image-unreachable',
       /registry-1/,
+    ],
+    [
+      `${daemon}failed to resolve reference "docker.io/library/nginx:1": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1: 503 Service Unavailable\n`,
+      'image-unreachable',
+      /503/,
+    ],
+    [
+      `${daemon}toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading\n`,
+      'image-unreachable',
+      /pull rate limit/,
+    ],
+    [
+      `${daemon}Get "https://images.example/v2/": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)\n`,
+      'image-unreachable',
+      /images\.example/,
+    ],
+    [
+      `${daemon}failed to do request: Head "https://imagse.example/v2/a/manifests/1": dial tcp: lookup imagse.example on 10.0.0.1:53: no such host\n`,
+      'image-missing',
+      /imagse/,
+    ],
+    [
+      `${daemon}Get "https://images.example/v2/a/manifests/1": unauthorized: authentication required\n`,
+      'image-missing',
+      /authentication/,
     ],
     [`${daemon}no such image: lab/none:1: No such image: lab/none:1\n`, 'image-missing', /lab\/none:1/],
     [
@@ -103,9 +128,7 @@ describe('explain', () => {
   });
 
   test('a registry that cannot be reached may be back; a name that is wrong stays so', () => {
-    expect(docker.explain(step, 'Get "https://r.example/v2/": dial tcp: lookup r.example: no such host')?.retry).toBe(
-      'backoff',
-    );
+    expect(docker.explain(step, 'Get "https://r.example/v2/": dial tcp: i/o timeout')?.retry).toBe('backoff');
     expect(docker.explain(step, 'manifest for nginx:nope not found: manifest unknown')?.retry).toBe('human');
   });
 

@@ -264,7 +264,7 @@ ${names.map(name => `      SEEN_${name}: "\${${name}}"`).join('\n')}
     expect(await fails('services:\n  web: {image: lab/none:1, env_file: none.env}\n')).toMatch(
       /^file-missing .*none\.env/,
     );
-    expect(await fails('services:\n  web: {image: lab/none:1}\n')).toMatch(/^image-missing /);
+    expect(await fails('services:\n  web: {image: lab/none:1}\n')).toMatch(/^image-unreachable /);
     await host.must('docker run -d --name other -p 8081:8080 lab/web:1');
     expect(await fails(simple)).toMatch(/^port-taken .*8081/);
     expect(await present()).toMatchObject({ run: 'failed' });

@@ -50,6 +50,7 @@ const registry = (version: string, more: object = {}): StoryRegistry => ({
       machine: 'm1',
       path: '/opt/web',
       source: 'web',
+      pull: 'never',
       port: 18_095,
       env: { GREETING: version },
       health: { type: 'http', endpoint: '/health', deadline: '10s', interval: '500ms' },

@@ -130,11 +130,20 @@ export const troubles: readonly Trouble[] = [
   },
   {
     what: 'an image that cannot be had',
-    service: docker(),
+    service: docker({ pull: 'never' }),
     files: { 'compose/compose.yaml': compose('lab/none:1') },
     code: 'image-missing',
-    message: /lab\/none|registry-1\.docker\.io/,
-    hint: /registry of the image|name and tag/,
+    message: /lab\/none/,
+    hint: /name and tag/,
+    left: 'files',
+  },
+  {
+    what: 'an image whose registry does not answer',
+    service: docker(),
+    files: { 'compose/compose.yaml': compose('lab/none:1') },
+    code: 'image-unreachable',
+    message: /registry-1\.docker\.io/,
+    hint: /network and DNS/,
     left: 'files',
   },
   {
