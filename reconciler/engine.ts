@@ -23,7 +23,7 @@ export interface Engine {
   /** What an operation looks like, without performing it. */
   readonly describe: (
     name: OperationName,
-  ) => Promise<Pick<Operation, 'name' | 'summary' | 'effect' | 'role' | 'input'>>;
+  ) => Promise<Pick<Operation, 'name' | 'summary' | 'effect' | 'role' | 'input' | 'bare'>>;
   /** Progress of all operations; answers how to stop listening. */
   readonly subscribe: (listener: (progress: Progress) => void) => () => void;
   readonly close: () => Promise<void>;

@@ -52,6 +52,7 @@ interface BackupWish {
 export type { BackedUp } from './adapters/backup.js';
 
 async function backupAsk({ ask, settings, file, yes, ...more }: BackupWish): Promise<BackupAsk> {
+  refuseServer(settings);
   const { openStateDir } = await import('./adapters/state-dir.js');
   const url = settings.databaseUrl.value;
   const passphrase = more.passphrase ?? settings.backupPassphrase.value;
@@ -77,7 +78,7 @@ export async function runRestore(wish: BackupWish): Promise<BackedUp> {
   return await restoreBackup(await backupAsk(wish));
 }
 
-/** Tokens are made where the controller keeps its files: by who may read these. Throws `not-supported` where another one is named. */
+/** Tokens are made where the controller keeps its files: by who may read these. Throws `usage` where a controller elsewhere is named. */
 export async function openTokens(settings: Settings): Promise<TokenBook> {
   refuseServer(settings);
   const { openTokenBook } = await import('./adapters/tokens.js');
@@ -86,14 +87,17 @@ export async function openTokens(settings: Settings): Promise<TokenBook> {
 
 function refuseServer(settings: Settings): void {
   if (settings.server.value !== undefined) {
-    throw new AppError('not-supported', `talking to a controller (${settings.server.where}) is not supported yet`, {
-      hint: 'Leave it out: the command then works by itself, with the same engine and locks.',
-    });
+    throw new AppError(
+      'usage',
+      `this works on the state folder here, and ${settings.server.where} names a controller`,
+      {
+        hint: `Leave ${settings.server.where} out, where the controller keeps its files.`,
+      },
+    );
   }
 }
 
 async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
-  refuseServer(settings);
   const place = locate(settings, ask.cwd);
   const log = await openLogFor(ask);
   const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }] = await Promise.all([

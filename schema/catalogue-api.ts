@@ -32,5 +32,11 @@ export const apiErrors = {
     409,
     'Stop what listens there, or name another address with --listen, or `--listen off`.',
   ),
+  'server-unreachable': entry(
+    'The controller does not answer',
+    'backoff',
+    502,
+    'Check --server, the network and that `portoser run` serves its API there; without --server the command works by itself.',
+  ),
   'route-unknown': entry('There is no such address', 'never', 404, 'See /api/docs for those that there are.'),
 } as const satisfies Record<string, CatalogueEntry>;

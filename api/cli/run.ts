@@ -1,8 +1,9 @@
 // Runs one line: finds the command, opens the engine for it, answers its exit code, and closes in order.
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
+import type { Engine, InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
+import type { Settings } from '../../schema/settings.js';
 import type { AnyCommand, Call, ExitCode } from './command.js';
 import { failureText } from './failure.js';
 import { globalOptions } from './globals.js';
@@ -82,14 +83,7 @@ async function perform(
   terminal: Terminal,
   process: NodeJS.Process,
 ): Promise<ExitCode> {
-  const { openEngine } = await import('../../reconciler/main.js');
-  const engine = openEngine({
-    flags: understood.flags,
-    env: process.env,
-    cwd: process.cwd(),
-    uid: process.geteuid?.(),
-    logs: command.logs?.(understood.values as never) ?? false,
-  });
+  const { settings, remote, engine } = await open(command, understood, process);
   const interrupts = watchForInterrupts(process);
   const colours = terminal.colours && !understood.noColor;
   const voice = createVoice(terminal, createPaint(colours), { quiet: understood.json });
@@ -98,7 +92,7 @@ async function perform(
     values: understood.values as never,
     json: understood.json,
     terminal: { ...terminal, colours },
-    settings: engine.settings,
+    settings,
     signal: interrupts.signal,
     pause: interrupts.pause,
     engine,
@@ -106,7 +100,7 @@ async function perform(
     perform: async <N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>> => {
       const { effect } = await engine.describe(name);
       if (effect === 'changes')
-        interrupts.signal.addEventListener('abort', () => terminal.err(stopping), { once: true });
+        interrupts.signal.addEventListener('abort', () => terminal.err(remote ? leaving : stopping), { once: true });
       const work = engine.perform(name, input, { name: userName(process), by: 'cli' }, interrupts.signal);
       return await (effect === 'reads' ? Promise.race([work, interrupts.interrupted]) : work);
     },
@@ -127,6 +121,29 @@ async function perform(
   }
 }
 
+/** The engine here, or that of the controller that the settings name. */
+async function open(
+  command: AnyCommand,
+  understood: Understood,
+  process: NodeJS.Process,
+): Promise<{ readonly settings: Settings; readonly remote: boolean; readonly engine: Engine }> {
+  const { openEngine } = await import('../../reconciler/main.js');
+  const here = openEngine({
+    flags: understood.flags,
+    env: process.env,
+    cwd: process.cwd(),
+    uid: process.geteuid?.(),
+    logs: command.logs?.(understood.values as never) ?? false,
+  });
+  const { settings } = here;
+  const { server, token } = settings;
+  if (server.value === undefined) return { settings, remote: false, engine: here };
+  const { openRemote } = await import('./remote.js');
+  const ask = { server: server.value, here, ...(token.value === undefined ? {} : { token: token.value }) };
+  return { settings, remote: true, engine: openRemote(ask) };
+}
+
+const leaving = 'the controller goes on with it; see `portoser status`';
 const stopping = 'stopping: what machines are in the middle of is finished first; a second signal ends at once';
 
 /** A connection that does not close keeps nobody waiting. */

@@ -16,6 +16,8 @@ export interface Session {
   readonly facts: Map<string, MachineFacts>;
   /** Machines on which something is being changed, with what will end it. */
   readonly busy: Map<string, Promise<unknown>>;
+  /** A controller's process: whoever asks it sees what it goes by, commits, and not what lies in a folder there. */
+  byCommit?: true;
   /** Changes that failed for a cause that may pass. */
   readonly retries: Map<PlacementKey, Retry>;
   /** What machines told of drift that still stands. */

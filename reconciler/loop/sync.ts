@@ -213,5 +213,6 @@ async function asTheyLie(ports: Ports): Promise<Synced> {
 
 /** Never throws for what the registry says; throws for what cannot be read at all. */
 export async function sync(ports: Ports, ask: SyncAsk): Promise<Synced> {
-  return ask.from === 'files' ? await asTheyLie(ports) : await atCommit(ports, ask.revision);
+  const lying = ask.from === 'files' && sessionOf(ports).byCommit !== true;
+  return lying ? await asTheyLie(ports) : await atCommit(ports, ask.revision);
 }

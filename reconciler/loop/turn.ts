@@ -248,6 +248,7 @@ async function turnAround(turn: Turn): Promise<void> {
 /** Runs until the signal aborts; then finishes what machines are in the middle of and leaves nothing behind. */
 export async function runController(context: PassContext, options: ControllerOptions = {}): Promise<void> {
   const { ports, lists } = context;
+  sessionOf(ports).byCommit = true;
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
     onTransition: transition => {

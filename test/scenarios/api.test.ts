@@ -1,6 +1,7 @@
 // The API of a controller that runs, with its database away: who is let in, what is done for them, and how it ends.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -29,9 +30,13 @@ const env = () => ({
   DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
 });
 
-function start(line: string) {
+function start(line: string, more: NodeJS.ProcessEnv = {}) {
   const words = [main, ...line.split(' ')];
-  const child = spawn(process.execPath, words, { cwd: repo, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, words, {
+    cwd: repo,
+    env: { ...env(), ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   started.push(child);
   const texts = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
@@ -39,8 +44,8 @@ function start(line: string) {
   return { child, texts };
 }
 
-async function portoser(line: string) {
-  const { child, texts } = start(line);
+async function portoser(line: string, more: NodeJS.ProcessEnv = {}) {
+  const { child, texts } = start(line, more);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...texts };
 }
@@ -157,6 +162,47 @@ describe('the API of a controller', () => {
     const later = await startRun();
     expect(await later.stop()).toBe(0);
     expect(`${run.texts.err}${later.texts.err}`).not.toContain('portoser_');
+  }, 180_000);
+
+  it('is what `portoser --server` asks: by commits, with the words that the same command has here', async () => {
+    const run = await startRun();
+    const { token } = JSON.parse((await portoser('token create remote --role operator --json')).out) as {
+      token: string;
+    };
+    await writeFile(join(top, 'token'), `${token}\n`);
+    const from = (line: string) =>
+      portoser(`--server ${run.url} ${line}`, {
+        PORTOSER_TOKEN_FILE: join(top, 'token'),
+        PORTOSER_STATE_DIR: join(top, 'none'),
+      });
+    for (const line of [
+      'machine list',
+      'service list',
+      'service show tick --json',
+      'deps order',
+      'registry validate',
+      'why tick',
+    ])
+      expect(await from(line)).toEqual(await portoser(line));
+    const registry = join(repo, 'registry.yml');
+    const committed = await readFile(registry, 'utf8');
+    await writeFile(registry, committed.replace('sleep 999', 'sleep 998'));
+    expect((await portoser('plan')).code).toBe(2);
+    expect((await from('plan')).code).toBe(0);
+    expect(await from('deploy tick')).toMatchObject({ code: 0, err: '' });
+    await writeFile(registry, committed);
+
+    expect(await from('machine forget me --yes')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[role-missing]') as string,
+    });
+    expect(await from('token list')).toMatchObject({ code: 1, err: expect.stringContaining('[usage]') as string });
+    expect(existsSync(join(top, 'none'))).toBe(false);
+    expect(await run.stop()).toBe(0);
+    expect(await from('status')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[server-unreachable]') as string,
+    });
   }, 180_000);
 
   it('refuses at once what cannot be, before anything is looked at', async () => {

@@ -1,0 +1,122 @@
+// The engine of a controller elsewhere: what is asked here is asked of its API, and what that answers is told as if it were done here.
+import { Agent, type Dispatcher, request } from 'undici';
+import type { Engine, OperationName } from '../../reconciler/engine.js';
+import { AppError, catalogue, type ErrorCode } from '../../schema/errors.js';
+import type { Problem } from '../plugins/problems.js';
+import { type Method, routes, type Served, withheld } from '../routes/table.js';
+
+export interface RemoteAsk {
+  /** `https://portoser.example`, with or without a path. */
+  readonly server: string;
+  readonly token?: string;
+  /** Says what operations are like; does those that need nothing of the controller. */
+  readonly here: Engine;
+}
+
+interface Asked {
+  readonly method: Method;
+  readonly path: string;
+  readonly body?: string;
+}
+
+type Input = Readonly<Record<string, unknown>>;
+
+const refused = (message: string, hint: string): AppError => new AppError('usage', message, { hint });
+
+/** What only makes sense where the files or the process are. Throws `usage`, or `not-supported` for what one answer cannot tell. */
+function readable(name: OperationName, input: Input): Input {
+  if (name === 'run') throw refused('`run` is the controller itself', 'Leave --server out where it shall run.');
+  if (name === 'registry.format') throw refused('files are formatted where they lie', 'Leave --server out.');
+  if (input['uncommitted'] === true)
+    throw refused('the controller sees what is committed', 'Commit and push, or leave --server out.');
+  const missing = withheld[name]?.find(one => input[one] === true);
+  if (missing !== undefined)
+    throw new AppError('not-supported', `--${missing} is not supported yet through a controller`);
+  return input['from'] === 'files' ? { ...input, from: 'commit' } : input;
+}
+
+/** In the address, in the query or in the body, as the route's table has it. */
+export function askedOf(name: Served, input: Input): Asked {
+  const [method, url] = routes[name].split(' ') as [Method, string];
+  const inPath = new Set([...url.matchAll(/:(\w+)/g)].map(([, member = '']) => member));
+  const path = url.replace(/:(\w+)/g, (_, member: string) => encodeURIComponent(String(input[member])));
+  const rest = Object.entries(input).filter(([member, value]) => !inPath.has(member) && value !== undefined);
+  if (method === 'POST' || method === 'PATCH') return { method, path, body: JSON.stringify(Object.fromEntries(rest)) };
+  const words = rest.flatMap(([member, value]) => [value].flat().map((one): [string, string] => [member, String(one)]));
+  const query = new URLSearchParams(words).toString();
+  return { method, path: query === '' ? path : `${path}?${query}` };
+}
+
+function isProblem(answer: unknown): answer is Problem {
+  return typeof answer === 'object' && answer !== null && 'code' in answer && 'detail' in answer;
+}
+
+const hints: Partial<Record<ErrorCode, string>> = {
+  'token-missing':
+    'Set PORTOSER_TOKEN or PORTOSER_TOKEN_FILE; `portoser token create` where the controller runs makes a token.',
+  'route-unknown': 'The controller there is of another version, or it is none.',
+};
+
+function errorOf(server: string, status: number, answer: unknown): AppError {
+  if (!isProblem(answer) || !(answer.code in catalogue))
+    return new AppError('server-unreachable', `${server} answered ${status}, and not as a controller does`);
+  const { code, detail, hint, details } = answer;
+  return new AppError(code, detail, { hint: hints[code] ?? hint, ...(details === undefined ? {} : { details }) });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Whatever it is, it is not from a controller; its status is told.
+    return undefined;
+  }
+}
+
+/** A deploy may take long, and says nothing meanwhile. */
+const patient = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } };
+
+interface Wire {
+  readonly server: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly agent: Agent;
+}
+
+async function send({ server, headers, agent }: Wire, asked: Asked, signal: AbortSignal): Promise<unknown> {
+  const { method, path, body } = asked;
+  const type = body === undefined ? {} : { 'content-type': 'application/json' };
+  let response: Dispatcher.ResponseData;
+  let text: string;
+  try {
+    const options = { method, headers: { ...headers, ...type }, dispatcher: agent, signal };
+    response = await request(`${server}${path}`, body === undefined ? options : { ...options, body });
+    text = await response.body.text();
+  } catch (cause) {
+    if (signal.aborted) throw new AppError('interrupted', 'no longer waited for', { cause });
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    throw new AppError('server-unreachable', `${server}: ${message || code}`, { cause });
+  }
+  const answer = parsed(text);
+  if (response.statusCode < 200 || response.statusCode > 299 || answer === undefined)
+    throw errorOf(server, response.statusCode, answer);
+  return answer;
+}
+
+export function openRemote({ server: written, token, here }: RemoteAsk): Engine {
+  const server = written.replace(/\/+$/, '');
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const wire = { server, headers, agent: new Agent(patient) };
+  async function perform(name: OperationName, input: never, actor: never, signal: AbortSignal): Promise<unknown> {
+    if ((await here.describe(name)).bare) return await here.perform(name, input, actor, signal);
+    const asked = askedOf(name as Served, readable(name, input));
+    return await send(wire, asked, signal);
+  }
+  return {
+    ...here,
+    perform: perform as Engine['perform'],
+    close: async () => {
+      await wire.agent.destroy();
+      await here.close();
+    },
+  };
+}
