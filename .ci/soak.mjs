@@ -1,32 +1,81 @@
-// npm run soak: what CI does a part of, whole: the controller killed at thirty points, then an hour of disturbances by a seed.
+// npm run soak: what npm test does a part of, whole: the controller killed at every point, a long cut, then an hour of disturbances by a seed.
 import { parseArgs } from 'node:util';
 import { ready } from './install.mjs';
 import { isDebianRoot, missing, prepareMachine } from './machine.mjs';
 import { tool } from './programs.mjs';
 
-const usage = `npm run soak -- [--minutes N] [--seed S]
-  --minutes N  how long (default 60); memory is judged when it is long enough
-  --seed S     the same disturbances in the same order (default: one by chance, which is told)`;
+const usage = `npm run soak -- [--only PART]... [--points P] [--cut S] [--minutes N] [--seed S]
+  --only PART   points, cut or disturbances (default: all of them, in this order)
+  --points P    where the controller is killed: all (default), or numbers with commas
+  --cut S       for how many seconds packets are dropped in the middle of a step (default 300)
+  --minutes N   how long the world is disturbed (default 60); memory is judged when it is long enough
+  --seed S      the same disturbances in the same order (default: one by chance, which is told)`;
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string', multiple: true },
+    points: { type: 'string', default: 'all' },
+    cut: { type: 'string', default: '300' },
     minutes: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     help: { type: 'boolean', default: false },
   },
 });
 
-async function soak() {
-  for (const [name, value] of Object.entries({ minutes: values.minutes, seed: values.seed }))
+const { points, cut, minutes, seed } = values;
+const parts = [
+  {
+    name: 'points',
+    what: `the controller of nine services is killed at ${points === 'all' ? 'every crash point' : `crash points ${points}`}, and started anew`,
+    story: 'crash-points',
+    env: { PORTOSER_CRASH_POINTS: points, PORTOSER_CRASH_SEED: seed },
+  },
+  {
+    name: 'cut',
+    what: `packets are dropped for ${cut} s in the middle of a step`,
+    story: 'partition-step',
+    env: { PORTOSER_CUT_SECONDS: cut },
+  },
+  {
+    name: 'disturbances',
+    what: `${minutes} minutes of commits, drift, kills, cuts and crashes, seed ${seed}`,
+    story: 'soak',
+    env: { PORTOSER_SOAK_MINUTES: minutes, PORTOSER_SOAK_SEED: seed },
+  },
+];
+
+function chosenParts() {
+  for (const [name, value] of Object.entries({ minutes, cut, seed }))
     if (!/^\d+$/.test(value)) throw new TypeError(`--${name} ${value} is no number`);
+  if (!/^(all|\d+(,\d+)*)$/.test(points))
+    throw new TypeError(`--points ${points} is neither all nor numbers with commas`);
+  const names = parts.map(part => part.name);
+  const unknown = values.only?.find(name => !names.includes(name));
+  if (unknown !== undefined) throw new TypeError(`--only ${unknown} is none of ${names.join(', ')}`);
+  return parts.filter(({ name }) => values.only?.includes(name) ?? true);
+}
+
+/** All are tried, also when one fails. */
+async function soak() {
+  const chosen = chosenParts();
   await ready();
   await prepareMachine();
   const programs = missing('lab');
   if (!isDebianRoot || programs.length > 0)
     throw new Error(isDebianRoot ? `the lab needs ${programs.join(', ')}` : 'the lab needs root on Debian');
-  const env = { PORTOSER_SOAK: '1', PORTOSER_SOAK_MINUTES: values.minutes, PORTOSER_SOAK_SEED: values.seed };
-  const stories = ['crash-points', 'soak'].map(name => `test/lab/stories/${name}.test.ts`);
-  return (await tool('vitest', ['run', '--project', 'lab', '--disable-console-intercept', ...stories], { env })).code;
+  console.log(`seed ${seed}`);
+  const told = [];
+  for (const { name, what, story, env } of chosen) {
+    console.log(`--- ${name}: ${what}`);
+    const startedAt = Date.now();
+    const words = ['run', '--project', 'lab', '--disable-console-intercept', `test/lab/stories/${story}.test.ts`];
+    const { code } = await tool('vitest', words, { env });
+    const tookMin = ((Date.now() - startedAt) / 60_000).toFixed(1);
+    told.push({ code, line: `${code === 0 ? 'held' : 'FAILED'}  ${name}: ${what} (${tookMin} min)` });
+    if (code > 128) break; // by a signal
+  }
+  console.log(`--- seed ${seed}\n${told.map(one => one.line).join('\n')}`);
+  return told.some(one => one.code !== 0) ? 1 : 0;
 }
 
 if (values.help) console.log(usage);

@@ -1,5 +1,5 @@
 // The controller of the soak: started anew whenever it was killed, its commit and its condition as it stands now.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEngine } from '../../../reconciler/main.js';
 import type { Deployment } from '../../../schema/history.js';
@@ -29,7 +29,8 @@ export interface Driven {
   sample(): Sample;
   /** A fresh look at git and the machines, by an engine of its own. */
   plan(): Promise<PlanReport>;
-  notes(): Promise<ControllerStatus | undefined>;
+  /** What the controller that runs noted last, from its own file: to ask by `status` would look at all machines. */
+  notes(): ControllerStatus | undefined;
   history(service: string): Promise<readonly Deployment[]>;
   /** Intents without a result in journals of the state folder, and journals that nobody writes any more. */
   journal(): readonly string[];
@@ -86,20 +87,49 @@ export function drive(story: Story): Driven {
     },
     sample,
     plan: () => engine.perform('plan', { from: 'commit' }, asker, never),
-    notes: async () => (await engine.perform('status', {}, asker, never)).controller,
+    notes: () => notesIn(story.stateDir).find(one => one.pid === current?.pid),
     history: service => engine.perform('history.list', { service, limit: 30 }, asker, never),
     journal: () => journalIn(story.stateDir),
     close: () => engine.close(),
   };
 }
 
+/** Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is. */
+export async function unrestOf(driven: Driven, commit: string): Promise<string | undefined> {
+  driven.ensure();
+  const { lastPass } = driven.notes() ?? {};
+  if (lastPass?.commit !== commit || lastPass.result !== 'settled') return `last pass: ${JSON.stringify(lastPass)}`;
+  const { plan, changes, left } = await driven.plan();
+  if (changes > 0 || left > 0 || plan === undefined || plan.leftAlone.length + plan.machines.length > 0)
+    return JSON.stringify({ left, plan });
+  return driven.journal()[0];
+}
+
+/** Texts of the files of that name in what the controller notes on its repository. */
+function textsIn(stateDir: string, name: RegExp): readonly (readonly [path: string, text: string])[] {
+  const folder = join(stateDir, 'repos');
+  if (!existsSync(folder)) return [];
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path => name.test(path));
+  return paths.flatMap(path => {
+    try {
+      return [[path, readFileSync(join(folder, path), 'utf8')] as const];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []; // a journal goes away when all in it is closed
+      throw error;
+    }
+  });
+}
+
+const notesIn = (stateDir: string): readonly ControllerStatus[] =>
+  textsIn(stateDir, /\/controller\.json$/).flatMap(([, text]) => (JSON.parse(text) as ControllerStatus | null) ?? []);
+
 function journalIn(stateDir: string): readonly string[] {
-  const files = readdirSync(stateDir, { recursive: true, encoding: 'utf8' }).filter(path =>
-    /journal\..*\.jsonl/.test(path),
-  );
-  return files.flatMap(path => {
-    const rows = readFileSync(join(stateDir, path), 'utf8').split('\n').filter(Boolean);
-    const ids = rows.map(row => (JSON.parse(row) as { readonly id: string }).id);
+  return textsIn(stateDir, /journal\..*\.jsonl/).flatMap(([path, text]) => {
+    // The last line may be half written.
+    const ids = text
+      .split('\n')
+      .slice(0, -1)
+      .map(row => (JSON.parse(row) as { readonly id: string }).id);
     return ids.filter(id => ids.indexOf(id) === ids.lastIndexOf(id)).map(id => `${path}: ${id} is open`);
   });
 }

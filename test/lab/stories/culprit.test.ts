@@ -28,14 +28,14 @@ const registry = (): StoryRegistry => ({
       port: 9101,
       health: { type: 'http', endpoint: '/' },
     },
-    theirs: { type: 'native', machine: 'm1', path: '/opt/theirs', health: { type: 'process' } },
+    theirs: { type: 'native', machine: 'm1', path: '/opt/theirs', health: { type: 'command', command: 'true' } },
     tool: {
       type: 'local',
       machine: 'm1',
       path: '/opt/tool',
       scope: 'none',
       command: 'sleep infinity',
-      health: { type: 'process' },
+      health: { type: 'command', command: 'true' },
     },
   },
 });

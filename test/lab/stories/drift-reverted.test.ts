@@ -35,7 +35,7 @@ const registry = (): StoryRegistry => ({
       port: 9101,
       health: { type: 'http', endpoint: '/' },
     },
-    theirs: { type: 'native', machine: 'm1', path: '/opt/theirs', health: { type: 'process' } },
+    theirs: { type: 'native', machine: 'm1', path: '/opt/theirs', health: { type: 'command', command: 'true' } },
     tool: {
       type: 'local',
       machine: 'm1',

@@ -45,12 +45,14 @@ services:
     user: root
     command: python3 -m http.server 9001
     port: 9001
+    health: {type: tcp}
     depends_on: [my-app]
   ticks:
     type: local
     path: /srv/ticks
     machine: m2
     command: sh -c 'while :; do echo tick; sleep 0.5; done'
+    health: {type: command, command: 'true'}
 `;
 
 beforeAll(async () => {

@@ -39,8 +39,16 @@ function registryOf(machine: string, user: string, greeting: string): StoryRegis
         source: 'site',
         command: './run.sh sleep infinity',
         env: { ODD: odd, GREETING: greeting },
+        health: { type: 'command', command: 'true' },
       },
-      own: { ...common, type: 'native', scope: 'user', path: `/home/${user}/own`, command: 'sleep infinity' },
+      own: {
+        ...common,
+        type: 'native',
+        scope: 'user',
+        path: `/home/${user}/own`,
+        command: 'sleep infinity',
+        health: { type: 'command', command: 'true' },
+      },
       app: {
         ...common,
         type: 'local',

@@ -34,7 +34,13 @@ const registry = (version: string): StoryRegistry => ({
       env: { GREETING: version },
       health: { type: 'http', endpoint: '/health', deadline: '10s', interval: '500ms' },
     },
-    unit: { type: 'native', machine: 'm1', path: '/opt/unit', command: 'sleep infinity', health: { type: 'process' } },
+    unit: {
+      type: 'native',
+      machine: 'm1',
+      path: '/opt/unit',
+      command: 'sleep infinity',
+      health: { type: 'command', command: 'true' },
+    },
   },
 });
 

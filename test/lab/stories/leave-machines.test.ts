@@ -12,7 +12,7 @@ const sleeper = (machine: string, name: string): object => ({
   machine,
   path: `/opt/${name}`,
   command: 'sleep infinity',
-  health: { type: 'process' },
+  health: { type: 'command', command: 'true' },
 });
 
 /** `near` runs on the first machine, `far` on the second, by whatever names. */

@@ -43,7 +43,13 @@ const services = {
     port: 9103,
     health: { type: 'tcp' },
   },
-  stays: { type: 'native', machine: 'm1', path: '/opt/stays', command: 'sleep infinity', health: { type: 'process' } },
+  stays: {
+    type: 'native',
+    machine: 'm1',
+    path: '/opt/stays',
+    command: 'sleep infinity',
+    health: { type: 'command', command: 'true' },
+  },
 } as const;
 
 type Name = keyof typeof services;

@@ -1,42 +1,155 @@
-// A host that is cut off or crashes, before and during a change: the others finish, and back again it gets one change, to the newest commit.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+// Hosts that are cut off or crash, before and during a change: the others finish, and back again each gets one change, to the newest commit.
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, withLab, type Host } from '../harness.js';
 import { freshStory, labMachine, untilApplied, type Controller, type Story, type StoryRegistry } from '../story.js';
 import { startedAt } from './fleet-evidence.js';
+import { server, setUp, standing, words } from './outage-ground.js';
 
-const lab = withLab({ hosts: 2 });
-const [near, far] = [lab.host(1), lab.host(2)];
+/** Which version comes when: the change that is hit, two more while the host is away, of which it must never see the first. */
+const versions = { first: 1, hit: 2, skipped: 3, newest: 4 } as const;
+type Version = (typeof versions)[keyof typeof versions];
 
-/** Run by systemd before each start: notes the version, and does not let it start while /run/hold is there. */
-const guard = `#!/bin/sh
-echo "begin $VERSION" >>/opt/guard/log
-while [ -e /run/hold ]; do sleep 0.1; done
-echo "end $VERSION" >>/opt/guard/log
-`;
-/** Stands before the real sync(1): files that are laid beside their target wait here for their rename. */
-const slowSync = `#!/bin/sh
-while [ -e /run/hold-sync ] && ls /opt/far/.portoser-new* >/dev/null 2>&1; do : >/run/syncing; sleep 0.1; done
-exec /bin/sync "$@"
-`;
+interface Outage {
+  readonly title: string;
+  readonly by: 'cut' | 'crash';
+  /** What makes the change stop on the host at a point of its own; absent: the host goes before the change. */
+  readonly holds?: '/run/hold' | '/run/hold-sync' | '/run/closed';
+  /** What the host noted by the time it goes, or a file that is there then. */
+  readonly point?: { readonly noted: string } | { readonly file: string };
+  /** How it comes back; what the host had noted then. Default: powered on, or let through again. */
+  readonly back?: (far: Far) => Promise<void>;
+  /** Words on the host from the first to the last version. */
+  readonly words: readonly string[];
+  /** No newer commit for it. */
+  readonly stays?: true;
+}
 
-const script = (path: string, text: string): string =>
-  `echo ${Buffer.from(text).toString('base64')} | base64 -d >${path}; chmod 755 ${path}`;
+/** The step ends while the host is cut off. */
+async function endThenJoin(far: Far): Promise<void> {
+  await far.host.must('rm /run/hold');
+  await reaches(far.host, 'end v2');
+  await far.host.join();
+  expect(await words(far.host)).toEqual([...begunFirst, 'begin v2', 'end v2']);
+}
 
-const setUp = (unit: string): string => `set -e
-mkdir -p /opt/guard /etc/systemd/system/${unit}.service.d; : >/opt/guard/log
-${script('/opt/guard/guard', guard)}
-${script('/usr/local/bin/sync', slowSync)}
-printf '[Service]\\nExecStartPre=/opt/guard/guard\\n' >/etc/systemd/system/${unit}.service.d/guard.conf
-systemctl daemon-reload`;
+/** The host is back and has been looked at while the step still runs. */
+async function joinThenEnd(far: Far): Promise<void> {
+  await far.host.join();
+  await eventually('it is looked at', async () => (await status()).includes(`${far.machine} reachable`), 60_000);
+  expect(await words(far.host)).toEqual([...begunFirst, 'begin v2']);
+  await far.host.must('rm /run/hold');
+}
 
-/** It listens only once /run/closed is away. */
-const server =
-  'while [ -e /run/closed ]; do sleep 0.1; done; exec python3 -m http.server 9201 --bind 127.0.0.1 >/dev/null 2>&1';
+async function openThenJoin({ host }: Far): Promise<void> {
+  await host.must('rm /run/closed');
+  await host.join();
+}
 
-const registry = (version: number): StoryRegistry => ({
+async function givenUpThenJoin(far: Far): Promise<void> {
+  const given = async (): Promise<boolean> => controller.output().includes(`${far.service}@${far.machine}: failed`);
+  await eventually('the change is given up', given, 120_000);
+  await openThenJoin(far);
+}
+
+const begunFirst = ['begin v1', 'end v1'];
+const atTheHit = ['begin v2', 'end v2'];
+const atTheNewest = ['begin v4', 'end v4'];
+
+const outages: readonly Outage[] = [
+  {
+    title: 'cut off before the change: then one change to the newest',
+    by: 'cut',
+    words: [...begunFirst, ...atTheNewest],
+  },
+  {
+    title: 'cut off while a start step runs, and the step ends meanwhile',
+    by: 'cut',
+    holds: '/run/hold',
+    point: { noted: 'begin v2' },
+    back: endThenJoin,
+    words: [...begunFirst, ...atTheHit, ...atTheNewest],
+  },
+  {
+    title: 'cut off while a start step runs, and the step still runs when the host is back',
+    by: 'cut',
+    holds: '/run/hold',
+    point: { noted: 'begin v2' },
+    back: joinThenEnd,
+    words: [...begunFirst, ...atTheHit, ...atTheNewest],
+  },
+  {
+    title: 'cut off while the gate waits: the newest follows once',
+    by: 'cut',
+    holds: '/run/closed',
+    point: { noted: 'end v2' },
+    back: openThenJoin,
+    words: [...begunFirst, ...atTheHit, ...atTheNewest],
+  },
+  {
+    title:
+      'cut off while the gate waits, past its deadline, and no newer commit: what was started is not started again',
+    by: 'cut',
+    holds: '/run/closed',
+    point: { noted: 'end v2' },
+    back: givenUpThenJoin,
+    words: [...begunFirst, ...atTheHit],
+    stays: true,
+  },
+  {
+    title: 'crashed before the change: then one change to the newest',
+    by: 'crash',
+    words: [...begunFirst, ...begunFirst, ...atTheNewest],
+  },
+  {
+    title: 'crashed while a start step runs: systemd itself starts what was enabled',
+    by: 'crash',
+    holds: '/run/hold',
+    point: { noted: 'begin v2' },
+    words: [...begunFirst, 'begin v2', ...atTheHit, ...atTheNewest],
+  },
+  {
+    title: 'crashed while files lie beside their targets',
+    by: 'crash',
+    holds: '/run/hold-sync',
+    point: { file: '/run/syncing' },
+    words: [...begunFirst, ...begunFirst, ...atTheNewest],
+  },
+];
+
+const lab = withLab({ hosts: outages.length + 1 });
+const near = lab.host(1);
+
+interface Far extends Outage {
+  readonly host: Host;
+  readonly machine: string;
+  readonly service: string;
+}
+const fars: readonly Far[] = outages.map((outage, index) => {
+  const number = index + 2;
+  return { ...outage, host: lab.host(number), machine: `m${number}`, service: `far${number}` };
+});
+
+const versionOf = (far: Far, version: Version): Version =>
+  far.stays && version > versions.hit ? versions.hit : version;
+
+const farEntry = (far: Far, version: Version): object => ({
+  type: 'native',
+  machine: far.machine,
+  path: '/opt/far',
+  source: far.service,
+  command: ['sh', '-c', server],
+  env: { VERSION: `v${versionOf(far, version)}` },
+  port: 9201,
+  health: { type: 'tcp', deadline: 20 },
+});
+
+const registry = (version: Version): StoryRegistry => ({
   cluster: 'outage',
   policy: { interval: '3s' },
-  machines: { m1: labMachine(near), m2: labMachine(far) },
+  machines: {
+    m1: labMachine(near),
+    ...Object.fromEntries(fars.map(({ machine, host }) => [machine, labMachine(host)])),
+  },
   services: {
     near: {
       type: 'native',
@@ -46,46 +159,37 @@ const registry = (version: number): StoryRegistry => ({
       env: { VERSION: `v${version}` },
       health: { type: 'command', command: 'true' },
     },
-    far: {
-      type: 'native',
-      machine: 'm2',
-      path: '/opt/far',
-      source: 'far',
-      command: ['sh', '-c', server],
-      env: { VERSION: `v${version}` },
-      port: 9201,
-      health: { type: 'tcp', deadline: 20 },
-    },
+    ...Object.fromEntries(fars.map(far => [far.service, farEntry(far, version)])),
   },
 });
 
+function filesOf(far: Far, version: Version): Readonly<Record<string, string | null>> {
+  const own = versionOf(far, version);
+  const folder = far.service;
+  return {
+    [`${folder}/a.txt`]: `a v${own}\n`,
+    [`${folder}/deep/b.txt`]: `b v${own}\n`,
+    ...(own === versions.first ? {} : { [`${folder}/only-${own - 1}`]: null }),
+    [`${folder}/only-${own}`]: 'x\n',
+  };
+}
+
 let story: Story;
 let controller: Controller;
-let version = 0;
 
 beforeAll(async () => {
-  await Promise.all([near.must(setUp('near')), far.must(setUp('far'))]);
+  await Promise.all([near.must(setUp('near')), ...fars.map(({ host, service }) => host.must(setUp(service)))]);
   story = await freshStory();
 }, 60_000);
 
 afterAll(() => story?.remove());
 
-const words = async (host: Host): Promise<readonly string[]> =>
-  (await host.must('cat /opt/guard/log')).split('\n').filter(line => line !== '');
-
-async function push(): Promise<string> {
-  version += 1;
-  const files = { 'far/a.txt': `a v${version}\n`, 'far/deep/b.txt': `b v${version}\n`, [`far/only-${version}`]: 'x\n' };
-  const stale = version === 1 ? {} : { [`far/only-${version - 1}`]: null };
-  return await story.push(registry(version), { ...files, ...stale }, `Version ${version}`);
-}
-
-/** Pushes, and waits until the host that is not amiss runs it. */
-async function pushOn(): Promise<string> {
-  const commit = await push();
-  await reaches(near, `end v${version}`);
-  return commit;
-}
+const push = (version: Version): Promise<string> =>
+  story.push(
+    registry(version),
+    Object.assign({}, ...fars.map(far => filesOf(far, version))) as Readonly<Record<string, string | null>>,
+    `Version ${version}`,
+  );
 
 async function reaches(host: Host, line: string): Promise<void> {
   try {
@@ -93,14 +197,6 @@ async function reaches(host: Host, line: string): Promise<void> {
   } catch (cause) {
     throw new Error(`${(await words(host)).join(', ')}; the controller said:\n${controller.output()}`, { cause });
   }
-}
-
-/** Two commits, of which the second must be the only one that the far host ever sees. */
-async function pushTwice(): Promise<{ readonly commit: string; readonly skipped: string; readonly newest: string }> {
-  await pushOn();
-  const skipped = `v${version}`;
-  const commit = await pushOn();
-  return { commit, skipped, newest: `v${version}` };
 }
 
 async function status(): Promise<readonly string[]> {
@@ -111,157 +207,81 @@ async function status(): Promise<readonly string[]> {
   ].toSorted();
 }
 
-const unknown = ['far@m2 unknown', 'm1 reachable', 'm2 unknown', 'near@m1 synced'];
-
-/** What stands on the far host: whole files of one version, nothing laid aside, no lock, a finished stamp, the process. */
-async function standing(): Promise<readonly string[]> {
-  const found = await far.must(`cd /opt/far; cat a.txt deep/b.txt; ls | paste -sd' '
-find / -xdev -name '.portoser-new*' -print; cd /var/lib/portoser/clusters/outage
-find incoming -type f; ls lock steps/*/open 2>/dev/null; grep -c ^fingerprint stamps/far
-curl -s -o /dev/null localhost:9201 && tr '\\0' '\\n' <"/proc/$(systemctl show -P MainPID far)/environ" | grep VERSION`);
-  return found.trimEnd().split('\n');
+function whole(far: Far, version: Version): readonly string[] {
+  const own = versionOf(far, version);
+  return [`a v${own}`, `b v${own}`, `a.txt deep only-${own}`, '1', `VERSION=v${own}`];
 }
 
-const whole = (): readonly string[] => {
-  const v = `v${version}`;
-  return [`a ${v}`, `b ${v}`, `a.txt deep only-${version}`, '1', `VERSION=${v}`];
+/** What stands on the far hosts once the commit is applied and they are synced. */
+async function settledOn(commit: string): Promise<readonly (readonly string[])[]> {
+  await untilApplied(story, controller, commit);
+  await eventually('all are synced', async () => (await status()).every(line => /reachable|synced/.test(line)), 60_000);
+  return await Promise.all(fars.map(({ host, service }) => standing(host, service)));
+}
+
+const allOn = (version: Version): readonly (readonly string[])[] => fars.map(far => whole(far, version));
+
+const reachesPoint = async ({ host, point }: Far): Promise<void> => {
+  if (point === undefined) return;
+  if ('noted' in point) return await reaches(host, point.noted);
+  await eventually(
+    `${point.file} is there`,
+    async () => (await host.inside(`test -e ${point.file}`)).code === 0,
+    60_000,
+  );
+  expect(await host.must('cat /opt/far/a.txt')).toBe('a v1\n');
 };
 
-/** The far host gets the commit, whole, and the plan is empty; what it noted since the test began. */
-async function caughtUp(commit: string): Promise<readonly string[]> {
-  await untilApplied(story, controller, commit);
-  await reaches(far, `end v${version}`);
-  await eventually('far is synced', async () => (await status()).includes('far@m2 synced'), 60_000);
-  expect(await standing()).toEqual(whole());
-  expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
-  return await words(far);
-}
+let newest = '';
 
-/** Whatever a story before left half way. */
-const restore = 'rm -f /run/hold /run/hold-sync /run/closed; : >/opt/guard/log';
-
-beforeEach(async () => {
-  await far.boot();
-  await far.join();
-  await Promise.all([near, far].map(host => host.must(restore)));
-});
-
-test('both hosts run the first version', async () => {
-  const commit = await push();
+test('all hosts run the first version', async () => {
+  const commit = await push(versions.first);
   controller = story.run();
-  await untilApplied(story, controller, commit);
-  expect(await caughtUp(commit)).toEqual(['begin v1', 'end v1']);
+  expect(await settledOn(commit)).toEqual(allOn(versions.first));
 });
 
-test('cut off before the change: unknown, the other goes on, then one change to the newest', async () => {
-  const started = await startedAt(far, { unit: 'far.service' });
-  await far.cut();
-  const { commit, newest } = await pushTwice();
-  expect(await status()).toEqual(unknown);
-  const { machines } = await story.status();
-  expect(machines.find(one => one.machine === 'm2')?.why).toEqual(
-    expect.stringMatching(
-      /^m2 \(root@10\.77\.0\.12:22\) cannot be reached: (it does not answer|there is no way to that address)$/,
-    ),
+test('each goes at its point; meanwhile the other host gets what comes, and those that are away are unknown', async () => {
+  const started = new Map<Far, number>();
+  for (const far of fars) started.set(far, await startedAt(far.host, { unit: `${far.service}.service` }));
+  const early = fars.filter(one => one.holds === undefined);
+  await Promise.all(early.map(({ host, by }) => (by === 'cut' ? host.cut() : host.crash())));
+  const late = fars.filter(one => one.holds !== undefined);
+  await Promise.all(late.map(({ host, holds }) => host.must(`: >${holds}`)));
+  await push(versions.hit);
+  await Promise.all(
+    late.map(async far => {
+      await reachesPoint(far);
+      await (far.by === 'cut' ? far.host.cut() : far.host.crash());
+    }),
   );
-  expect(await startedAt(far, { unit: 'far.service' })).toBe(started);
-  expect(await words(far)).toEqual([]);
-  await far.join();
-  expect(await caughtUp(commit)).toEqual([`begin ${newest}`, `end ${newest}`]);
+  await reaches(near, `end v${versions.hit}`);
+  await push(versions.skipped);
+  await reaches(near, `end v${versions.skipped}`);
+  newest = await push(versions.newest);
+  await reaches(near, `end v${versions.newest}`);
+
+  const away = fars.flatMap(({ machine, service }) => [`${machine} unknown`, `${service}@${machine} unknown`]);
+  expect(await status()).toEqual(['m1 reachable', 'near@m1 synced', ...away].toSorted());
+  const { machines } = await story.status();
+  for (const { machine, host } of fars)
+    expect(machines.find(one => one.machine === machine)?.why).toMatch(
+      new RegExp(
+        String.raw`^${machine} \(root@${host.address}:22\) cannot be reached: (it does not answer|there is no way to that address)$`,
+      ),
+    );
+  for (const far of early.filter(one => one.by === 'cut')) {
+    expect(await startedAt(far.host, { unit: `${far.service}.service` })).toBe(started.get(far));
+    expect(await words(far.host)).toEqual(begunFirst);
+  }
 });
 
-/** The step ends while the host is cut off; what was noted when it is back. */
-async function endThenJoin(begun: string): Promise<readonly string[]> {
-  await far.must('rm /run/hold');
-  await reaches(far, `end ${begun}`);
-  await far.join();
-  return await words(far);
-}
-
-/** The host is back and has been looked at while the step still runs; what was noted then. */
-async function joinThenEnd(): Promise<readonly string[]> {
-  await far.join();
-  await eventually('it is looked at', async () => (await status()).includes('m2 reachable'), 60_000);
-  const noted = await words(far);
-  await far.must('rm /run/hold');
-  return noted;
-}
-
-test.each([
-  ['and the step ends meanwhile', endThenJoin, ['begin', 'end']],
-  ['and the step still runs when the host is back', joinThenEnd, ['begin']],
-])('cut off while a start step runs, %s', async (_, back, noted) => {
-  await far.must(': >/run/hold');
-  await push();
-  const begun = `v${version}`;
-  await reaches(far, `begin ${begun}`);
-  await far.cut();
-  const { commit, newest } = await pushTwice();
-  expect(await status()).toEqual(unknown);
-  expect(await back(begun)).toEqual(noted.map(word => `${word} ${begun}`));
-  expect(await caughtUp(commit)).toEqual([`begin ${begun}`, `end ${begun}`, `begin ${newest}`, `end ${newest}`]);
+test('back, each gets to the newest, whole, and the plan is empty', async () => {
+  await Promise.all(fars.map(far => far.back?.(far) ?? (far.by === 'cut' ? far.host.join() : far.host.boot())));
+  await Promise.all(fars.map(far => reaches(far.host, `end v${versionOf(far, versions.newest)}`)));
+  expect(await settledOn(newest)).toEqual(allOn(versions.newest));
+  expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
 });
 
-test('cut off while the gate waits: the newest follows once', async () => {
-  await far.must(': >/run/closed');
-  await push();
-  const begun = `v${version}`;
-  await reaches(far, `end ${begun}`);
-  await far.cut();
-  const { commit, newest } = await pushTwice();
-  await far.must('rm /run/closed');
-  await far.join();
-  expect(await caughtUp(commit)).toEqual([`begin ${begun}`, `end ${begun}`, `begin ${newest}`, `end ${newest}`]);
-});
-
-test('cut off while the gate waits, past its deadline, and no newer commit: what was started is not started again', async () => {
-  await far.must(': >/run/closed');
-  const commit = await push();
-  await reaches(far, `end v${version}`);
-  await far.cut();
-  const said = controller.output().length;
-  const given = async (): Promise<boolean> => controller.output().slice(said).includes('far@m2: failed');
-  await eventually('the change is given up', given, 120_000);
-  await far.must('rm /run/closed');
-  await far.join();
-  expect(await caughtUp(commit)).toEqual([`begin v${version}`, `end v${version}`]);
-});
-
-test('crashed before the change: unknown, then one change to the newest', async () => {
-  const runs = `v${version}`;
-  await far.crash();
-  const { commit, newest } = await pushTwice();
-  expect(await status()).toEqual(unknown);
-  await far.boot();
-  expect(await caughtUp(commit)).toEqual([`begin ${runs}`, `end ${runs}`, `begin ${newest}`, `end ${newest}`]);
-});
-
-test('crashed while a start step runs', async () => {
-  await far.must(': >/run/hold');
-  await push();
-  const begun = `v${version}`;
-  await reaches(far, `begin ${begun}`);
-  await far.crash();
-  const { commit, newest } = await pushTwice();
-  expect(await status()).toEqual(unknown);
-  await far.boot(); // systemd itself starts what was enabled
-  expect(await caughtUp(commit)).toEqual([
-    `begin ${begun}`,
-    `begin ${begun}`,
-    `end ${begun}`,
-    `begin ${newest}`,
-    `end ${newest}`,
-  ]);
-});
-
-test('crashed while files lie beside their targets', async () => {
-  const runs = `v${version}`;
-  await far.must(': >/run/hold-sync');
-  await push();
-  await eventually('files are laid aside', async () => (await far.inside('test -e /run/syncing')).code === 0, 60_000);
-  expect(await far.must('cat /opt/far/a.txt')).toBe(`a ${runs}\n`);
-  await far.crash();
-  const { commit, newest } = await pushTwice();
-  await far.boot();
-  expect(await caughtUp(commit)).toEqual([`begin ${runs}`, `end ${runs}`, `begin ${newest}`, `end ${newest}`]);
+test.each(fars)('$title', async ({ host, words: wanted }) => {
+  expect(await words(host)).toEqual(wanted);
 });

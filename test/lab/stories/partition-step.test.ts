@@ -1,21 +1,27 @@
-// Packets are dropped in the middle of a long step, both ways or one way only: noticed within 30 s, the step is found again by its id, and is never made twice.
+// Packets are dropped in the middle of a 60 s step, both ways or one way only: noticed while it lasts, the step is found again by its id, and is never
+// made twice. For 40 s, or for as many as PORTOSER_CUT_SECONDS says (npm run soak: 5 minutes).
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, withLab, type Host } from '../harness.js';
 import { freshStory, labMachine, untilApplied, type Controller, type Story, type StoryRegistry } from '../story.js';
 
-const lab = withLab({ hosts: 4 });
-/** Cut off both ways, unheard, and deaf; the last one has no trouble. */
-const [cut, mute, deaf, near] = [lab.host(1), lab.host(2), lab.host(3), lab.host(4)];
-const far = [cut, mute, deaf];
+const cutMs = Number(process.env['PORTOSER_CUT_SECONDS'] ?? 40) * 1000;
 
-/** Takes the place of uv: a set-up that lasts as long as /run/hold is there, and notes its begin and its end. */
+const lab = withLab({ hosts: 5 });
+/** Cut off both ways, unheard, and deaf; cut off with a step that ends meanwhile; the last one has no trouble. */
+const [cut, mute, deaf, brief, near] = [lab.host(1), lab.host(2), lab.host(3), lab.host(4), lab.host(5)];
+const long = [cut, mute, deaf];
+const far = [...long, brief];
+
+/** Takes the place of uv: a set-up of at least so many seconds as /run/least says, and for as long as /run/hold is there. */
 const slowUv = `#!/bin/sh
 case $1 in
 sync)
   echo "begin $VERSION" >>/opt/log
-  while [ -e /run/hold ]; do sleep 0.1; done
+  end=$(($(date +%s) + $(cat /run/least 2>/dev/null || echo 0)))
+  while [ -e /run/hold ] || [ "$(date +%s)" -lt "$end" ]; do sleep 0.1; done
   mkdir -p .venv/bin; ln -sf /usr/bin/python3 .venv/bin/python
   echo "end $VERSION" >>/opt/log ;;
 run) while [ "$1" != -- ]; do shift; done; shift; echo "start $VERSION" >>/opt/log; exec "$@" ;;
@@ -90,57 +96,69 @@ function written(folder: string): string {
 
 const drop = {
   cut: () => cut.cut(),
-  mute: 'iptables -A OUTPUT -d 10.77.0.1 -j DROP',
-  deaf: 'iptables -A INPUT -s 10.77.0.1 -j DROP',
+  mute: () => mute.must('iptables -A OUTPUT -d 10.77.0.1 -j DROP'),
+  deaf: () => deaf.must('iptables -A INPUT -s 10.77.0.1 -j DROP'),
+  brief: () => brief.cut(),
 };
 const steps = new Map<Host, readonly string[]>();
 
 test('a step runs on each host, known here by the id that it has there', async () => {
-  await Promise.all(far.map(host => host.must(': >/run/hold')));
+  await Promise.all(long.map(host => host.must('echo 60 >/run/least; : >/run/hold')));
+  await brief.must('echo 20 >/run/least');
   await push(2);
   await reaches(far, 'begin v2');
   for (const host of far) steps.set(host, await stepsOn(host));
   const ids = [...steps.values()].flat();
-  expect(ids).toHaveLength(3);
+  expect(ids).toHaveLength(4);
   const journal = written(story.stateDir);
   expect(ids.filter(id => !journal.includes(id))).toEqual([]);
 });
 
-test('dropped both ways, or one way: noticed by the keepalive, and the other host finishes', async () => {
-  const said = controller.output().length;
-  await Promise.all([drop.cut(), mute.must(drop.mute), deaf.must(drop.deaf)]);
-  await Promise.all(
-    far.map(host =>
-      eventually(
-        `${host.name} is missed; the controller said ${controller.output()}`,
-        async () =>
-          controller.output().slice(said).includes(`app${host.index}@m${host.index}: failed: the connection to`),
-        40_000, // 28 s by the keepalive, and what a busy machine adds
-      ),
-    ),
-  );
-  await reaches([near], 'start v2');
-  for (const host of far) expect(await noted(host)).toEqual([...once(1), 'begin v2']);
-});
+/** Those that are away are missed one by one, each by its own connection. */
+async function missed(host: Host, said: number): Promise<void> {
+  const words = `app${host.index}@m${host.index}: failed: the connection to`;
+  try {
+    // 28 s by the keepalive, and what a busy machine adds
+    await eventually(`${host.name} is missed`, async () => controller.output().slice(said).includes(words), 40_000);
+  } catch (cause) {
+    throw new Error(`the controller said ${controller.output()}`, { cause });
+  }
+}
+
+test(
+  `dropped both ways, or one way, for ${cutMs / 1000} s: noticed by the keepalive, and the other host finishes`,
+  async () => {
+    const said = controller.output().length;
+    await Promise.all(Object.values(drop).map(one => one()));
+    const over = sleep(cutMs);
+    await Promise.all(far.map(host => missed(host, said)));
+    await reaches([near], 'start v2');
+    await reaches([brief], 'end v2');
+    await over;
+    for (const host of long) expect(await noted(host)).toEqual([...once(1), 'begin v2']);
+    expect(await noted(brief)).toEqual([...once(1), 'begin v2', 'end v2']);
+  },
+  cutMs + 180_000,
+);
 
 test('back while the step still runs: it is the same one, and nothing is begun beside it', async () => {
-  await Promise.all([mute, deaf].map(host => host.must('iptables -F')));
+  await Promise.all([cut.join(), ...[mute, deaf].map(host => host.must('iptables -F'))]);
   const running = async (): Promise<boolean> => {
     const { report } = await story.plan();
     const states = new Map(report.plan?.machines.map(one => [one.machine, one.state]));
-    return states.get('m2') === 'in-progress' && states.get('m3') === 'in-progress';
+    return long.every(host => states.get(`m${host.index}`) === 'in-progress');
   };
   await eventually('their steps are seen', running, 60_000);
-  for (const host of [mute, deaf]) {
+  for (const host of long) {
     expect(await stepsOn(host)).toEqual(steps.get(host));
     expect(await noted(host)).toEqual([...once(1), 'begin v2']);
   }
 });
 
 test('the step came to its end, on one host while it was cut off: it is taken as made, and made no second time', async () => {
-  await Promise.all(far.map(host => host.must('rm /run/hold')));
-  await reaches(far, 'end v2');
-  await cut.join();
+  await Promise.all(long.map(host => host.must('rm /run/hold')));
+  await reaches(long, 'end v2');
+  await brief.join();
   const commit = await story.repo.git('rev-parse', 'HEAD');
   await untilApplied(story, controller, commit);
   await eventually('all is synced', async () => (await story.cli(['status'])).code === 0, 60_000);

@@ -7,7 +7,7 @@ import { runningPostmaster, stopPostmaster } from '../../../reconciler/adapters/
 import { eventually, withLab } from '../harness.js';
 import { type Dice, diceOf } from '../soak/dice.js';
 import { type Disturbance, pickDisturbance, type Round } from '../soak/disturb.js';
-import { drive, type Driven, type Sample } from '../soak/driven.js';
+import { drive, type Driven, type Sample, unrestOf } from '../soak/driven.js';
 import { prepare, seenOn, strangersOn } from '../soak/ground.js';
 import { brokenOn, changedBy, type Spell, type Wishes } from '../soak/laws.js';
 import { keyOf, registryOf, slots, sourceFiles, type Wanted, wantedOf } from '../soak/services.js';
@@ -55,21 +55,14 @@ async function push(message: string): Promise<void> {
   head = await story.push(registryOf(wants, hosts), sourceFiles(wants), message);
 }
 
-/** Why the world is not at rest yet, by the controller's notes and by a fresh look; undefined: it is. */
-async function unrest(): Promise<string | undefined> {
-  driven.ensure();
-  const { lastPass } = (await driven.notes()) ?? {};
-  if (lastPass?.commit !== head || lastPass.result !== 'settled') return `last pass: ${JSON.stringify(lastPass)}`;
-  const { plan, changes, left } = await driven.plan();
-  if (changes > 0 || left > 0 || plan === undefined || plan.leftAlone.length + plan.machines.length > 0)
-    return JSON.stringify({ left, plan });
-  return driven.journal()[0];
-}
-
 async function comeToRest(): Promise<void> {
   let why: string | undefined;
   try {
-    await eventually('the world is at rest', async () => (why = await unrest()) === undefined, patienceMs);
+    await eventually(
+      'the world is at rest',
+      async () => (why = await unrestOf(driven, head)) === undefined,
+      patienceMs,
+    );
   } catch (cause) {
     throw new Error(`${why}`, { cause });
   }

@@ -8,7 +8,7 @@ export const native = (more: object = {}): object => ({
   path: '/opt/bad',
   source: 'bad',
   command: 'sleep infinity',
-  health: { type: 'process' },
+  health: { type: 'command', command: 'true' },
   ...more,
 });
 const docker = (more: object = {}): object => ({
@@ -56,7 +56,7 @@ export const troubles: readonly Trouble[] = [
     machine: { host_key: undefined },
     service: native(),
     code: 'ssh-host-key-unknown',
-    message: /^m1 \(root@10\.77\.0\.11:22\) shows a host key that is not known: ssh-ed25519 SHA256:/,
+    message: /^m1 \(root@10\.77\.0\.1\d:22\) shows a host key that is not known: ssh-ed25519 SHA256:/,
     hint: /portoser machine trust m1$/,
   },
   {
@@ -72,7 +72,7 @@ export const troubles: readonly Trouble[] = [
     machine: { user: 'nobody-here' },
     service: native(),
     code: 'ssh-auth',
-    message: /^m1 \(nobody-here@10\.77\.0\.11:22\) refused the login/,
+    message: /^m1 \(nobody-here@10\.77\.0\.1\d:22\) refused the login/,
     hint: /authorized_keys/,
   },
   {

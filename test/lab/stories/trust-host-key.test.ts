@@ -18,6 +18,7 @@ const keep = (machine: string) => `
     path: /srv/kept
     command: sleep infinity
     user: root
+    health: {type: command, command: 'true'}
 `;
 
 beforeAll(async () => {
