@@ -1,9 +1,11 @@
 // What a look at a machine measured, as numbers by name; what counters tell comes from two looks.
-import type { FileSystemUse, MachineFacts, Sighting } from '../../schema/state.js';
+import type { FileSystemUse, MachineFacts, Sighting, UsageSeen } from '../../schema/state.js';
 
 export interface ServiceSighted {
   readonly service: string;
   readonly sighting: Sighting | undefined;
+  /** At the look before. */
+  readonly before?: UsageSeen | undefined;
 }
 
 type Values = Readonly<Record<string, number>>;
@@ -79,11 +81,26 @@ function ofNetwork({ network }: MachineFacts, before: MachineFacts, seconds: num
   return Object.fromEntries(rates);
 }
 
+export const usageIn = (sighting: Sighting | undefined): UsageSeen | undefined =>
+  sighting?.state === 'present' ? sighting.usage : undefined;
+
+/** In processors, of what was there at both looks: what began in between, or began anew, counts from the next one on. */
+function ofServiceCpu({ service, sighting, before }: ServiceSighted, seconds: number): Values {
+  const then = before?.cpuSeconds ?? {};
+  const spent = Object.entries(usageIn(sighting)?.cpuSeconds ?? {}).flatMap(([name, now]) => {
+    const used = now - (then[name] ?? Number.NaN);
+    return used >= 0 ? [used] : [];
+  });
+  if (spent.length === 0) return {};
+  return { [`service_cpu_cores:${service}`]: round(spent.reduce((sum, one) => sum + one, 0) / seconds, 4) };
+}
+
 function ofService({ service, sighting }: ServiceSighted, clock: number): Values {
   if (sighting?.state !== 'present') return {};
   const restarts = Number(sighting.settings['restarts'] ?? Number.NaN);
-  const { run, startedAt } = sighting;
+  const { run, startedAt, usage } = sighting;
   return {
+    ...(usage?.memoryBytes === undefined ? {} : { [`service_memory_bytes:${service}`]: usage.memoryBytes }),
     ...(Number.isNaN(restarts) ? {} : { [`service_restarts:${service}`]: restarts }),
     ...(run === 'running' && startedAt !== undefined
       ? { [`service_uptime_seconds:${service}`]: Math.max(0, clock - startedAt) }
@@ -92,7 +109,7 @@ function ofService({ service, sighting }: ServiceSighted, clock: number): Values
 }
 
 /**
- * What one look measured. Rates (`cpu_ratio`, bytes per second) are averages since `before`, and are left out where there is
+ * What one look measured. Rates (`cpu_ratio`, `service_cpu_cores`, bytes per second) are averages since `before`, and are left out where there is
  * none, the machine was started anew in between, or a counter went back. What the machine did not say has no value.
  */
 export function measure(facts: MachineFacts, services: readonly ServiceSighted[] = [], before?: MachineFacts): Values {
@@ -106,7 +123,11 @@ export function measure(facts: MachineFacts, services: readonly ServiceSighted[]
     ...ofFileSystems(facts),
     ...(before === undefined || seconds === undefined
       ? {}
-      : { ...ofCpu(facts, before), ...ofNetwork(facts, before, seconds) }),
+      : {
+          ...ofCpu(facts, before),
+          ...ofNetwork(facts, before, seconds),
+          ...(Object.assign({}, ...services.map(one => ofServiceCpu(one, seconds))) as Values),
+        }),
     ...(Object.assign({}, ...services.map(one => ofService(one, facts.clock))) as Values),
   };
   return Object.fromEntries(

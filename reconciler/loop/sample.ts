@@ -1,7 +1,7 @@
 // What the controller's passes measure on their way: handed to history, at most once per machine and interval.
 import type { Measurement } from '../../schema/samples.js';
-import type { DesiredState, LiveState, MachineFacts } from '../../schema/state.js';
-import { measure } from '../core/samples.js';
+import type { DesiredState, LiveState, MachineFacts, UsageSeen } from '../../schema/state.js';
+import { measure, usageIn } from '../core/samples.js';
 import type { Ports } from '../ports.js';
 
 export type Sampler = (seen: { readonly desired: DesiredState; readonly live: LiveState }) => void;
@@ -12,6 +12,8 @@ const shortestMs = 10_000;
 interface Look {
   readonly at: number;
   readonly facts: MachineFacts;
+  /** By service. */
+  readonly usages: Readonly<Record<string, UsageSeen | undefined>>;
 }
 
 /** Asks nothing of a machine: it takes what passes look at anyway, and what it keeps is only for rates. */
@@ -26,10 +28,12 @@ export function openSampler({ store, clock }: Pick<Ports, 'store' | 'clock'>): S
       const view = live.machines[name];
       const before = last.get(name);
       if (view?.state !== 'reachable' || (before !== undefined && now - before.at < leastMs)) continue;
-      last.set(name, { at: now, facts: view.facts });
-      const services = desired.placements
-        .filter(one => one.spec.machine === name)
-        .map(one => ({ service: one.spec.service, sighting: live.sightings[one.key] }));
+      const placed = desired.placements.filter(one => one.spec.machine === name);
+      const services = placed.map(({ key, spec: { service } }) => {
+        return { service, sighting: live.sightings[key], before: before?.usages[service] };
+      });
+      const usages = Object.fromEntries(services.map(({ service, sighting }) => [service, usageIn(sighting)]));
+      last.set(name, { at: now, facts: view.facts, usages });
       const values = measure(view.facts, services, before?.facts);
       const measurement: Measurement = { machine: name, at: live.takenAt, values };
       store.record({ kind: 'samples', measurement });
