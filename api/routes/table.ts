@@ -54,6 +54,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   'service.update': 'PATCH /api/services/:name',
   status: 'GET /api/status',
   suspend: 'POST /api/suspend',
+  uptime: 'GET /api/uptime',
   why: 'GET /api/services/:service/why',
 };
 

@@ -50,6 +50,7 @@ export const operations = {
   'service.update': async () => (await import('./service-update.js')).serviceUpdate,
   status: async () => (await import('./status.js')).status,
   suspend: async () => (await import('./suspend.js')).suspend,
+  uptime: async () => (await import('./uptime.js')).uptime,
   why: async () => (await import('./why.js')).why,
 } as const satisfies Record<string, () => Promise<Operation>>;
 
