@@ -3,8 +3,8 @@ import type { OperationName } from '../../reconciler/engine.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** `run` is the controller itself: who answers here performs it already. */
-export type Served = Exclude<OperationName, 'run'>;
+/** `run` is the controller itself: who answers here performs it already. `measures` is `GET /metrics`, which is not JSON. */
+export type Served = Exclude<OperationName, 'run' | 'measures'>;
 
 /** Members of the input that stand in the address are written `:name`. An operation without a line here does not compile. */
 export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {

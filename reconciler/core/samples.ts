@@ -62,22 +62,23 @@ function ofCpu({ cpuTicks: now }: MachineFacts, before: MachineFacts): Values {
   return busy < 0 || total <= 0 ? {} : { cpu_ratio: round(Math.min(1, busy / total), 4) };
 }
 
-function ofNetwork({ network }: MachineFacts, before: MachineFacts, seconds: number): Values {
+export function measuredInterfaces({ network }: MachineFacts): readonly string[] {
   const names = Object.keys(network).filter(name => !madeUp.test(name));
-  const rates = names
-    .toSorted()
-    .slice(0, mostOfAKind)
-    .flatMap(name => {
-      const [now, then] = [network[name], before.network[name]];
-      if (now === undefined || then === undefined) return [];
-      const [received, sent] = [now.receivedBytes - then.receivedBytes, now.sentBytes - then.sentBytes];
-      // One that went back was made anew, or ran over.
-      if (received < 0 || sent < 0) return [];
-      return [
-        [`received_bytes_per_second:${name}`, round(received / seconds, 1)],
-        [`sent_bytes_per_second:${name}`, round(sent / seconds, 1)],
-      ] as const;
-    });
+  return names.toSorted().slice(0, mostOfAKind);
+}
+
+function ofNetwork(facts: MachineFacts, before: MachineFacts, seconds: number): Values {
+  const rates = measuredInterfaces(facts).flatMap(name => {
+    const [now, then] = [facts.network[name], before.network[name]];
+    if (now === undefined || then === undefined) return [];
+    const [received, sent] = [now.receivedBytes - then.receivedBytes, now.sentBytes - then.sentBytes];
+    // One that went back was made anew, or ran over.
+    if (received < 0 || sent < 0) return [];
+    return [
+      [`received_bytes_per_second:${name}`, round(received / seconds, 1)],
+      [`sent_bytes_per_second:${name}`, round(sent / seconds, 1)],
+    ] as const;
+  });
   return Object.fromEntries(rates);
 }
 

@@ -188,8 +188,8 @@ describe('whatever the transitions', () => {
         const { failures, availability, mtbfMs, mttrMs } = more;
         expect(availability === undefined).toBe(upMs + downMs === 0);
         expect([failures > 0, mtbfMs !== undefined, mttrMs !== undefined]).toEqual(Array(3).fill(downMs > 0));
-        if (mtbfMs !== undefined && mttrMs !== undefined)
-          expect(availability).toBeCloseTo(mtbfMs / (mtbfMs + mttrMs), 10);
+        const { from, to } = { from: mtbfMs ?? upMs, to: mttrMs ?? downMs };
+        expect(availability ?? 0).toBeCloseTo(from / (from + to || 1), 10);
       }),
       { numRuns: 2000 },
     );
