@@ -3,8 +3,8 @@ import type { OperationName } from '../../reconciler/engine.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** `run` is the controller itself: who answers here performs it already. `measures` is `GET /metrics`, which is not JSON. */
-export type Served = Exclude<OperationName, 'run' | 'measures'>;
+/** `run` is the controller itself: who answers here performs it already. */
+export type Served = Exclude<OperationName, 'run'>;
 
 /** Members of the input that stand in the address are written `:name`. An operation without a line here does not compile. */
 export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
@@ -36,6 +36,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   'machine.show': 'GET /api/machines/:name',
   'machine.trust': 'POST /api/machines/:name/trust',
   'machine.update': 'PATCH /api/machines/:name',
+  measures: 'GET /api/measures',
   metrics: 'GET /api/metrics',
   observe: 'GET /api/services/:service/observe',
   plan: 'GET /api/plan',

@@ -9,7 +9,7 @@ const input = object({});
 
 export const measures: Operation<typeof input, readonly Measure[]> = {
   name: 'measures',
-  summary: 'What /metrics tells Prometheus',
+  summary: 'What /metrics tells Prometheus, as JSON',
   effect: 'reads',
   role: 'viewer',
   input,
