@@ -26,6 +26,8 @@ const packages = {
   'systemd-analyze': 'systemd',
   zsh: 'zsh',
   fish: 'fish',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
 };
 
 /** Room of the tests → the programs without which it cannot run. */
@@ -33,7 +35,7 @@ export const needs = {
   unit: ['git'],
   parts: ['git', 'ssh'],
   scenarios: ['git'],
-  servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl'],
+  servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool'],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };
 

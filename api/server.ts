@@ -8,6 +8,7 @@ import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
+import { exposition, expositionType, processMeasures } from './routes/exposition.js';
 import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
@@ -88,6 +89,16 @@ function servePages(server: FastifyInstance, parts: ServerParts, routes: readonl
   );
 }
 
+/** For Prometheus, which sends a token of a viewer: it tells names of machines and services. */
+function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts, stopping: AbortSignal): void {
+  server.get('/metrics', { config: { needs: 'viewer' } }, async (request, reply) => {
+    const signal = AbortSignal.any([stopping, goneOf(reply)]);
+    const actor = { name: request.asker?.name ?? '', by: 'api' } as const;
+    const measures = await unlessAborted(engine.perform('measures', {}, actor, signal), signal);
+    return reply.type(expositionType).send(exposition([...measures, ...processMeasures(version, Date.now())]));
+  });
+}
+
 /** Does not listen. `close()` lets what machines are in the middle of come to its end, for a while. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const server = bare();
@@ -99,6 +110,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const routes = await readRoutes(parts.engine);
   for (const route of routes) serveRoute(server, parts, route, stopping);
   servePages(server, parts, routes);
+  serveMeasures(server, parts, stopping);
   await server.ready();
   return server;
 }

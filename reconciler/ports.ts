@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type {
   Deployment,
   DeploymentInRun,
+  EventKind,
   HistoryEvent,
   HistoryRecord,
   HistoryState,
@@ -242,7 +243,16 @@ export interface EventsAsk {
   /** `web`, or `web@m1`. */
   readonly service?: string;
   readonly machine?: string;
+  /** Only of these kinds. */
+  readonly kinds?: readonly EventKind[];
   readonly limit: number;
+}
+
+export interface TransitionsAsk {
+  /** `web`, or `web@m1`; absent: all. */
+  readonly service?: string;
+  /** Milliseconds since 1970; of each placement, the last one before it is told as well. */
+  readonly since: number;
 }
 
 /**
@@ -263,6 +273,8 @@ export interface Store {
   events(ask: EventsAsk): Promise<readonly HistoryEvent[]>;
   /** Oldest first, from an instant on. */
   transitions(key: string, since: number): Promise<readonly Transition[]>;
+  /** Oldest first: from an instant on, and how each placement stood just then. The last one of a placement is kept however old it is. */
+  transitionsSince(ask: TransitionsAsk): Promise<readonly Transition[]>;
   /** One measure of one machine over a time, as fine as it is kept or as coarse as is asked. */
   samples(ask: SamplesAsk): Promise<SampleSeries>;
   /** Every measure over a time, by machine and name. */

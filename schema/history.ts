@@ -113,7 +113,7 @@ export interface Transition {
   /** How long `from` had lasted. */
   readonly lastedMs: number;
   readonly found: string;
-  /** A change of ours, or a suspend: neither an outage nor its end. */
+  /** A change of ours, a suspend, or that nobody watches it any more: neither an outage nor its end. */
   readonly planned: boolean;
 }
 

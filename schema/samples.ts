@@ -4,7 +4,8 @@
  * What one look at a machine measured. By name: `cpu_ratio`, `memory_used_bytes`, `memory_total_bytes`, `load1`, `cpus`,
  * `temperature_celsius`, `uptime_seconds`; of a file system `disk_used_bytes:/var`, `disk_total_bytes:/var`,
  * `inodes_used_ratio:/var`; of an interface `received_bytes_per_second:eth0`, `sent_bytes_per_second:eth0`; of a service
- * `service_restarts:web`, `service_uptime_seconds:web`.
+ * `service_restarts:web`, `service_uptime_seconds:web`, `service_cpu_cores:web` (processors that it keeps busy: 0.5 is half of
+ * one), `service_memory_bytes:web`.
  */
 export interface Measurement {
   readonly machine: string;

@@ -226,6 +226,17 @@ export interface FileSeen {
   readonly mode?: number;
 }
 
+/** What a placement uses of its machine. */
+export interface UsageSeen {
+  /**
+   * Seconds of processor time since what counts them began (a container's or unit's control group, a process group), by
+   * its name there: for the difference of two looks.
+   */
+  readonly cpuSeconds: Readonly<Record<string, number>>;
+  /** Control groups: without page cache that lies idle. Process groups: pages that processes share count for each. */
+  readonly memoryBytes?: number;
+}
+
 /** How its runner stands: one vocabulary for units, containers and processes. */
 export type RunState = 'running' | 'starting' | 'stopped' | 'failed' | 'crash-looping';
 
@@ -248,6 +259,8 @@ export type Sighting =
       readonly pids: readonly number[];
       /** Seconds since 1970, where the machine tells. */
       readonly startedAt?: number;
+      /** Of what runs, where a probe asked and the machine counts. */
+      readonly usage?: UsageSeen;
       readonly images: Readonly<Record<string, string>>;
       /** Managed and generated files that were looked for, by absolute path; a missing one has no entry. */
       readonly files: Readonly<Record<string, FileSeen>>;

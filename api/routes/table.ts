@@ -36,6 +36,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   'machine.show': 'GET /api/machines/:name',
   'machine.trust': 'POST /api/machines/:name/trust',
   'machine.update': 'PATCH /api/machines/:name',
+  measures: 'GET /api/measures',
   metrics: 'GET /api/metrics',
   observe: 'GET /api/services/:service/observe',
   plan: 'GET /api/plan',
@@ -54,6 +55,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   'service.update': 'PATCH /api/services/:name',
   status: 'GET /api/status',
   suspend: 'POST /api/suspend',
+  uptime: 'GET /api/uptime',
   why: 'GET /api/services/:service/why',
 };
 

@@ -22,6 +22,7 @@ export function openLazyStore(options: StoreOptions): Store {
     deployment: async prefix => (await open()).deployment(prefix),
     events: async ask => (await open()).events(ask),
     transitions: async (key, since) => (await open()).transitions(key, since),
+    transitionsSince: async ask => (await open()).transitionsSince(ask),
     samples: async ask => (await open()).samples(ask),
     spans: async ask => (await open()).spans(ask),
     newest: async machine => (await open()).newest(machine),

@@ -2,7 +2,7 @@
 import type { Deployment, DeploymentInRun, HistoryEvent, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import { AppError } from '../../schema/errors.js';
-import type { DeploymentsAsk, EventsAsk } from '../ports.js';
+import type { DeploymentsAsk, EventsAsk, TransitionsAsk } from '../ports.js';
 import type { Query } from './store-database.js';
 
 /** The same object without what the database holds nothing for. */
@@ -124,6 +124,7 @@ export async function readEvents(query: Query, ask: EventsAsk): Promise<readonly
     ['at >= ?', ask.since === undefined ? undefined : new Date(ask.since)],
     [placement(ask.service ?? '') === 'key' ? 'key = ?' : `split_part(key, '@', 1) = ?`, ask.service],
     ['machine = ?', ask.machine],
+    ['kind = any(?::text[])', ask.kinds],
   ]);
   const order = after === undefined ? 'desc' : 'asc';
   const rows = await query(
@@ -134,12 +135,32 @@ export async function readEvents(query: Query, ask: EventsAsk): Promise<readonly
   return after === undefined ? events.reverse() : events;
 }
 
+const transitionColumns = `id, ${ms('at')} as at, key, machine, from_state as "from", to_state as "to",
+  lasted_ms::float8 as "lastedMs", found, planned`;
+
 export async function readTransitions(query: Query, key: string, since: number): Promise<readonly Transition[]> {
   const rows = await query(
-    `select id, ${ms('at')} as at, key, machine, from_state as "from", to_state as "to",
-       lasted_ms::float8 as "lastedMs", found, planned
-     from portoser.transitions where key = $1 and at >= $2 order by at, id`,
+    `select ${transitionColumns} from portoser.transitions where key = $1 and at >= $2 order by at, id`,
     [key, new Date(since)],
+  );
+  return rows.map(row => present<Transition>(row));
+}
+
+export async function readTransitionsSince(
+  query: Query,
+  { service, since }: TransitionsAsk,
+): Promise<readonly Transition[]> {
+  const isAsked =
+    placement(service ?? '') === 'key' ? 'key = $2' : `($2::text is null or split_part(key, '@', 1) = $2)`;
+  const rows = await query(
+    `select ${transitionColumns} from (
+       select * from portoser.transitions where at >= $1 and ${isAsked}
+       union all
+       select * from (
+         select distinct on (key) * from portoser.transitions where at < $1 and ${isAsked} order by key, at desc, id desc
+       ) as before
+     ) as found order by found.at, id`,
+    [new Date(since), service ?? null],
   );
   return rows.map(row => present<Transition>(row));
 }

@@ -146,11 +146,16 @@ export async function closeLeftOpen(query: Query, controller: string, begunAt: n
   );
 }
 
-/** Removes what is older than that instant. */
+/** Removes what is older than that instant; but how a placement stands since then is still to be told from its last transition. */
 export async function clearBefore(query: Query, at: number): Promise<void> {
   const before = new Date(at);
   await query('delete from portoser.runs where ended_at < $1', [before]);
   await query('delete from portoser.events where at < $1', [before]);
-  await query('delete from portoser.transitions where at < $1', [before]);
+  await query(
+    `delete from portoser.transitions as old where at < $1 and (
+       to_state = 'unknown' or exists (select from portoser.transitions as newer where newer.key = old.key and newer.at > old.at)
+     )`,
+    [before],
+  );
   await query('delete from portoser.writes where at < $1', [before]);
 }

@@ -66,6 +66,8 @@ export const label = (name: string): string => field(`(index .Config.Labels "${n
 
 /** One JSON object a container; `driver` reads the same names (docker-seen.ts). */
 const containerFormat = `{${Object.entries({
+  id: field('.Id'),
+  pid: field('.State.Pid'),
   name: field('.Name'),
   image: field('.Image'),
   project: label(projectLabel),
@@ -78,7 +80,6 @@ const containerFormat = `{${Object.entries({
   exitCode: field('.State.ExitCode'),
   oomKilled: field('.State.OOMKilled'),
   error: field('.State.Error'),
-  pid: field('.State.Pid'),
   startedAt: field('.State.StartedAt'),
   health: `{{if .State.Health}}${field('.State.Health.Status')}{{else}}null{{end}}`,
   restarts: field('.RestartCount'),
@@ -91,17 +92,21 @@ const containerFormat = `{${Object.entries({
 /**
  * All containers that Compose made, one JSON object a line, then one line about the engine (`ok`, `missing`, `down`,
  * `refused`) with the machine's clock. A container that goes away between the two questions makes it ask again; without
- * the last line the answer is not whole.
+ * the last line the answer is not whole. Where a probe asks, what they use stands before that line (usage.ts).
  */
 export function lookAtProjects(): Command {
   return alone([
     sh`p_ends() { printf '{"engine":"%s","clock":%s}\\n' "$1" "$(date +%s)"; exit 0; }
+p_say_used() {
+  if [ -z "$p_uses" ]; then return; fi
+  ( set -f; IFS=$p_nl; for p_l in $p_seen; do p_l=\${p_l#*'"id":"'}; p_id=\${p_l%%'"'*}; p_l=\${p_l#*'"pid":'}; p_use_container "$p_id" "\${p_l%%,*}"; done; p_used )
+}
 command -v docker >/dev/null 2>&1 || p_ends missing
 for p_try in 1 2 3; do
   p_ids=$(p_timed docker ps -aq --no-trunc --filter ${`label=${projectLabel}`} 2>/dev/null)
   case $? in 0) ;; ${sudoRefusedCode}) p_ends refused ;; *) p_ends down ;; esac
   if [ -z "$p_ids" ]; then p_ends ok; fi
-  if p_seen=$(p_timed docker inspect --type container --format ${containerFormat} $p_ids 2>/dev/null); then printf '%s\\n' "$p_seen"; p_ends ok; fi
+  if p_seen=$(p_timed docker inspect --type container --format ${containerFormat} $p_ids 2>/dev/null); then printf '%s\\n' "$p_seen"; p_say_used; p_ends ok; fi
 done
 p_ends down`,
   ]);

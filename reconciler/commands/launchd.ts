@@ -20,7 +20,8 @@ export const lookAtJobs = sh`${domainWords}p_kept() {
   p_launchd_domain "$2"; p_plist "$2" "$3"; echo "target $1"
   launchctl print-disabled "$p_domain" 2>/dev/null | grep -F "\\"$3\\" =>"
   if [ -e "$p_list" ]; then echo plist; fi
-  launchctl print "$p_domain/$3" 2>/dev/null | grep -E '^[[:space:]](state|pid|runs|last exit code) = '
+  p_job=$(launchctl print "$p_domain/$3" 2>/dev/null | grep -E '^[[:space:]](state|pid|runs|last exit code) = '); printf '%s\\n' "$p_job"
+  if [ -n "$p_uses" ]; then case $p_job in *[[:space:]]'pid = '*) p_job=\${p_job#*[[:space:]]'pid = '}; p_use_group "\${p_job%%[!0-9]*}" ;; esac; fi
 }
 `;
 

@@ -4,6 +4,7 @@ import { askFacts } from './facts.js';
 import { hiddenWord } from './files.js';
 import { findState, lookAtState } from './ownership.js';
 import { prelude, type PreludeSettings } from './prelude.js';
+import { usageWords } from './usage.js';
 
 export interface ProbeAsk extends PreludeSettings {
   readonly cluster: string;
@@ -85,6 +86,7 @@ export function probeCommand(ask: ProbeAsk): Command {
     lookAtState(),
     hashes(ask),
     ownTexts(ask),
+    ...(ask.looks.length === 0 ? [] : [usageWords]),
     ...ask.looks.map(([type, look]) => sh`p_say look ${type}\n(\n${look}\n)`),
     sh`p_say end`,
   ]);

@@ -42,7 +42,7 @@ export const lookAtRc = sh`p_kept() {
   echo script; p_variable=$(printf %s "$3" | tr -c 'A-Za-z0-9_' _)
   echo "enabled $(sysrc -n "\${p_variable}_enable" 2>/dev/null)"
   if service "$3" onestatus >/dev/null 2>&1; then echo up; fi
-  if [ -r "/var/run/$3.pid" ]; then echo "pid $(cat "/var/run/$3.pid")"; fi
+  if [ -r "/var/run/$3.pid" ]; then p_pid=$(cat "/var/run/$3.pid"); echo "pid $p_pid"; if [ -n "$p_uses" ]; then p_use_group "$p_pid"; fi; fi
 }
 `;
 

@@ -42,7 +42,9 @@ p_recorded() {
 export function lookAtSupervised(asked: readonly { readonly index: number; readonly service: string }[]): Command {
   if (asked.length === 0) return sh``;
   const each = asked.map(
-    ({ index, service }) => sh`p_recorded ${service}; echo supervised ${index} "$p_is" "\${p_pid:--}" "\${p_at:--}"\n`,
+    ({ index, service }) => sh`p_recorded ${service}; echo supervised ${index} "$p_is" "\${p_pid:--}" "\${p_at:--}"
+if [ -n "$p_uses" ] && [ "$p_is" = running ]; then p_use_group "$p_pid"; fi
+`,
   );
   return sh`${recordWords}${{ words: each.flatMap(one => one.words) }}`;
 }

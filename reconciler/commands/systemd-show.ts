@@ -17,13 +17,21 @@ const properties = [
   'ExecMainCode',
   'ExecMainStatus',
   'ExecMainStartTimestamp',
+  'ControlGroup',
 ] as const;
 
 export type UnitProperties = Readonly<Partial<Record<(typeof properties)[number], string>>>;
 
+/** Where a probe asks what they use, their control groups are noted (usage.ts). */
+function showUnits(systemctl: Command, units: readonly string[]): Command {
+  return sh`p_shown=$(TZ=UTC ${systemctl} show ${`--property=${properties.join(',')}`} -- ${units} 2>&1)
+printf '%s\\n' "$p_shown"; if [ -n "$p_uses" ]; then p_use_units "$p_shown"; fi
+`;
+}
+
 /** Prints blocks of `Property=value`, an empty line between them. The time zone makes times readable for `unitStartedAt`. */
 export function showSystemUnits(units: readonly string[]): Command {
-  return sh`TZ=UTC systemctl show ${`--property=${properties.join(',')}`} -- ${units} 2>&1\n`;
+  return showUnits(sh`systemctl`, units);
 }
 
 /**
@@ -33,8 +41,7 @@ export function showSystemUnits(units: readonly string[]): Command {
 export function showUserUnits(units: readonly string[]): Command {
   return sh`p_user_bus
 if [ -S "$XDG_RUNTIME_DIR/systemd/private" ] || [ -S "$XDG_RUNTIME_DIR/bus" ]; then
-TZ=UTC systemctl --user show ${`--property=${properties.join(',')}`} -- ${units} 2>&1
-else
+${showUnits(sh`systemctl --user`, units)}else
 echo no-user-manager
 for p_unit in ${units}; do if [ -e "$HOME/.config/systemd/user/$p_unit" ]; then echo "user-file $p_unit"; fi; done
 fi

@@ -72,6 +72,11 @@ export function unsuspendHealth(previous: HealthRecord, now: number): HealthStep
     : { record: previous };
 }
 
+/** Nobody looks at it any more: it left the registry, or is held. */
+export function leaveHealth(previous: HealthRecord, now: number): HealthStep {
+  return enter(previous, 'unknown', now, 0, 'not watched any more');
+}
+
 /** Many checks, one verdict: one failure fails; else one that could not look leaves it unknown; none passes. */
 export function combine(verdicts: readonly Verdict[]): Verdict {
   const states = ['fail', 'unknown', 'pass'] as const;

@@ -1,9 +1,11 @@
 // What a look at a machine measured, as numbers by name; what counters tell comes from two looks.
-import type { FileSystemUse, MachineFacts, Sighting } from '../../schema/state.js';
+import type { FileSystemUse, MachineFacts, Sighting, UsageSeen } from '../../schema/state.js';
 
 export interface ServiceSighted {
   readonly service: string;
   readonly sighting: Sighting | undefined;
+  /** At the look before. */
+  readonly before?: UsageSeen | undefined;
 }
 
 type Values = Readonly<Record<string, number>>;
@@ -60,30 +62,46 @@ function ofCpu({ cpuTicks: now }: MachineFacts, before: MachineFacts): Values {
   return busy < 0 || total <= 0 ? {} : { cpu_ratio: round(Math.min(1, busy / total), 4) };
 }
 
-function ofNetwork({ network }: MachineFacts, before: MachineFacts, seconds: number): Values {
+export function measuredInterfaces({ network }: MachineFacts): readonly string[] {
   const names = Object.keys(network).filter(name => !madeUp.test(name));
-  const rates = names
-    .toSorted()
-    .slice(0, mostOfAKind)
-    .flatMap(name => {
-      const [now, then] = [network[name], before.network[name]];
-      if (now === undefined || then === undefined) return [];
-      const [received, sent] = [now.receivedBytes - then.receivedBytes, now.sentBytes - then.sentBytes];
-      // One that went back was made anew, or ran over.
-      if (received < 0 || sent < 0) return [];
-      return [
-        [`received_bytes_per_second:${name}`, round(received / seconds, 1)],
-        [`sent_bytes_per_second:${name}`, round(sent / seconds, 1)],
-      ] as const;
-    });
+  return names.toSorted().slice(0, mostOfAKind);
+}
+
+function ofNetwork(facts: MachineFacts, before: MachineFacts, seconds: number): Values {
+  const rates = measuredInterfaces(facts).flatMap(name => {
+    const [now, then] = [facts.network[name], before.network[name]];
+    if (now === undefined || then === undefined) return [];
+    const [received, sent] = [now.receivedBytes - then.receivedBytes, now.sentBytes - then.sentBytes];
+    // One that went back was made anew, or ran over.
+    if (received < 0 || sent < 0) return [];
+    return [
+      [`received_bytes_per_second:${name}`, round(received / seconds, 1)],
+      [`sent_bytes_per_second:${name}`, round(sent / seconds, 1)],
+    ] as const;
+  });
   return Object.fromEntries(rates);
+}
+
+export const usageIn = (sighting: Sighting | undefined): UsageSeen | undefined =>
+  sighting?.state === 'present' ? sighting.usage : undefined;
+
+/** In processors, of what was there at both looks: what began in between, or began anew, counts from the next one on. */
+function ofServiceCpu({ service, sighting, before }: ServiceSighted, seconds: number): Values {
+  const then = before?.cpuSeconds ?? {};
+  const spent = Object.entries(usageIn(sighting)?.cpuSeconds ?? {}).flatMap(([name, now]) => {
+    const used = now - (then[name] ?? Number.NaN);
+    return used >= 0 ? [used] : [];
+  });
+  if (spent.length === 0) return {};
+  return { [`service_cpu_cores:${service}`]: round(spent.reduce((sum, one) => sum + one, 0) / seconds, 4) };
 }
 
 function ofService({ service, sighting }: ServiceSighted, clock: number): Values {
   if (sighting?.state !== 'present') return {};
   const restarts = Number(sighting.settings['restarts'] ?? Number.NaN);
-  const { run, startedAt } = sighting;
+  const { run, startedAt, usage } = sighting;
   return {
+    ...(usage?.memoryBytes === undefined ? {} : { [`service_memory_bytes:${service}`]: usage.memoryBytes }),
     ...(Number.isNaN(restarts) ? {} : { [`service_restarts:${service}`]: restarts }),
     ...(run === 'running' && startedAt !== undefined
       ? { [`service_uptime_seconds:${service}`]: Math.max(0, clock - startedAt) }
@@ -92,7 +110,7 @@ function ofService({ service, sighting }: ServiceSighted, clock: number): Values
 }
 
 /**
- * What one look measured. Rates (`cpu_ratio`, bytes per second) are averages since `before`, and are left out where there is
+ * What one look measured. Rates (`cpu_ratio`, `service_cpu_cores`, bytes per second) are averages since `before`, and are left out where there is
  * none, the machine was started anew in between, or a counter went back. What the machine did not say has no value.
  */
 export function measure(facts: MachineFacts, services: readonly ServiceSighted[] = [], before?: MachineFacts): Values {
@@ -106,7 +124,11 @@ export function measure(facts: MachineFacts, services: readonly ServiceSighted[]
     ...ofFileSystems(facts),
     ...(before === undefined || seconds === undefined
       ? {}
-      : { ...ofCpu(facts, before), ...ofNetwork(facts, before, seconds) }),
+      : {
+          ...ofCpu(facts, before),
+          ...ofNetwork(facts, before, seconds),
+          ...(Object.assign({}, ...services.map(one => ofServiceCpu(one, seconds))) as Values),
+        }),
     ...(Object.assign({}, ...services.map(one => ofService(one, facts.clock))) as Values),
   };
   return Object.fromEntries(

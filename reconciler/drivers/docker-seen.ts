@@ -3,10 +3,12 @@ import { isAsFound } from '../../schema/as-found.js';
 import type { FieldChange } from '../../schema/plan.js';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import type { Placement, RunState, Stamp } from '../../schema/state.js';
+import { takeUsage, type Used, usageOf } from '../commands/usage.js';
 import type { RunnerSeen, Section, Target } from './driver.js';
 
 /** One container, as `lookAtProjects` asks for it. */
 interface Container {
+  readonly id: string;
   readonly name: string;
   readonly image: string;
   readonly project: string;
@@ -148,11 +150,19 @@ function settingsOf(containers: readonly Container[], clock: number): Readonly<R
   };
 }
 
-function present(containers: readonly Container[], clock: number): Present {
+function present(containers: readonly Container[], { clock, used }: Answer): Present {
   const states = containers.map(one => stateOf(one, clock));
   const run = worstOf(states) ?? 'stopped';
   const running = containers.filter(one => one.status === 'running');
   const started = running.flatMap(one => seconds(one.startedAt) ?? []);
+  const usage = usageOf(
+    used,
+    running.map(
+      ({ id }) =>
+        key =>
+          key.includes(id),
+    ),
+  );
   const details = containers.flatMap((one, index) => detailOf(one, states[index] ?? 'stopped') ?? []);
   return {
     state: 'present',
@@ -160,6 +170,7 @@ function present(containers: readonly Container[], clock: number): Present {
     settings: settingsOf(containers, clock),
     pids: running.flatMap(one => (one.pid > 0 ? [one.pid] : [])),
     ...(started.length === 0 ? {} : { startedAt: Math.max(...started) }),
+    ...(usage === undefined ? {} : { usage }),
     images: Object.fromEntries(byInner(containers, ones => ones[0]?.image ?? '')),
     ...(details.length === 0 ? {} : { detail: details.join('; ') }),
   };
@@ -170,6 +181,7 @@ interface Answer {
   /** Seconds since 1970. */
   readonly clock: number;
   readonly containers: readonly Container[];
+  readonly used: Used;
 }
 
 const isEngine = (word: unknown): word is Engine =>
@@ -186,10 +198,11 @@ function parseLine(line: string): object | undefined {
 
 /** undefined: not a whole answer of ours. */
 function parseSection(section: Section): Answer | undefined {
-  const lines = section.filter(line => line.trim() !== '').map(parseLine);
+  const { own, used } = takeUsage(section);
+  const lines = own.filter(line => line.trim() !== '').map(parseLine);
   const last: { engine?: unknown; clock?: unknown } | undefined = lines.pop();
   if (!isEngine(last?.engine) || lines.includes(undefined)) return undefined;
-  return { engine: last.engine, clock: Number(last.clock), containers: lines as readonly Container[] };
+  return { engine: last.engine, clock: Number(last.clock), containers: lines as readonly Container[], used };
 }
 
 /**
@@ -198,7 +211,8 @@ function parseSection(section: Section): Answer | undefined {
  * `health` and `restarts` of all together, `published` (host ports).
  */
 export function readProjects(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
-  const { engine, clock, containers } = parseSection(section) ?? { engine: 'down', clock: 0, containers: [] };
+  const answer: Answer = parseSection(section) ?? { engine: 'down', clock: 0, containers: [], used: new Map() };
+  const { engine, containers } = answer;
   if (engine !== 'ok') {
     const error = new AppError(...engineErrors[engine]).report();
     return new Map(targets.map(target => [target.index, { state: 'unknown', error }]));
@@ -206,7 +220,7 @@ export function readProjects(targets: readonly Target[], section: Section): Read
   return new Map(
     targets.map(target => {
       const own = containers.filter(one => one.project === target.identity.project && one.oneOff !== 'True');
-      return [target.index, own.length === 0 ? { state: 'absent' } : present(own, clock)];
+      return [target.index, own.length === 0 ? { state: 'absent' } : present(own, answer)];
     }),
   );
 }

@@ -2,7 +2,7 @@
 import type { ErrorReport } from '../../schema/errors.js';
 import type { ServiceSpec, ServiceType } from '../../schema/registry-types.js';
 import type { FieldChange } from '../../schema/plan.js';
-import type { FileSeen, MachineFacts, OwnFileSeen, Placement, RunState, Stamp } from '../../schema/state.js';
+import type { FileSeen, MachineFacts, OwnFileSeen, Placement, RunState, Stamp, UsageSeen } from '../../schema/state.js';
 import type { StepMerge } from '../commands/batch.js';
 import type { Command } from '../commands/command.js';
 
@@ -42,6 +42,7 @@ export type RunnerSeen =
       readonly settings: Readonly<Record<string, string>>;
       readonly pids: readonly number[];
       readonly startedAt?: number;
+      readonly usage?: UsageSeen;
       readonly images: Readonly<Record<string, string>>;
       readonly detail?: string;
     };

@@ -1,5 +1,6 @@
 // What the bare supervisor's answers mean, and what the output of a failed step of a local service does.
 import type { ErrorReport } from '../../schema/errors.js';
+import { groupUsage, takeUsage, type Used } from '../commands/usage.js';
 import type { FieldChange } from '../../schema/plan.js';
 import type { RunnerSeen, Section, Step, Target } from './driver.js';
 import { explainKept } from './native-kept.js';
@@ -8,12 +9,16 @@ import { present, report } from './native-keeper.js';
 /** Nothing starts it after a reboot but the next pass. */
 const bare = { 'survives-reboot': 'no' };
 
-function seenOf(state: string | undefined, pid: number, startedAt: number): RunnerSeen {
+function seenOf(state: string | undefined, pid: number, startedAt: number, used: Used): RunnerSeen {
   switch (state) {
     case 'none':
       return { state: 'absent' };
     case 'running':
-      return present('running', bare, { pids: [pid], startedAt: Number.isInteger(startedAt) ? startedAt : undefined });
+      return present('running', bare, {
+        pids: [pid],
+        startedAt: Number.isInteger(startedAt) ? startedAt : undefined,
+        usage: groupUsage(used, pid),
+      });
     case 'gone':
       return present('stopped', bare, { pids: [], detail: 'its process is gone' });
     case 'rest':
@@ -31,11 +36,12 @@ function seenOf(state: string | undefined, pid: number, startedAt: number): Runn
 
 /** Lines `supervised INDEX STATE PID STARTED-AT`. */
 export function readSupervised(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
-  const rows = section.map(line => line.split(' ')).filter(words => words[0] === 'supervised' && words.length === 5);
+  const { own, used } = takeUsage(section);
+  const rows = own.map(line => line.split(' ')).filter(words => words[0] === 'supervised' && words.length === 5);
   return new Map(
     targets.map(target => {
       const [, , state, pid, startedAt] = rows.find(words => Number(words[1]) === target.index) ?? [];
-      return [target.index, seenOf(state, Number(pid), Number(startedAt))];
+      return [target.index, seenOf(state, Number(pid), Number(startedAt), used)];
     }),
   );
 }

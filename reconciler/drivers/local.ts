@@ -3,6 +3,7 @@ import type { ErrorReport } from '../../schema/errors.js';
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { MachineFacts, Placement, Stamp } from '../../schema/state.js';
 import { sh } from '../commands/command.js';
+import { sayUsage } from '../commands/usage.js';
 import { lookAtSupervised, superviseStart, superviseStop, tailLog } from '../commands/supervise.js';
 import { launcherPath } from '../commands/supervise-launcher.js';
 import type { Driver, GeneratedFile, Ground, Identity, StartKind, Step, Target } from './driver.js';
@@ -133,7 +134,7 @@ export const local: Driver = {
   identity,
   ownFiles,
   generate,
-  look: targets => sh`${lookAtKept(kept(targets))}${lookAtSupervised(bare(targets))}`,
+  look: targets => sh`${lookAtKept(kept(targets))}${lookAtSupervised(bare(targets))}${sayUsage}`,
   read: (targets, section) => new Map([...readKept(kept(targets), section), ...readSupervised(bare(targets), section)]),
   drift: (_, seen) => [...keptDrift(seen, true), ...supervisedDrift(seen)],
   start,

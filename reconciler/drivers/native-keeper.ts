@@ -1,7 +1,7 @@
 // What a machine's own service manager must offer so that native and local services can be kept by it.
 import type { ErrorCode, ErrorReport } from '../../schema/errors.js';
 import { AppError } from '../../schema/errors.js';
-import type { FileSeen, MachineFacts, Placement, RunState, Stamp } from '../../schema/state.js';
+import type { FileSeen, MachineFacts, Placement, RunState, Stamp, UsageSeen } from '../../schema/state.js';
 import type { StepMerge } from '../commands/batch.js';
 import type { Command } from '../commands/command.js';
 import type { GeneratedFile, Ground, RunnerSeen, StartKind, Step } from './driver.js';
@@ -101,10 +101,11 @@ export function present(
   more: {
     readonly pids: readonly number[];
     readonly startedAt?: number | undefined;
+    readonly usage?: UsageSeen | undefined;
     readonly detail?: string | undefined;
   },
 ): RunnerSeen {
-  const { pids, startedAt, detail } = more;
+  const { pids, startedAt, usage, detail } = more;
   return {
     state: 'present',
     run,
@@ -112,6 +113,7 @@ export function present(
     pids,
     images: {},
     ...(startedAt === undefined ? {} : { startedAt }),
+    ...(usage === undefined ? {} : { usage }),
     ...(detail === undefined ? {} : { detail }),
   };
 }

@@ -2,6 +2,7 @@
 import { readJob, startJob, stopJob } from '../commands/launchd.js';
 import { plistText } from '../commands/launchd-plist.js';
 import { tailLog } from '../commands/supervise.js';
+import { groupUsage, type Used } from '../commands/usage.js';
 import type { RunnerSeen, Section } from './driver.js';
 import { type Keeper, present } from './native-keeper.js';
 
@@ -31,7 +32,7 @@ export const launchdKeeper: Keeper = {
   logs: (_, ask) => tailLog(ask.logFile, ask),
 };
 
-export function readLaunchd(section: Section): RunnerSeen {
+export function readLaunchd(section: Section, used: Used = new Map()): RunnerSeen {
   const job = readJob(section);
   if (job === undefined) return { state: 'absent' };
   const settings = {
@@ -39,5 +40,9 @@ export function readLaunchd(section: Section): RunnerSeen {
     ...(job.runs === undefined ? {} : { restarts: String(Math.max(0, job.runs - 1)) }),
   };
   const ended = job.run === 'running' || job.lastExit === undefined ? undefined : `exit code ${job.lastExit}`;
-  return present(job.run, settings, { pids: job.pid === undefined ? [] : [job.pid], detail: ended });
+  return present(job.run, settings, {
+    pids: job.pid === undefined ? [] : [job.pid],
+    usage: groupUsage(used, job.pid),
+    detail: ended,
+  });
 }

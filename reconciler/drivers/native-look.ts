@@ -3,6 +3,7 @@ import { type Command, sh } from '../commands/command.js';
 import { lookAtJobs } from '../commands/launchd.js';
 import { lookAtRc } from '../commands/rc.js';
 import { showSystemUnits, showUserUnits } from '../commands/systemd-show.js';
+import { takeUsage, type Used } from '../commands/usage.js';
 import type { RunnerSeen, Section, Target } from './driver.js';
 import { type KeptScope, report } from './native-keeper.js';
 import { readLaunchd } from './native-launchd.js';
@@ -42,11 +43,12 @@ function linesAfter(section: Section, mark: string): Section {
   return end < 0 ? rest : rest.slice(0, end);
 }
 
-function readUnits(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
+function readUnits(targets: readonly Target[], section: Section, used: Used): ReadonlyMap<number, RunnerSeen> {
   const read = (scope: KeptScope) =>
     readSystemd(
       targets.filter(target => target.identity.scope === scope),
       linesAfter(section, `scope ${scope}`),
+      used,
     );
   return new Map([...read('system'), ...read('user')]);
 }
@@ -63,14 +65,15 @@ function unknown(why: string): RunnerSeen {
   return { state: 'unknown', error: report('service-manager-missing', why) };
 }
 
-export function readKept(targets: readonly Target[], section: Section): ReadonlyMap<number, RunnerSeen> {
+export function readKept(targets: readonly Target[], whole: Section): ReadonlyMap<number, RunnerSeen> {
+  const { own: section, used } = takeUsage(whole);
   switch (section.find(line => line.startsWith('manager '))) {
     case 'manager systemd':
-      return readUnits(targets, section);
+      return readUnits(targets, section, used);
     case 'manager launchd':
-      return readEach(targets, section, readLaunchd);
+      return readEach(targets, section, lines => readLaunchd(lines, used));
     case 'manager rc':
-      return readEach(targets, section, readRc);
+      return readEach(targets, section, lines => readRc(lines, used));
     case 'manager none':
       return new Map(targets.map(target => [target.index, unknown('there is no systemd or launchd')]));
     default:

@@ -1,6 +1,7 @@
 // Kept by rc.d of a BSD (preview): a script that runs daemon(8).
 import { rcScript, rcScriptPath, startRc, stopRc } from '../commands/rc.js';
 import { tailLog } from '../commands/supervise.js';
+import { groupUsage, type Used } from '../commands/usage.js';
 import type { RunnerSeen, Section } from './driver.js';
 import { type Keeper, present } from './native-keeper.js';
 
@@ -25,10 +26,17 @@ export const rcKeeper: Keeper = {
   logs: (_, ask) => tailLog(ask.logFile, ask),
 };
 
-export function readRc(section: Section): RunnerSeen {
+export function readRc(section: Section, used: Used = new Map()): RunnerSeen {
   if (!section.includes('script')) return { state: 'absent' };
   const enabled = section.some(line => /^enabled (yes|true|on|1)$/i.test(line)) ? 'enabled' : 'disabled';
   const up = section.includes('up');
   const pid = Number(section.find(line => line.startsWith('pid '))?.slice(4));
-  return present(up ? 'running' : 'stopped', { enabled }, { pids: up && pid > 0 ? [pid] : [] });
+  return present(
+    up ? 'running' : 'stopped',
+    { enabled },
+    {
+      pids: up && pid > 0 ? [pid] : [],
+      usage: up ? groupUsage(used, pid) : undefined,
+    },
+  );
 }

@@ -13,6 +13,7 @@ import {
   unmaskHead,
 } from '../commands/systemd.js';
 import { readUnitBlocks, unitEnd, unitRunState, unitStartedAt, type UnitProperties } from '../commands/systemd-show.js';
+import { type Used, usageOf } from '../commands/usage.js';
 import { unitText } from '../commands/systemd-unit.js';
 import type { GeneratedFile, RunnerSeen, Step, Target } from './driver.js';
 import { type Keeper, type Kept, mergedStep, present, report, type StartAsk, type Wish } from './native-keeper.js';
@@ -108,7 +109,7 @@ function settingsOf(unit: UnitProperties): Readonly<Record<string, string>> {
   return Object.fromEntries(named.flatMap(([name, value]) => (value ? [[name, value] as const] : [])));
 }
 
-function seenOf(unit: UnitProperties | undefined, complaint: string): RunnerSeen {
+function seenOf(unit: UnitProperties | undefined, complaint: string, used: Used): RunnerSeen {
   if (unit === undefined)
     return {
       state: 'unknown',
@@ -120,6 +121,7 @@ function seenOf(unit: UnitProperties | undefined, complaint: string): RunnerSeen
   return present(run, settingsOf(unit), {
     pids: pid > 0 ? [pid] : [],
     startedAt: run === 'running' || run === 'starting' ? unitStartedAt(unit) : undefined,
+    usage: usageOf(used, [key => key === unit.ControlGroup]),
     detail: run === 'running' ? undefined : unitEnd(unit),
   });
 }
@@ -131,14 +133,18 @@ function withoutManager(target: Target, section: readonly string[]): RunnerSeen 
 }
 
 /** `section`: what the `show…` words of one scope printed. */
-export function readSystemd(targets: readonly Target[], section: readonly string[]): ReadonlyMap<number, RunnerSeen> {
+export function readSystemd(
+  targets: readonly Target[],
+  section: readonly string[],
+  used: Used = new Map(),
+): ReadonlyMap<number, RunnerSeen> {
   const blocks = readUnitBlocks(section);
   const silent = section.includes('no-user-manager');
   const complaint = section.find(line => line !== '' && !/^\w+=/.test(line)) ?? 'no answer';
   return new Map(
     targets.map(target => [
       target.index,
-      silent ? withoutManager(target, section) : seenOf(blocks.get(target.identity.unit ?? ''), complaint),
+      silent ? withoutManager(target, section) : seenOf(blocks.get(target.identity.unit ?? ''), complaint, used),
     ]),
   );
 }

@@ -3,6 +3,7 @@ import type { ErrorReport } from '../../schema/errors.js';
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { MachineFacts, Placement, Stamp } from '../../schema/state.js';
 import { sh } from '../commands/command.js';
+import { sayUsage } from '../commands/usage.js';
 import { unitFileName } from '../commands/systemd-unit.js';
 import type { Driver, GeneratedFile, Ground, Identity, StartKind, Step } from './driver.js';
 import {
@@ -111,7 +112,7 @@ export const native: Driver = {
   identity,
   ownFiles: ownEnvFiles,
   generate,
-  look: lookAtKept,
+  look: targets => (targets.length === 0 ? lookAtKept(targets) : sh`${lookAtKept(targets)}${sayUsage}`),
   read: readKept,
   drift: (placement, seen) => keptDrift(seen, placement.spec.command !== undefined),
   start,

@@ -8,6 +8,7 @@ import {
   type HealthStep,
   type HealthTransition,
   judgeHealth,
+  leaveHealth,
   restartHealth,
   suspendHealth,
   unsuspendHealth,
@@ -20,12 +21,15 @@ import { pause } from './pause.js';
 export interface MonitorTransition extends HealthTransition {
   readonly key: PlacementKey;
   readonly machine: string;
-  /** A change of ours, or a suspend: neither an outage nor its end. */
+  /** A change of ours, a suspend, or that nobody watches it any more: neither an outage nor its end. */
   readonly planned: boolean;
 }
 
 export interface Monitor {
-  /** The whole of what is checked from now on. What was checked before keeps its state; what is new is checked within 2 s. */
+  /**
+   * The whole of what is checked from now on. What was checked before keeps its state; what is new is checked within 2 s;
+   * what is left out becomes unknown, so that its last state does not go on for ever in history.
+   */
   update(placements: readonly Checked[], machines: readonly CheckedMachine[]): void;
   /** A change of it begins: `starting`, and nothing is asked. */
   pause(key: PlacementKey): void;
@@ -155,14 +159,22 @@ export function startMonitor(ports: CheckPorts, lists: CheckLists, options: Moni
   function update(placements: readonly Checked[], wanted: readonly CheckedMachine[]): void {
     if (stopping.signal.aborted) return;
     const names = new Set(wanted.map(where => where.machine.name));
-    for (const [name, one] of machines) if (!names.has(name)) leave(name, one);
+    for (const [name, one] of machines) {
+      if (names.has(name)) continue;
+      for (const watch of one.watches.values()) apply(one, watch, leaveHealth(watch.record, clock.now()), true);
+      leave(name, one);
+    }
     for (const where of wanted) {
       const known = machines.get(where.machine.name);
       const one = known ?? enter(where);
       one.where = where;
       const own = placements.filter(placement => placement.spec.machine === where.machine.name);
       const keys = new Set(own.map(placement => placement.key));
-      for (const key of one.watches.keys()) if (!keys.has(key)) one.watches.delete(key);
+      for (const [key, watch] of one.watches) {
+        if (keys.has(key)) continue;
+        apply(one, watch, leaveHealth(watch.record, clock.now()), true);
+        one.watches.delete(key);
+      }
       for (const placement of own) updateWatch(one, placement);
       if (known === undefined) one.loop = watchMachine(one);
       else one.wake.abort();

@@ -3,6 +3,7 @@ import type { Culprit } from '../../schema/plan.js';
 import type { ParseResult, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Stamp } from '../../schema/state.js';
 import type { Ports } from '../ports.js';
+import type { ControllerLive } from './measures.js';
 import type { Retry } from './retries.js';
 
 export interface Session {
@@ -22,6 +23,8 @@ export interface Session {
   readonly retries: Map<PlacementKey, Retry>;
   /** What machines told of drift that still stands. */
   readonly culprits: Map<string, readonly Culprit[]>;
+  /** What the controller of this process knows now; absent where none runs. */
+  live?: () => ControllerLive;
 }
 
 const sessions = new WeakMap<Ports, Session>();

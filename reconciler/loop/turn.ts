@@ -19,6 +19,8 @@ import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
 import { nextTryInMs } from './retries.js';
 import { sessionOf } from './session.js';
+import { gitStatus, liveOf } from './measures.js';
+import { openTally, type Tally } from './tally.js';
 
 export interface ControllerOptions {
   readonly onPass?: (report: PassReport) => void;
@@ -35,6 +37,7 @@ interface Turn {
   readonly monitor: Monitor;
   readonly soak: Soak;
   readonly sample: Sampler;
+  readonly tally: Tally;
   readonly git: GitWatch | undefined;
   readonly since: number;
   readonly options: ControllerOptions;
@@ -52,7 +55,7 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
     pid: Number(ports.state.processName.split(':')[0]),
     process: ports.state.processName,
     since: turn.since,
-    git: turn.git?.status() ?? { result: 'no repository' },
+    git: gitStatus(turn.git),
     ...(report === undefined
       ? {}
       : {
@@ -182,6 +185,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   if (turn.considered !== undefined && report.outcomes.length > 0) watchHealth(turn, turn.considered, report.outcomes);
   if (turn.considered !== undefined) followSoak(turn, turn.considered, report.outcomes);
   followSchedule(turn, turn.considered?.desired.policy.schedule);
+  turn.tally.note(report);
   turn.options.onPass?.(report);
   return report;
 }
@@ -272,6 +276,7 @@ export async function runController(context: PassContext, options: ControllerOpt
     monitor,
     soak,
     sample: openSampler(ports),
+    tally: openTally(),
     git,
     since: ports.clock.now(),
     options,
@@ -279,9 +284,11 @@ export async function runController(context: PassContext, options: ControllerOpt
     cron: undefined,
   };
   try {
+    sessionOf(ports).live = () => liveOf(turn);
     await note(turn, undefined, undefined);
     await turnAround(turn);
   } finally {
+    delete sessionOf(ports).live;
     turn.cron?.stop();
     await monitor.stop();
     await soak.stop();

@@ -31,6 +31,7 @@ export const operations = {
   'machine.show': async () => (await import('./machine-show.js')).machineShow,
   'machine.trust': async () => (await import('./machine-trust.js')).machineTrust,
   'machine.update': async () => (await import('./machine-update.js')).machineUpdate,
+  measures: async () => (await import('./measures.js')).measures,
   metrics: async () => (await import('./metrics.js')).metrics,
   observe: async () => (await import('./observe.js')).observe,
   plan: async () => (await import('./plan.js')).plan,
@@ -50,6 +51,7 @@ export const operations = {
   'service.update': async () => (await import('./service-update.js')).serviceUpdate,
   status: async () => (await import('./status.js')).status,
   suspend: async () => (await import('./suspend.js')).suspend,
+  uptime: async () => (await import('./uptime.js')).uptime,
   why: async () => (await import('./why.js')).why,
 } as const satisfies Record<string, () => Promise<Operation>>;
 

@@ -1,7 +1,9 @@
-// What was measured of machines: the last time, and over a time when that is asked for.
+// What was measured of machines and services: the last time, and over a time when that is asked for.
 import type { Measurement, SampleSpan } from '../../schema/samples.js';
 import type { Operation } from './operation.js';
 import { integer, object, text } from './parts/shape.js';
+
+type Values = Measurement['values'];
 
 export interface Metrics {
   /** Milliseconds since 1970, when this was asked. */
@@ -14,6 +16,7 @@ export interface Metrics {
 
 const input = object({
   machine: text('Only of this machine'),
+  service: text('Only of this service, on all its machines, or of service@machine'),
   since: integer(
     'Milliseconds since 1970; also the least, the average and the most from then on',
     0,
@@ -21,17 +24,33 @@ const input = object({
   ),
 });
 
+/** `web` is a service, `web@m1` a placement. */
+function chosen(ask: { readonly machine?: string; readonly service?: string }) {
+  const [service, at] = ask.service?.split('@') ?? [];
+  const machine = at ?? ask.machine;
+  const none = at !== undefined && ask.machine !== undefined && ask.machine !== at;
+  const isAsked = (name: string): boolean =>
+    !none && (service === undefined || (name.startsWith('service_') && name.endsWith(`:${service}`)));
+  return { machine, isAsked };
+}
+
+function only({ values, ...rest }: Measurement, isAsked: (name: string) => boolean): readonly Measurement[] {
+  const kept = Object.entries(values).filter(([name]) => isAsked(name));
+  return kept.length === 0 ? [] : [{ ...rest, values: Object.fromEntries(kept) as Values }];
+}
+
 export const metrics: Operation<typeof input, Metrics> = {
   name: 'metrics',
-  summary: 'Measurements of machines',
+  summary: 'Measurements of machines and services',
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports: { store, clock } }, { machine, since }) => {
+  run: async ({ ports: { store, clock } }, { since, ...ask }) => {
     const at = clock.now();
-    const newest = await store.newest(machine);
+    const { machine, isAsked } = chosen(ask);
+    const newest = (await store.newest(machine)).flatMap(one => only(one, isAsked));
     if (since === undefined) return { at, newest };
     const spans = await store.spans({ ...(machine === undefined ? {} : { machine }), from: since, to: at + 1 });
-    return { at, newest, spans };
+    return { at, newest, spans: spans.filter(one => isAsked(one.name)) };
   },
 };

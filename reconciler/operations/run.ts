@@ -1,6 +1,6 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError, asAppError } from '../../schema/errors.js';
-import type { PassReport } from '../../schema/status.js';
+import type { ControllerStatus, PassReport } from '../../schema/status.js';
 import { recorded } from '../loop/record.js';
 import { runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
@@ -9,15 +9,24 @@ import { object } from './parts/shape.js';
 
 const input = object({});
 
+/** When a controller that was killed here last had come to the end of a pass; uptime counts what it watched until then. */
+async function lastLife({ state }: Context['ports']): Promise<number | undefined> {
+  const left = await state.read<ControllerStatus | null>('controller');
+  return left?.lastPass?.endedAt ?? left?.since;
+}
+
 /** Machines follow commits: what lies in a folder may be half written. */
-function greet({ ports, emit }: Context): void {
+async function greet({ ports, emit }: Context): Promise<void> {
   const { git, path } = ports.source;
   if (git === undefined) {
     throw new AppError('git-missing', `${path} lies outside any repository, and a controller follows commits`, {
       hint: 'Put it into a git repository, or use `portoser deploy --uncommitted`.',
     });
   }
-  emit({ kind: 'change', text: `follows ${git.address} (${git.branch})`, event: 'controller.started' });
+  const text = `follows ${git.address} (${git.branch})`;
+  const seenUntil = await lastLife(ports);
+  const data = seenUntil === undefined ? {} : { data: { seenUntil } };
+  emit({ kind: 'change', text, event: 'controller.started', ...data });
 }
 
 function tellPasses({ emit }: Context): (report: PassReport) => void {
@@ -50,7 +59,7 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     const release = await state.lock();
     try {
       store.serve();
-      greet(context);
+      await greet(context);
       await runController(context, { onPass: tellPasses(context) });
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };

@@ -276,6 +276,25 @@ describe("a database of one's own", () => {
     first.store.record(runRecord('0e0', now - 3_600_000, { 'web@m1': open }));
     first.store.record(eventRecord('ancient', now - 400 * 86_400_000));
     first.store.record(eventRecord('recent', now - 1000));
+    for (const [id, key, to, days] of [
+      ['superseded', 'web@m1', 'unhealthy', 402],
+      ['still-so', 'web@m1', 'healthy', 401],
+      ['left', 'gone@m1', 'unknown', 400],
+    ] as const)
+      first.store.record({
+        kind: 'transition',
+        transition: {
+          id,
+          key,
+          machine: 'm1',
+          at: now - days * 86_400_000,
+          from: 'starting',
+          to,
+          lastedMs: 0,
+          found: '',
+          planned: false,
+        },
+      });
     await first.store.close();
 
     const { store } = await openTestStore({ url, folder });
@@ -284,6 +303,7 @@ describe("a database of one's own", () => {
     const all = await store.deployments({ limit: 10 });
     expect(all.map(one => [one.runId, one.result, one.error?.code])).toEqual([['0e0', 'failed', 'interrupted']]);
     expect(await events(url)).toEqual(['recent']);
+    expect((await store.transitionsSince({ since: now })).map(one => one.id)).toEqual(['still-so']);
     await store.close();
   });
 });

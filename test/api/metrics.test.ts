@@ -46,6 +46,29 @@ describe('measurements', () => {
     ]);
   });
 
+  it('of services are a line for each placement', () => {
+    const used = {
+      'service_cpu_cores:web': 1.25,
+      'service_memory_bytes:web': 3 * gib,
+      'service_restarts:web': 2,
+      'service_uptime_seconds:web': 90_000,
+      'service_restarts:db': 0,
+    };
+    const newest = [
+      { machine: 'm1', at, values: { ...first, ...used } },
+      { machine: 'm2', at, values: { 'service_cpu_cores:web': 0.004 } },
+    ];
+    const [machines = '', services = ''] = metricsText({ at, newest }, plain).split('\n\n');
+    expect(machines.split('\n')).toHaveLength(2);
+    expect(services.split('\n').map(line => line.split(/ {2,}/))).toEqual([
+      ['SERVICE', 'WHEN', 'CORES', 'MEMORY', 'RESTARTS', 'UP FOR'],
+      ['db@m1', timeText(at), '-', '-', '0', '-'],
+      ['web@m1', timeText(at), '1.25', '3.0 GiB', '2', '1d 1h'],
+      ['web@m2', timeText(at), '0.00', '-', '-', '-'],
+    ]);
+    expect(metricsText({ at, newest: newest.slice(1) }, plain)).toMatch(/^SERVICE/);
+  });
+
   it('over a time are a line for each measure, in its unit', () => {
     const span = (name: string, min: number, avg: number, max: number) => ({
       machine: 'm1',
@@ -97,6 +120,21 @@ describe('the operation', () => {
   it('answers the newest ones, of all or of one machine', async () => {
     expect(await metrics.run(asked, {})).toEqual({ at: now, newest: [measured[1], measured[2]] });
     expect(await metrics.run(asked, { machine: 'm2' })).toEqual({ at: now, newest: [measured[2]] });
+  });
+
+  it('answers for one service, on all its machines or on one', async () => {
+    const values = { load1: 1, 'service_restarts:web': 2, 'service_restarts:web-2': 9 };
+    const own = createFakePorts();
+    for (const machine of ['m1', 'm2'])
+      own.store.record({ kind: 'samples', measurement: { machine, at: now - 1000, values } });
+    const within = { ...context, ports: { ...own, clock: { ...own.clock, now: () => now } } };
+    const of = (machine: string) => ({ machine, at: now - 1000, values: { 'service_restarts:web': 2 } });
+    expect((await metrics.run(within, { service: 'web' })).newest).toEqual([of('m1'), of('m2')]);
+    expect((await metrics.run(within, { service: 'web@m2' })).newest).toEqual([of('m2')]);
+    expect((await metrics.run(within, { service: 'web@m2', machine: 'm1' })).newest).toEqual([]);
+    expect((await metrics.run(within, { service: 'we' })).newest).toEqual([]);
+    const { spans } = await metrics.run(within, { service: 'web@m1', since: 0 });
+    expect(spans?.map(one => `${one.machine} ${one.name}`)).toEqual(['m1 service_restarts:web']);
   });
 
   it('answers the least, the average and the most since a time', async () => {

@@ -74,8 +74,9 @@ describe('routes', () => {
     const served = Object.keys(operations).filter(name => name !== 'run');
     expect(Object.keys(routes).toSorted()).toEqual(served.toSorted());
     const commands = new Set(words.filter(one => one.load !== undefined).map(one => one.words));
-    // One pass is `run --once`.
-    const without = served.filter(name => !commands.has(name.replace('.', ' ')) && name !== 'reconcile');
+    // One pass is `run --once`, and measures are for programs.
+    const aside = ['reconcile', 'measures'];
+    const without = served.filter(name => !commands.has(name.replace('.', ' ')) && !aside.includes(name));
     expect(without).toEqual([]);
   });
 
@@ -107,6 +108,26 @@ describe.each(all.map(one => [`${one.method} ${one.url}`, one] as const))('%s', 
     expect(response.json<{ code?: string }>().code).toBe(codes[expected]);
     const performed = asked.map(one => [(one as unknown[])[0], (one as unknown[])[2]]);
     expect(performed).toEqual(expected === 200 ? [[route.operation, { name: `a-${who ?? ''}`, by: 'api' }]] : []);
+  });
+});
+
+describe('GET /metrics', () => {
+  it.each([undefined, 'unknown', ...roles])('as %s', async who => {
+    answer = async () => [];
+    const response = await server.inject({ url: '/metrics', headers: who === undefined ? {} : as(who) });
+    expect(response.statusCode).toBe(roles.some(one => one === who) ? 200 : 401);
+    expect(asked).toEqual(
+      roles.some(one => one === who) ? [['measures', {}, { name: `a-${who ?? ''}`, by: 'api' }]] : [],
+    );
+  });
+
+  it('tells what the controller knows, and of the process that answers, in the text format', async () => {
+    answer = async () => [{ name: 'portoser_machine_load1', labels: ['m1'], value: 0.5 }];
+    const { headers, body } = await server.inject({ url: '/metrics', headers: as('viewer') });
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(body).toContain('# TYPE portoser_machine_load1 gauge\nportoser_machine_load1{machine="m1"} 0.5\n');
+    expect(body).toContain('\nportoser_build_info{version="9.8.7"} 1\n');
+    expect(body).toMatch(/^process_resident_memory_bytes \d{7,}$/m);
   });
 });
 

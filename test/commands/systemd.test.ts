@@ -20,7 +20,7 @@ test.each([
 
 test('one question serves all units of a scope', () => {
   const shown = display(showSystemUnits(['a.service', 'b c.service']));
-  expect(shown).toMatch(/^TZ=UTC systemctl show --property=Id,Names,\S+ -- a\.service 'b c\.service' 2>&1$/);
+  expect(shown).toMatch(/\(TZ=UTC systemctl show --property=Id,Names,\S+ -- a\.service 'b c\.service' 2>&1\)\n/);
   expect(display(showUserUnits(['a.service']))).toMatch(/systemctl --user show .* -- a\.service/);
 });
 

@@ -189,6 +189,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(ids(await under.store.events({ ...ask, since: began + 2000 }))).toEqual(['e3', 'e2']);
       expect(ids(await under.store.events({ ...ask, machine: 'm2' }))).toEqual(['e3']);
       expect(ids(await under.store.events({ ...ask, service: 'ev@m1' }))).toEqual(['e1', 'e2']);
+      expect(ids(await under.store.events({ ...ask, kinds: ['deploy.done', 'git.commit'] }))).toEqual([]);
+      expect(ids(await under.store.events({ ...ask, kinds: ['health', 'git.commit'], machine: 'm2' }))).toEqual(['e3']);
       expect(ids(await under.store.events({ ...ask, after: 'e1', limit: 1 }))).toEqual(['e3']);
       expect(ids(await under.store.events({ ...ask, after: 'e2' }))).toEqual([]);
       await expect(under.store.events({ limit: 1, after: 'nobody' })).rejects.toMatchObject({ code: 'unknown-name' });
@@ -203,6 +205,28 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await under.store.transitions('web@m1', began + 1000)).toEqual(moves.toReversed());
       expect(ids(await under.store.transitions('web@m1', began + 1001))).toEqual(['t2']);
       expect(await under.store.transitions('web@m9', 0)).toEqual([]);
+    });
+
+    it('answers the transitions of all since an instant, with how each placement stood just then', async () => {
+      const at = began + 900_000;
+      const of = (key: string, id: string, when: number) =>
+        transition(id, when, { key: key as Transition['key'], machine: key.slice(3) });
+      const moves = [
+        of('up@m1', 'u1', at - 3000),
+        of('up@m1', 'u2', at - 2000),
+        of('up@m1', 'u3', at),
+        of('up@m1', 'u4', at + 1000),
+        of('up@m2', 'u5', at - 500_000),
+        of('up2@m1', 'u6', at + 500),
+      ];
+      await keep(...moves.toReversed().map(one => ({ kind: 'transition', transition: one }) as const));
+      const since = (service?: string, from = at) =>
+        under.store.transitionsSince({ since: from, ...(service === undefined ? {} : { service }) });
+      expect(ids(await since('up'))).toEqual(['u5', 'u2', 'u3', 'u4']);
+      expect(await since('up@m1')).toEqual(moves.slice(1, 4));
+      expect(ids(await since('up@m2', at + 1_000_000))).toEqual(['u5']);
+      expect(ids(await since('nobody'))).toEqual([]);
+      expect(ids((await since()).filter(one => one.id.startsWith('u')))).toEqual(['u5', 'u2', 'u3', 'u6', 'u4']);
     });
 
     it('answers samples as they were measured, in steps, by machine and measure, each once', async () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { measure } from '../../reconciler/core/samples.js';
 import { choiceOf } from '../../schema/samples.js';
-import type { MachineFacts, Sighting } from '../../schema/state.js';
+import type { MachineFacts, Sighting, UsageSeen } from '../../schema/state.js';
 
 const facts = (more: Partial<MachineFacts> = {}): MachineFacts => ({
   platform: 'linux',
@@ -121,6 +121,43 @@ describe('a look', () => {
       'service_uptime_seconds:web': 100,
       'service_restarts:ill': 9,
     });
+  });
+});
+
+describe('what a service uses', () => {
+  const seen = { state: 'present', run: 'running', settings: {}, pids: [], images: {}, files: {}, own: {} } as const;
+  const now = facts({ uptimeSeconds: 1060 });
+  const use = (usage: UsageSeen | undefined, before?: UsageSeen, then: MachineFacts | undefined = facts()) =>
+    Object.fromEntries(
+      Object.entries(
+        measure(now, [{ service: 'web', sighting: usage ? { ...seen, usage } : seen, before }], then),
+      ).filter(([name]) => name.startsWith('service_')),
+    );
+  const cpu = (cpuSeconds: Readonly<Record<string, number>>, memoryBytes?: number): UsageSeen => ({
+    cpuSeconds,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  });
+
+  it('is its memory now, and the processors that it kept busy since the look before', () => {
+    const cores = { 'service_cpu_cores:web': 1.5, 'service_memory_bytes:web': 700 };
+    expect(use(cpu({ a: 100, b: 31 }, 700), cpu({ a: 40, b: 1 }, 9))).toEqual(cores);
+    expect(use(cpu({ a: 100 }, 700))).toEqual({ 'service_memory_bytes:web': 700 });
+    expect(use(cpu({ a: 1 }), cpu({ a: 1 }))).toEqual({ 'service_cpu_cores:web': 0 });
+    expect(use(undefined, cpu({ a: 1 }, 9))).toEqual({});
+  });
+
+  it.each<[string, Readonly<Record<string, number>>, Readonly<Record<string, number>>, number | undefined]>([
+    ['one that began in between counts from the next look on', { a: 70, b: 500 }, { a: 40 }, 0.5],
+    ['one that began anew as well', { a: 70, b: 1 }, { a: 40, b: 500 }, 0.5],
+    ['one that is gone is left out', { a: 70 }, { a: 40, b: 500 }, 0.5],
+    ['all of it began anew', { b: 1 }, { a: 40 }, undefined],
+  ])('%s', (_, at, before, cores) => {
+    expect(use(cpu(at), cpu(before))['service_cpu_cores:web']).toBe(cores);
+  });
+
+  it('has no rate where the machine was booted in between', () => {
+    expect(use(cpu({ a: 70 }), cpu({ a: 40 }), facts({ bootId: 'b0' }))).toEqual({});
+    expect(use(cpu({ a: 70 }), cpu({ a: 40 }), facts({ uptimeSeconds: 1060 }))).toEqual({});
   });
 });
 

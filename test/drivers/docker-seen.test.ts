@@ -44,6 +44,35 @@ function present(lines: readonly string[], at = clock): RunnerSeen & { state: 'p
 
 const web = recorded.web;
 
+describe('what containers use', () => {
+  const [web, db] = ['ab'.repeat(32), 'cd'.repeat(32)];
+  const counted = (id: string, seconds: number, bytes: number) => [
+    `./system.slice/docker-${id}.scope/cpu.stat:usage_usec ${seconds * 1e6}`,
+    `./system.slice/docker-${id}.scope/memory.current:${bytes}`,
+  ];
+  const both = [edited('web', { id: web }), edited('web', { id: db, inner: 'db' })];
+
+  test('is counted for each that runs, and summed', () => {
+    const used = present([
+      ...both,
+      edited('dead', { id: 'ef'.repeat(32) }),
+      ...counted(web, 2, 10),
+      ...counted(db, 3, 5),
+    ]);
+    expect(used.usage).toEqual({
+      cpuSeconds: { [`/system.slice/docker-${web}.scope`]: 2, [`/system.slice/docker-${db}.scope`]: 3 },
+      memoryBytes: 15,
+    });
+  });
+
+  test('is not known as a whole where one of them is not counted, and not at all where none is', () => {
+    expect(present([...both, ...counted(web, 2, 10)]).usage).toEqual({
+      cpuSeconds: { [`/system.slice/docker-${web}.scope`]: 2 },
+    });
+    expect(present(both)).not.toHaveProperty('usage');
+  });
+});
+
 describe('one container', () => {
   test.each<[string, string, string, string, string | undefined]>([
     ['healthy', recorded.web, 'running', 'running', undefined],

@@ -153,6 +153,15 @@ describe('answers', () => {
     'supervised 5 rest 99 1700000000',
   ]);
 
+  test('what a process uses is that of its group', () => {
+    const [, , bare] = targets;
+    const lines = ['supervised 2 running 99 1700000000', 'used page 4096', 'used group 99 250 2', 'used group 98 1 1'];
+    expect(local.read([bare ?? target(2, 'none')], lines).get(2)).toMatchObject({
+      run: 'running',
+      usage: { cpuSeconds: { 'group 99': 2.5 }, memoryBytes: 8192 },
+    });
+  });
+
   test.each([
     [0, { state: 'present', run: 'running', pids: [5] }],
     [1, { state: 'absent' }],

@@ -94,6 +94,11 @@ describe('answers', () => {
       '\t"other" => disabled',
       'plist',
     ]);
+    const counted = ['manager launchd', 'target 0', '\tstate = running', '\tpid = 77', 'used ps 77 3 0:01.50'];
+    expect(native.read(targets, counted).get(0)).toMatchObject({
+      usage: { cpuSeconds: { 'group 77': 1.5 }, memoryBytes: 3072 },
+    });
+    expect(seen.get(0)).not.toHaveProperty('usage');
     expect(seen.get(0)).toMatchObject({ run: 'running', pids: [77], settings: { enabled: 'enabled', restarts: '2' } });
     expect(seen.get(1)).toMatchObject({ run: 'stopped', settings: { enabled: 'disabled' } });
     expect(seen.get(2)).toMatchObject({ state: 'unknown' });
@@ -112,6 +117,8 @@ describe('answers', () => {
       'enabled NO',
       'target 2',
     ]);
+    const counted = ['manager rc', 'target 0', 'script', 'up', 'pid 9', 'used ps 9 3 0:01.50'];
+    expect(native.read(targets, counted).get(0)).toMatchObject({ usage: { memoryBytes: 3072 } });
     expect(seen.get(0)).toMatchObject({ run: 'running', pids: [9], settings: { enabled: 'enabled' } });
     expect(seen.get(1)).toMatchObject({ run: 'stopped', settings: { enabled: 'disabled' } });
     expect(seen.get(2)).toEqual({ state: 'absent' });

@@ -226,6 +226,16 @@ user-file kept.service`.split('\n');
     expect(seen.get(5)).toEqual({ state: 'absent' });
   });
 
+  test('what a unit uses is that of its control group', () => {
+    const group = './system.slice/web.service';
+    const counted = [`${group}/cpu.stat:usage_usec 2500000`, `${group}/memory.current:900`];
+    const shown = answer.map(line => (line === 'Id=web.service' ? `${line}\nControlGroup=${group.slice(1)}` : line));
+    const used = native.read(targets, [...shown.join('\n').split('\n'), ...counted]);
+    const usage = { cpuSeconds: { '/system.slice/web.service': 2.5 }, memoryBytes: 900 };
+    expect(used.get(0)).toEqual({ ...seen.get(0), usage });
+    expect(used.get(1)).toEqual(seen.get(1));
+  });
+
   test.each([
     ['no manager there', ['manager none']],
     ['nothing at all', []],

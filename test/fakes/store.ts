@@ -95,13 +95,20 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
       const from = ask.after === undefined ? -1 : all.findIndex(one => one.id === ask.after);
       if (ask.after !== undefined && from < 0) throw unknown(`the event ${ask.after} is not kept here`);
       const found = all.slice(from + 1).filter(one => ask.since === undefined || one.at >= ask.since);
-      const chosen = found.filter(of(ask.service)).filter(on(ask.machine));
+      const { kinds } = ask;
+      const ofKind = found.filter(one => kinds === undefined || kinds.includes(one.kind));
+      const chosen = ofKind.filter(of(ask.service)).filter(on(ask.machine));
       return ask.after === undefined ? chosen.slice(-ask.limit) : chosen.slice(0, ask.limit);
     },
     transitions: async (key, since) =>
       [...transitions.values()]
         .filter(one => one.key === key && one.at >= since)
         .toSorted((one, other) => one.at - other.at),
+    transitionsSince: async ({ service, since }) => {
+      const all = [...transitions.values()].filter(of(service)).toSorted((one, other) => one.at - other.at);
+      const before = new Map(all.filter(one => one.at < since).map(one => [one.key, one]));
+      return all.filter(one => one.at >= since || before.get(one.key) === one);
+    },
     samples: async ask => {
       const { resolution, from, to, stepMs } = choiceOf(ask, now());
       const own = [...measured.values()].filter(one => one.machine === ask.machine);

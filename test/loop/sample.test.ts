@@ -59,8 +59,14 @@ function look(machines: Readonly<Record<string, MachineView>>, intervalMs = 60_0
     placements: names.map(name => ({ key: `web@${name}`, spec: spec(name) })),
     policy: { intervalMs },
   } as unknown as DesiredState;
-  const seen = { state: 'present', run: 'running', settings: { restarts: '2' } };
-  const sightings = Object.fromEntries(names.map(name => [`web@${name}`, seen])) as unknown as LiveState['sightings'];
+  const sightings = Object.fromEntries(
+    names.map(name => {
+      const view = machines[name];
+      const up = view?.state === 'reachable' ? view.facts.uptimeSeconds : 0;
+      const usage = { cpuSeconds: { c1: up / 4 }, memoryBytes: 5 };
+      return [`web@${name}`, { state: 'present', run: 'running', settings: { restarts: '2' }, usage }];
+    }),
+  ) as unknown as LiveState['sightings'];
   sample({ desired, live: { takenAt: clock.now(), machines, sightings } });
 }
 
@@ -79,6 +85,7 @@ describe('passes of the controller', () => {
       ['m2', 7, undefined],
     ]);
     expect(measured()[1]).toMatchObject({ at: clock.now(), values: { 'service_restarts:web': 2 } });
+    expect(measured().map(one => one.values['service_cpu_cores:web'])).toEqual([undefined, 0.25, undefined]);
   });
 
   it('measure once an interval, however many passes there are, and never every moment', async () => {

@@ -211,6 +211,23 @@ test('as many machines as there may be are checked at once without a warning', a
   expect(warnings).toEqual([]);
 });
 
+test('what is watched no more becomes unknown, by plan, so that its last state does not go on for ever', async () => {
+  const world = createCheckedWorld();
+  for (const port of ['m1:80', 'm1:81', 'm2:80']) world.listening.set(port, ok);
+  const all = [checked('web@m1', [httpOn(80)]), checked('api@m1', [httpOn(81)]), checked('web@m2', [httpOn(80)])];
+  begin(world).update(all, [m1, m2]);
+  await world.clock.advance(5000);
+  told.length = 0;
+  monitor.update(all.slice(0, 1), [m1]);
+  expect(told.map(({ key, from, to, planned }) => [key, from, to, planned])).toEqual([
+    ['web@m2', 'healthy', 'unknown', true],
+    ['api@m1', 'healthy', 'unknown', true],
+  ]);
+  monitor.update(all, [m1, m2]);
+  await world.clock.advance(5000);
+  expect(story().slice(2).toSorted()).toEqual(['api@m1 unknown → healthy', 'web@m2 unknown → healthy']);
+});
+
 test('an end leaves no wait behind and tells nothing afterwards', async () => {
   const world = createCheckedWorld();
   world.slow.set('m1', 3000);

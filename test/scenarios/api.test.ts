@@ -122,6 +122,18 @@ describe('the API of a controller', () => {
 
     const made = await portoser('token create eve --json');
     const { token: viewer } = JSON.parse(made.out) as { token: string };
+    expect((await ask('/metrics', '')).status).toBe(401);
+    const told = await (await ask('/metrics', viewer)).text();
+    expect(told.split('\n')).toEqual(
+      expect.arrayContaining([
+        'portoser_machine_reachable{machine="me"} 1',
+        'portoser_passes_total{result="again"} 0',
+        'portoser_git_up 1',
+        'portoser_history_up 0',
+        'portoser_drift 0',
+      ]),
+    );
+    expect(told).toMatch(/^portoser_machine_load1\{machine="me"\} \d/m);
     expect((await ask('/api/machines', viewer)).status).toBe(200);
     expect((await ask('/api/reconcile', viewer, 'POST')).status).toBe(403);
     expect((await ask('/api/events', viewer)).status).toBe(503);

@@ -9,6 +9,7 @@ import { instantOf } from '../since.js';
 export const metrics = command({
   usage: '[machine]',
   options: {
+    service: { type: 'string', value: 'name', summary: 'only of this service, or of service@machine' },
     since: {
       type: 'string',
       value: 'time',
@@ -19,9 +20,9 @@ export const metrics = command({
   run: async call => {
     const [machine, ...more] = call.words;
     if (more.length > 0) throw new AppError('usage', `there is one machine too many: ${more.join(' ')}`);
-    const { since: written } = call.values;
+    const { since: written, service } = call.values;
     const since = written === undefined ? undefined : instantOf(written, Date.now());
-    const found = await call.perform('metrics', given({ machine, since }));
+    const found = await call.perform('metrics', given({ machine, service, since }));
     return respond(call, found, () => metricsText(found, createPaint(call.terminal.colours)));
   },
 });

@@ -1,4 +1,4 @@
-// Measurements as text: a line for each machine, or one for each measure over a time.
+// Measurements as text: a line for each machine and each placement, or one for each measure over a time.
 import type { OutputOf } from '../../../reconciler/engine.js';
 import type { Measurement, SampleSpan } from '../../../schema/samples.js';
 import type { Paint } from '../paint.js';
@@ -15,7 +15,7 @@ function bytesText(bytes: number): string {
   return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power] ?? ''}`;
 }
 
-function timeSpanText(seconds: number): string {
+export function timeSpanText(seconds: number): string {
   const [days, hours, minutes] = [seconds / 86_400, (seconds % 86_400) / 3600, (seconds % 3600) / 60].map(Math.floor);
   if (days) return `${days}d ${hours}h`;
   return hours ? `${hours}h ${minutes}m` : minutes ? `${minutes}m` : `${Math.floor(seconds)}s`;
@@ -96,6 +96,37 @@ function rowOf({ machine, at, values }: Measurement, now: number, paint: Paint):
   ];
 }
 
+const services = /^service_[a-z_]+:(.+)$/;
+
+const servicesOf = (values: Values): readonly string[] =>
+  [...new Set(Object.keys(values).flatMap(name => services.exec(name)?.[1] ?? []))].toSorted();
+
+function placementRow({ machine, at, values }: Measurement, service: string): readonly string[] {
+  const of = (measure: string): string => orDash(values, `${measure}:${service}`);
+  return [
+    `${service}@${machine}`,
+    timeText(at),
+    of('service_cpu_cores'),
+    of('service_memory_bytes'),
+    of('service_restarts'),
+    of('service_uptime_seconds'),
+  ];
+}
+
+/** A machine of which only services were asked for has no line of its own. */
+const isOfMachine = ({ values }: Measurement): boolean => Object.keys(values).some(name => !services.test(name));
+
+function newestText({ at, newest }: Metrics, paint: Paint): string {
+  const headings = ['MACHINE', 'WHEN', 'CPU', 'MEMORY', 'DISKS', 'LOAD', 'TEMP', 'NET IN', 'NET OUT'];
+  const machines = newest.filter(isOfMachine).map(one => rowOf(one, at, paint));
+  const placements = newest.flatMap(one => servicesOf(one.values).map(service => placementRow(one, service)));
+  const of = ['SERVICE', 'WHEN', 'CORES', 'MEMORY', 'RESTARTS', 'UP FOR'];
+  return [
+    ...(machines.length === 0 ? [] : [table(machines, headings)]),
+    ...(placements.length === 0 ? [] : [table(placements, of)]),
+  ].join('\n\n');
+}
+
 const spanRow = ({ machine, name, min, avg, max }: SampleSpan): readonly string[] => [
   machine,
   shown(name),
@@ -104,13 +135,9 @@ const spanRow = ({ machine, name, min, avg, max }: SampleSpan): readonly string[
 
 const nothing = 'Nothing was measured in that time. A controller (`portoser run`) measures at its passes.';
 
-export function metricsText({ at, newest, spans }: Metrics, paint: Paint): string {
+export function metricsText(found: Metrics, paint: Paint): string {
+  const { newest, spans } = found;
   if (spans !== undefined)
     return spans.length === 0 ? nothing : table(spans.map(spanRow), ['MACHINE', 'MEASURE', 'MIN', 'AVG', 'MAX']);
-  if (newest.length === 0) return nothing;
-  const headings = ['MACHINE', 'WHEN', 'CPU', 'MEMORY', 'DISKS', 'LOAD', 'TEMP', 'NET IN', 'NET OUT'];
-  return table(
-    newest.map(one => rowOf(one, at, paint)),
-    headings,
-  );
+  return newest.length === 0 ? nothing : newestText(found, paint);
 }

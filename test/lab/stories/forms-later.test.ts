@@ -13,7 +13,6 @@ const later = [
   'learn show p1',
   'playbook validate',
   'playbook approve p1',
-  'uptime',
   'mcp',
   'audit verify',
   'caddy',

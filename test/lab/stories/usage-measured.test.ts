@@ -1,0 +1,69 @@
+// What services use is measured on the passes of a controller: containers, system and user units, and a bare process, as a user without root.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Metrics } from '../../../reconciler/operations/metrics.js';
+import { eventually, withLab } from '../harness.js';
+import { freshStory, labMachine, type Controller, type Story } from '../story.js';
+
+const lab = withLab({ hosts: 1, docker: [1] });
+const host = lab.host(1);
+
+/** Keeps a fifth of a processor busy, in a child of its own. */
+const busy = `import os, time
+if os.fork():
+  os.wait()
+while True:
+  until = time.monotonic() + 0.02
+  while time.monotonic() < until: pass
+  time.sleep(0.08)
+`;
+const compose = 'services:\n  main: {image: "lab/web:1"}\n  second: {image: "lab/web:1"}\n';
+const process = { command: 'python3 busy.py', source: 'busy', health: { type: 'process' } };
+
+const registry = {
+  cluster: 'usage',
+  policy: { interval: 10 },
+  machines: { m1: labMachine(host, { user: 'deploy' }) },
+  services: {
+    web: { type: 'docker', machine: 'm1', path: '/opt/web', source: 'web', compose_service: 'main' },
+    unit: { type: 'native', machine: 'm1', path: '/opt/unit', ...process },
+    own: { type: 'local', machine: 'm1', path: '/opt/own', scope: 'user', ...process },
+    bare: { type: 'local', machine: 'm1', path: '/opt/bare', scope: 'none', ...process },
+  },
+};
+
+let story: Story;
+let controller: Controller;
+beforeAll(async () => {
+  story = await freshStory();
+  await story.push(registry, { 'web/compose.yaml': compose, 'busy/busy.py': busy });
+  const { report } = await story.once();
+  expect(report.outcomes.filter(one => one.result !== 'applied')).toEqual([]);
+  expect(report.findings).toEqual([]);
+  controller = story.run();
+}, 200_000);
+afterAll(async () => {
+  await controller?.stop();
+  await story?.remove();
+});
+
+const mib = 1024 * 1024;
+
+test('each has its memory and its processors, and those that are busy are seen to be', async () => {
+  const values = await eventually(
+    'every service has processors',
+    async () => {
+      const { code, stdout } = await story.cli(['metrics', 'm1', '--json']);
+      const found = code === 0 ? (JSON.parse(stdout) as Metrics).newest[0]?.values : undefined;
+      return found && Object.keys(registry.services).every(one => `service_cpu_cores:${one}` in found) && found;
+    },
+    90_000,
+  );
+  const of = (measure: string, service: string) => values[`service_${measure}:${service}`] ?? Number.NaN;
+  for (const service of ['unit', 'own', 'bare']) {
+    expect(of('cpu_cores', service), service).toBeGreaterThan(0.02);
+    expect(of('cpu_cores', service), service).toBeLessThan(1.5);
+    expect(of('memory_bytes', service), service).toBeGreaterThan(4 * mib);
+  }
+  expect(of('cpu_cores', 'web')).toBeGreaterThanOrEqual(0);
+  expect(of('memory_bytes', 'web')).toBeGreaterThan(mib / 4);
+});
