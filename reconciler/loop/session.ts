@@ -20,6 +20,8 @@ export interface Session {
   readonly retries: Map<PlacementKey, Retry>;
   /** What machines told of drift that still stands. */
   readonly culprits: Map<string, readonly Culprit[]>;
+  /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */
+  readonly toldRuns: Map<string, string>;
 }
 
 const sessions = new WeakMap<Ports, Session>();
@@ -34,6 +36,7 @@ export function sessionOf(ports: Ports): Session {
     busy: new Map(),
     retries: new Map(),
     culprits: new Map(),
+    toldRuns: new Map(),
   };
   sessions.set(ports, session);
   return session;
