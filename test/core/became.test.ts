@@ -27,7 +27,7 @@ const live = fleet.look(desired);
 const seen = live.machines['m1'] as MachineSeen;
 const web = seen.stamps[0] as Stamp;
 const older: Stamp = { ...web, fingerprint: 'a'.repeat(64), commit: 'older' };
-const claim = (({ fingerprint: _, ...rest }: Stamp): Stamp => rest)(web);
+const { fingerprint: _, ...claim } = web;
 const going = movingStamp(web, { machine: 'm2', of: 'f'.repeat(64) }, 'going');
 
 const withSeen = (more: Partial<MachineSeen>, sightings = live.sightings): LiveState => ({
@@ -52,7 +52,7 @@ const change = (more: Partial<IntendedChange> = {}): IntendedChange => ({
   ...more,
 });
 const create = change({ kind: 'create', basis: '' });
-const stop = (({ fingerprint: _, ...rest }: IntendedChange) => rest)(change({ kind: 'stop', basis: basisOf(web) }));
+const { fingerprint: __, ...stop } = change({ kind: 'stop', basis: basisOf(web) });
 const remove = { ...stop, kind: 'remove' } as const;
 
 function became(one: IntendedChange, now: LiveState): string {

@@ -42,7 +42,7 @@ export function createFakeJournal({ entries = [], processName, runs }: Process):
       if (journal.full !== undefined) throw journal.full;
       close(id, { endedAt: at, ...(error === undefined ? {} : { error }) });
     },
-    left: async () => entries.filter(isLeft).map(({ endedAt: _, error: __, ...left }) => left),
+    left: async () => entries.filter(isLeft),
     settle: async ids => {
       for (const one of entries.filter(isLeft)) if (ids.includes(one.id)) close(one.id, { endedAt: one.at });
     },
