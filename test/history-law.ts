@@ -28,13 +28,14 @@ export function openOrTwice(all: readonly Deployment[]): readonly string[] {
   ];
 }
 
-/** No revision was brought up twice in a row because git had changed: the second time there was nothing to change. */
+/** No revision was brought up twice because git had changed, with nothing in between: there was nothing to change. */
 export function changedTwice(all: readonly Deployment[]): readonly string[] {
-  const applied = all.filter(one => one.result === 'applied').toSorted((one, other) => one.startedAt - other.startedAt);
-  return applied.flatMap((one, index) => {
-    const before = applied.slice(0, index).findLast(other => other.key === one.key);
-    const same = before !== undefined && one.fingerprint !== undefined && before.fingerprint === one.fingerprint;
-    return same && one.reason === 'changed' ? [`changed twice in history: ${one.key}: ${shown([before, one])}`] : [];
+  const begun = all.filter(one => one.result !== 'skipped').toSorted((one, other) => one.startedAt - other.startedAt);
+  return begun.flatMap((one, index) => {
+    const before = begun.slice(0, index).findLast(other => other.key === one.key);
+    const done = before?.result === 'applied' && one.result === 'applied' && one.reason === 'changed';
+    const same = one.fingerprint !== undefined && before?.fingerprint === one.fingerprint;
+    return done && same ? [`changed twice in history: ${one.key}: ${shown([before, one])}`] : [];
   });
 }
 
