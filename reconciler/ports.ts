@@ -179,6 +179,7 @@ export interface StateDir {
  * `state-dir-unusable`: what could not be noted before must not be made.
  */
 export interface Journal {
+  /** Again for the same id: it then says what it says last. */
   begin(intent: Intent, at: number): Promise<void>;
   /** `error`: code of what it failed with. */
   end(id: string, at: number, error?: string): Promise<void>;
@@ -260,8 +261,12 @@ export interface TransitionsAsk {
  * Writing never throws and never waits. Reading throws `store-away` or `store-none` when there is no database to ask.
  */
 export interface Store {
-  /** Takes note and returns at once. While the database is away the record waits on disk, and is caught up in order, once. */
-  record(record: HistoryRecord): void;
+  /**
+   * Takes note and returns at once. While the database is away the record waits on disk, and is caught up in order, once.
+   * `kept` is called when no kill can lose it any more: it is in the database, or synced to the disk (or nobody will ever
+   * keep it, where no database can be had). It never is for what waits in memory when the process ends.
+   */
+  record(record: HistoryRecord, kept?: () => void): void;
   /** For the controller: starts the database, keeps it up, catches up and clears what is too old; all in the background. `close` ends it. */
   serve(): void;
   state(): HistoryState;

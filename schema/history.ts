@@ -1,16 +1,13 @@
 // What history keeps, as plain data: runs (passes that changed something), their deployments, events, transitions of health.
 import type { ErrorReport } from './errors.js';
+import type { HistoryActor } from './intended.js';
 import type { Write } from './journal.js';
 import type { ChangeKind, FieldChange, Next, Plan, Reason, StepEnd, Undone } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 import type { Measurement } from './samples.js';
 import type { HealthState, ImageSeen } from './state.js';
 
-/** Who asked for it: a person at a command line, the controller's own loop, a client of the API. */
-export interface HistoryActor {
-  readonly name: string;
-  readonly by: 'cli' | 'loop' | 'api';
-}
+export type { HistoryActor } from './intended.js';
 
 /** A pass that changed something, or tried to. All instants are milliseconds since 1970. */
 export interface Run {

@@ -1,17 +1,21 @@
 // What the journal keeps: each write as it was meant, and what became of those that a killed process had begun.
+import type { IntendedRun } from './intended.js';
 
 /** What is about to be written, where, and for what. It never holds a secret. */
 export interface Intent {
   readonly id: string;
-  readonly to: 'machine' | 'git' | 'state';
-  /** Name of the machine, address of the repository (without credentials), or name of the document. */
+  /** `history`: a run; open until all that came of it is kept. */
+  readonly to: 'machine' | 'git' | 'state' | 'history';
+  /** Name of the machine, address of the repository (without credentials), name of the document, or `history`. */
   readonly where: string;
-  /** `batch`, `stamps`, `copy`, `exec`, `claim`, `forget`, `lock.break`, `suspend`, `resume`, `note`, or the operation that edits the registry. */
+  /** `batch`, `stamps`, `copy`, `exec`, `claim`, `forget`, `lock.break`, `suspend`, `resume`, `note`, `run`, or the operation that edits the registry. */
   readonly what: string;
   /** Placements that it is for, or what a note names. */
   readonly keys: readonly string[];
   /** The run that it is part of. */
   readonly run?: string;
+  /** Of `history`, whose id is the run's. */
+  readonly intends?: IntendedRun;
 }
 
 /** An intent without a result, of a process that is gone. */

@@ -83,6 +83,8 @@ function ownFile(folder: string, process: string) {
   const open = new Map<string, string>();
   let file: FileHandle | undefined;
   let length = 0;
+  /** What is open may be longer than that by itself. */
+  let longest = longestBytes;
   /** Its end may be half a line, or lack a result: it is written anew before anything else. */
   let spoilt = false;
   let gathering: Batch | undefined;
@@ -97,6 +99,7 @@ function ownFile(folder: string, process: string) {
     await rename(`${path}.new`, path);
     await syncFolder(folder);
     length = Buffer.byteLength(text);
+    longest = Math.max(longestBytes, 2 * length);
     spoilt = false;
   }
 
@@ -109,7 +112,7 @@ function ownFile(folder: string, process: string) {
 
   async function write(rows: readonly Row[]): Promise<void> {
     try {
-      if (file === undefined || spoilt || length > longestBytes) await writeAnew();
+      if (file === undefined || spoilt || length > longest) await writeAnew();
       else await append(file, rows);
     } catch (error) {
       spoilt = true;
@@ -188,13 +191,25 @@ export function openJournal(folder: string, mine: Pick<StateDir, 'processName' |
     await rename(`${path}.new`, path);
   }
 
+  /** One after the other: each writes anew what another one left. */
+  let settling: Promise<void> = Promise.resolve();
+  function settleInTurn(ids: readonly string[]): Promise<void> {
+    const mine = settling.then(() => settle(ids));
+    settling = mine.catch(() => undefined);
+    return mine;
+  }
+
   const or = <T>(work: () => Promise<T>): Promise<T> => orUnusable(`the journal in ${folder}`, work);
   return {
     begin: (intent, at) => or(() => own.begin(intent.id, lineOf({ ...intent, at }))),
     end: (id, at, error) => or(() => own.end(id, lineOf({ id, endedAt: at, error }))),
     left: () =>
       or(async () => (await leftFiles()).flatMap(one => one.intents).toSorted((one, other) => one.at - other.at)),
-    settle: ids => or(() => settle(ids)),
-    close: () => or(own.close),
+    settle: ids => or(() => settleInTurn(ids)),
+    close: () =>
+      or(async () => {
+        await settling;
+        await own.close();
+      }),
   };
 }

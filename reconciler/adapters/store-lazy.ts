@@ -15,7 +15,7 @@ export function openLazyStore(options: StoreOptions): Store {
     open().then(act, (err: unknown) => options.log.error({ err }, 'history is not kept'));
   };
   return {
-    record: record => later(store => store.record(record)),
+    record: (record, kept) => later(store => store.record(record, kept)),
     serve: () => later(store => store.serve()),
     state: () => store?.state() ?? { state: 'starting' },
     deployments: async ask => (await open()).deployments(ask),

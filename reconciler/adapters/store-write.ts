@@ -32,6 +32,25 @@ const insertDeployments = `
     "durationMs" integer, fingerprint text, images jsonb, steps jsonb, "startedAt" numeric, "endedAt" numeric)
   on conflict do nothing`;
 
+/** Nobody saw its end, or could say what came of it. */
+const unseen = (row: string, tail: string): string =>
+  `(${row}.result = 'in-progress' or (${row}.result = 'failed' and ${row}.error->>'code' = 'interrupted'
+    and ${row}.${tail} is null and ${row}.undone is null and ${row}.steps is null))`;
+
+/**
+ * What nobody had seen the end of takes the end that somebody did see: the run of a killed process is told by who comes
+ * after it, and may be told better later. A record that comes twice changes nothing.
+ */
+const endUnseen = `
+  update portoser.deployments as d
+  set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
+    undone = e.undone, duration_ms = e."durationMs", images = e.images, steps = e.steps,
+    ended_at = ${instant('e."endedAt"')}
+  from jsonb_to_recordset($1::jsonb) as e(
+    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, steps jsonb,
+    "endedAt" numeric)
+  where d.id = e.id and ${unseen('d', 'output_tail')} and not ${unseen('e', '"outputTail"')}`;
+
 /** Only what is still open ends: a record that comes twice changes nothing. */
 const endDeployments = `
   update portoser.deployments as d
@@ -91,7 +110,9 @@ const only = <K extends HistoryRecord['kind']>(records: readonly HistoryRecord[]
 async function writeRuns(query: Query, records: readonly HistoryRecord[], controller: string): Promise<void> {
   const runs = only(records, 'run');
   await query(insertRuns, [asJson(runs.map((one): Run => one.run)), controller]);
-  await query(insertDeployments, [asJson(runs.flatMap(one => placed(one.deployments)))]);
+  const deployments = asJson(runs.flatMap(one => placed(one.deployments)));
+  await query(insertDeployments, [deployments]);
+  await query(endUnseen, [deployments]);
 }
 
 /** Within a transaction. Throws what the database says of a record that it cannot keep. */

@@ -24,7 +24,7 @@ export interface WriterOptions {
 }
 
 export interface Writer {
-  add(record: HistoryRecord): void;
+  add(record: HistoryRecord, kept?: () => void): void;
   serve(): void;
   state(): HistoryState;
   /** Connected, migrated and caught up. */
@@ -32,6 +32,11 @@ export interface Writer {
   /** Why it is not, as far as that is known. */
   fault(): AppError | undefined;
   close(): Promise<void>;
+}
+
+interface Queued {
+  readonly record: HistoryRecord;
+  readonly kept?: () => void;
 }
 
 const batchSize = 500;
@@ -55,7 +60,9 @@ function waitingOf(room: WaitingRoom): { readonly waiting: number; readonly drop
 export function openWriter(options: WriterOptions): Writer {
   const { place, spool, clock, log } = options;
   const work = new PQueue({ concurrency: 1 });
-  const queue: HistoryRecord[] = [];
+  const queue: Queued[] = [];
+  /** Who is told when what waits in memory is safe as well. */
+  const unsafe: (() => void)[] = [];
   const begunAt = clock.now();
   let database: Database | undefined;
   let server: StartedDatabase | undefined;
@@ -161,8 +168,18 @@ export function openWriter(options: WriterOptions): Writer {
     await room.keep(records);
   }
 
+  function tellKept(): void {
+    if (room.count().inMemory > 0) return;
+    for (const kept of unsafe.splice(0)) kept();
+  }
+
   async function flush(): Promise<void> {
-    while (queue.length > 0) await put(queue.splice(0, batchSize));
+    while (queue.length > 0) {
+      const batch = queue.splice(0, batchSize);
+      await put(batch.map(one => one.record));
+      unsafe.push(...batch.flatMap(one => one.kept ?? []));
+      tellKept();
+    }
   }
 
   async function clear(from: Database): Promise<void> {
@@ -192,6 +209,7 @@ export function openWriter(options: WriterOptions): Writer {
         await opened.transaction(query => closeLeftOpen(query, controller, begunAt));
         await keepHouse(opened);
         if (fault !== undefined) log.info({}, 'history is kept again');
+        tellKept();
         const before = database;
         [database, fault] = [opened, undefined];
         await before?.close();
@@ -202,12 +220,18 @@ export function openWriter(options: WriterOptions): Writer {
     });
   }
 
+  async function settleRoom(): Promise<void> {
+    await room.settle();
+    tellKept();
+  }
+
   async function round(): Promise<void> {
     await work.add(async () => {
       if (database === undefined) return;
       const to = database;
       try {
         await catchUp(to);
+        tellKept();
         await keepHouse(to);
       } catch (error) {
         if (database === to) lose(error);
@@ -237,7 +261,7 @@ export function openWriter(options: WriterOptions): Writer {
       } catch (error) {
         failed(error);
         if ((await obstacleOnce()) !== undefined) return;
-        await work.add(() => room.settle());
+        await work.add(settleRoom);
         await rest(pauseMs);
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       }
@@ -248,7 +272,7 @@ export function openWriter(options: WriterOptions): Writer {
     stopping.abort();
     await serving;
     await work.onIdle();
-    await room.settle();
+    await settleRoom();
     const { inMemory } = room.count();
     if (inMemory > 0) log.error({ dropped: inMemory }, 'records of history were lost');
     try {
@@ -262,9 +286,9 @@ export function openWriter(options: WriterOptions): Writer {
   }
 
   return {
-    add: record => {
+    add: (record, kept) => {
       if (stopping.signal.aborted) return;
-      queue.push(record);
+      queue.push({ record, ...(kept && { kept }) });
       // One for all that come until it begins.
       if (queue.length === 1)
         work.add(flush).catch((thrown: unknown) => log.error({ err: thrown }, 'records of history were lost'));

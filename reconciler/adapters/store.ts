@@ -76,7 +76,7 @@ export function openStore(options: StoreOptions): Store {
   }
 
   return {
-    record: record => writer.add(record),
+    record: (record, kept) => writer.add(record, kept),
     serve: () => writer.serve(),
     state: () => writer.state(),
     deployments: ask => read(query => readDeployments(query, ask)),

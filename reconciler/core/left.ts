@@ -81,6 +81,8 @@ export function endingOf(left: LeftIntent, desired: DesiredState, live: LiveStat
     case 'state':
       if (left.keys.length === 0) return { end: 'again', text: 'it is noted again where it is lacking' };
       return noted ? { end: 'done', text: 'it is noted' } : { end: 'gone', text: 'it was not noted; say it again' };
+    case 'history':
+      return { end: 'gone', text: 'what it was for is not known any more' };
     default:
       return left.to satisfies never;
   }
@@ -88,6 +90,7 @@ export function endingOf(left: LeftIntent, desired: DesiredState, live: LiveStat
 
 /** What it was doing, for "an earlier run was killed while …". */
 export function doingOf({ to, where, what, keys }: LeftIntent): string {
+  if (to === 'history') return 'it noted a run';
   if (to === 'git') return `it committed ${what} to ${where}`;
   if (to === 'state' && what === 'forget') return `it forgot ${keys.join(' ')}`;
   if (to === 'state') return `it noted ${[where, ...keys].join(' ')}`;

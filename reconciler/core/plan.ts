@@ -160,7 +160,7 @@ function inOrderOfAll(changes: readonly Change[], desired: DesiredState): readon
   );
 }
 
-export const isStop = (change: Change): boolean =>
+export const isStop = (change: Pick<Change, 'kind'>): boolean =>
   change.kind === 'stop' || change.kind === 'remove' || change.kind === 'release';
 
 /** Never finished here, whatever an earlier attempt left. */

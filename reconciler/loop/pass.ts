@@ -16,7 +16,7 @@ import { unnoted } from './unnoted.js';
 import { nextAfter, nextOf } from './next.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
-import { type RunRecorder, recorderOf } from './record.js';
+import { loopActor, type RunRecorder, recorderOf } from './record.js';
 import { publish } from './publish.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
@@ -61,7 +61,7 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
   const { ports } = context;
   const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
   const log = ports.log.child({ passId: base.id });
-  const history = recorderOf(ports, base.id, context.actor);
+  const history = recorderOf(ports, { ...base, actor: context.actor ?? loopActor });
   try {
     const report = { ...base, ...(await reconcile(context, { ...ask, history })), endedAt: ports.clock.now() };
     history.finish(report);
@@ -75,15 +75,10 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
       error.retry === 'backoff'
         ? { next: 'again', afterMs: 30_000, why: error.message }
         : { next: 'stalled', why: error.message };
-    return {
-      ...base,
-      endedAt: ports.clock.now(),
-      diagnostics: [],
-      outcomes: [],
-      findings: [],
-      error: error.report(),
-      next,
-    };
+    const broke = error.report();
+    const report = { ...base, endedAt: ports.clock.now(), diagnostics: [], outcomes: [], findings: [], next };
+    history.finish(report, broke);
+    return { ...report, error: broke };
   }
 }
 
@@ -108,7 +103,6 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const considered = await consider(ports, lists, synced, ask);
   const { plan } = considered;
   ask.onConsidered?.(considered);
-  ask.history.wants(considered.desired);
   const settled = await settleLeft(context, considered);
   ports.crashPoint?.('before the plan is carried out');
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
@@ -138,7 +132,10 @@ async function carryOut(
   considered: Considered,
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
-  return await apply(roomOf(context, ask, synced, considered), considered.plan);
+  await ask.history.begins(considered, synced.commit);
+  const outcomes = await apply(roomOf(context, ask, synced, considered), considered.plan);
+  ask.history.carried(outcomes);
+  return outcomes;
 }
 
 function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Considered): ApplyRun {
@@ -164,7 +161,8 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
   const { ports, lists } = context;
   const considered = await consider(ports, lists, synced, { from: ask.from });
   const ill = toCondemn(considered, ask.faults);
-  ask.history.condemns(ill.map(changeOf));
+  const condemned = ill.map(one => ({ change: changeOf(one), error: one.error }));
+  await ask.history.condemns(condemned, considered.plan, synced.commit);
   const holder = await holderOf(ports);
   const outcomes = await Promise.all(
     considered.desired.machines.map(async machine => {

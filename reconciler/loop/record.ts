@@ -1,13 +1,17 @@
 // What is noted for history: the run of a pass that changed something, the late end of a change, and what is told on the way.
 import { createHash } from 'node:crypto';
+import type { ErrorReport } from '../../schema/errors.js';
 import type { Deployment, DeploymentEnd, HistoryActor } from '../../schema/history.js';
-import type { Change, Outcome, Plan } from '../../schema/plan.js';
+import type { IntendedChange } from '../../schema/intended.js';
+import type { Outcome, Plan } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState } from '../../schema/state.js';
 import type { PassReport } from '../../schema/status.js';
-import { isStop } from '../core/plan.js';
+import { lookupOf } from '../core/lookup.js';
+import { optional } from '../core/optional.js';
 import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
+import { type Ill, intendedIll, intendedOf, openIntent, type RunBase } from './intended.js';
+import type { Considered } from './preview.js';
 
 /** Not kept by anybody: whoever knows run and placement knows it. */
 export function deploymentId(runId: string, key: PlacementKey): string {
@@ -36,35 +40,17 @@ function endOf(outcome: Outcome): DeploymentEnd {
 /** The controller itself, when nobody asked for it. */
 export const loopActor: HistoryActor = { name: 'portoser', by: 'loop' };
 
-interface Wanted {
-  readonly fingerprint: string;
-  /** Where an older commit than the pass's is wanted. */
-  readonly commit?: string;
-}
-
-interface Pass extends PassReport {
-  readonly plan: Plan;
-  readonly actor: HistoryActor;
-  readonly wanted: ReadonlyMap<PlacementKey, Wanted>;
-  /** Beside the plan: revisions that became ill after the pass that they were deployed in. */
-  readonly condemned: readonly Change[];
-}
-
-/** Of which revision a change is: what became ill is what its stamp says, and not what is wanted since. */
-function revisionOf(pass: Pass, change: Change): Partial<Wanted> {
-  const { stamp } = change;
-  if (pass.condemned.includes(change) && stamp !== undefined)
-    return { commit: stamp.commit, ...(stamp.fingerprint === undefined ? {} : { fingerprint: stamp.fingerprint }) };
-  const head = pass.commit === undefined ? {} : { commit: pass.commit };
-  return isStop(change) ? head : { ...head, ...pass.wanted.get(change.key) };
-}
-
-function deploymentOf(pass: Pass, change: Change, outcome: Outcome): Deployment {
-  const { key, service, machine, kind, reason, because, fields, stamp } = change;
-  const previousCommit = stamp?.commit;
+/** The record of one change: as it was meant, and as it ended. */
+export function deploymentOf(
+  run: RunBase & { readonly endedAt: number },
+  change: IntendedChange,
+  end: DeploymentEnd,
+): Deployment {
+  const { id: runId, trigger, actor, startedAt, endedAt } = run;
+  const { key, service, machine, kind, reason, because, fields } = change;
   return {
-    id: deploymentId(pass.id, key),
-    runId: pass.id,
+    id: deploymentId(runId, key),
+    runId,
     key,
     service,
     machine,
@@ -72,76 +58,99 @@ function deploymentOf(pass: Pass, change: Change, outcome: Outcome): Deployment 
     reason,
     because,
     fields,
-    trigger: pass.trigger,
-    actor: pass.actor,
-    startedAt: pass.startedAt,
-    endedAt: pass.endedAt,
-    ...revisionOf(pass, change),
-    ...(previousCommit === undefined ? {} : { previousCommit }),
-    ...endOf(outcome),
+    trigger,
+    actor,
+    startedAt,
+    endedAt,
+    ...optional('commit', change.commit),
+    ...optional('fingerprint', change.fingerprint),
+    ...optional('previousCommit', change.previousCommit),
+    ...end,
   };
 }
 
-/** A pass that changed nothing, or only found why it may not, writes no history: the next one finds the same. */
-function recordRun({ store }: Pick<Ports, 'store'>, pass: Pass): void {
-  const { id, trigger, actor, commit, startedAt, endedAt, plan, next, outcomes } = pass;
-  if (outcomes.every(one => one.result === 'skipped')) return;
-  // A placement that was condemned and then changed again has both its outcomes under one key: the first one is told.
-  const first = <T extends { readonly key: PlacementKey }>(all: readonly T[]): ReadonlyMap<PlacementKey, T> =>
-    new Map(all.toReversed().map(one => [one.key, one]));
-  const ended = first(outcomes);
-  const changes = first([...pass.condemned, ...plan.waves.flat()]);
-  const deployments = [...changes.values()].toReversed().flatMap(change => {
-    const outcome = ended.get(change.key);
-    return outcome === undefined ? [] : [deploymentOf(pass, change, outcome)];
-  });
-  const run = { id, trigger, actor, startedAt, endedAt, plan, next, ...(commit === undefined ? {} : { commit }) };
-  store.record({ kind: 'run', run, deployments });
-}
+type Report = Pick<PassReport, 'endedAt' | 'plan' | 'outcomes' | 'next'>;
 
 export interface RunRecorder {
   readonly runId: string;
-  /** Told before anything is changed. */
-  wants(desired: DesiredState): void;
-  /** Revisions that the pass finds ill, though an earlier one called them healthy. */
-  condemns(changes: readonly Change[]): void;
+  /** Before anything of that plan is changed: what it is about to do is on the disk when this resolves. */
+  begins(considered: Pick<Considered, 'plan' | 'desired'>, commit: string | undefined): Promise<void>;
+  /** The same for revisions that the pass finds ill, though an earlier one called them healthy. */
+  condemns(ill: readonly Ill[], plan: Plan, commit: string | undefined): Promise<void>;
+  /** For a pass that breaks before it reports them. */
+  carried(outcomes: readonly Outcome[]): void;
   /** What outlasted its pass has come to its end; also while the pass itself still ends. */
   endedLate(outcome: Outcome): void;
-  finish(report: PassReport): void;
+  /** `broke`: what broke the pass, and so failed what it had begun and saw no end of. */
+  finish(report: Report, broke?: ErrorReport): void;
+}
+
+type Ends = readonly (readonly [IntendedChange, DeploymentEnd])[];
+
+/** A placement that was condemned and then changed again has both its outcomes under one key: the first one is told. */
+function endsOf(changes: readonly IntendedChange[], outcomes: readonly Outcome[], broke?: ErrorReport): Ends {
+  const told = new Map(outcomes.toReversed().map(one => [one.key, one]));
+  return changes.flatMap((change): Ends => {
+    const outcome = broke === undefined || change.ill === undefined ? told.get(change.key) : undefined;
+    if (outcome !== undefined) return [[change, endOf(outcome)]];
+    return broke === undefined ? [] : [[change, { result: 'failed', error: change.ill ?? broke }]];
+  });
 }
 
 /** An end is noted after the run that it belongs to. */
 export function recorderOf(
-  ports: Pick<Ports, 'store' | 'clock'>,
-  runId: string,
-  actor: HistoryActor = loopActor,
+  ports: Pick<Ports, 'store' | 'clock' | 'journal' | 'log' | 'crashPoint'>,
+  base: RunBase,
 ): RunRecorder {
   const { store, clock } = ports;
-  let wanted: ReadonlyMap<PlacementKey, Wanted> = new Map();
-  let condemned: readonly Change[] = [];
+  const intent = openIntent(ports, base);
+  const going = new Map<PlacementKey, () => void>();
+  let carried: readonly Outcome[] = [];
   let early: (() => void)[] | undefined = [];
-  const note = (outcome: Outcome, endedAt: number): void =>
-    store.record({ kind: 'ended', deployment: deploymentId(runId, outcome.key), end: endOf(outcome), endedAt });
+  const note = (outcome: Outcome, endedAt: number): void => {
+    const deployment = deploymentId(base.id, outcome.key);
+    store.record({ kind: 'ended', deployment, end: endOf(outcome), endedAt }, going.get(outcome.key));
+  };
+
+  /** A pass that changed nothing, or only found why it may not, writes no history: the next one finds the same. */
+  function recordRun({ endedAt, plan = intent.plan(), next }: Report, ends: Ends, kept: () => void): void {
+    if (plan === undefined || ends.every(([, end]) => end.result === 'skipped')) return kept();
+    const run = { ...base, endedAt, plan, next, ...optional('commit', intent.commit()) };
+    const deployments = ends.map(([change, end]) => deploymentOf(run, change, end));
+    ports.crashPoint?.('before the run is noted');
+    store.record({ kind: 'run', run, deployments }, kept);
+    ports.crashPoint?.('after the run is noted');
+  }
+
   return {
-    runId,
-    wants: ({ placements }) => {
-      wanted = new Map(
-        placements.map(({ key, fingerprint, instead }) => [
-          key,
-          { fingerprint, ...(instead && { commit: instead.commit }) },
-        ]),
+    runId: base.id,
+    begins: ({ plan, desired }, commit) => {
+      const { byKey } = lookupOf(desired);
+      return intent.begin(
+        plan.waves.flat().map(change => intendedOf(change, byKey.get(change.key), commit)),
+        plan,
+        commit,
       );
     },
-    condemns: changes => {
-      condemned = changes;
+    condemns: (ill, plan, commit) =>
+      intent.begin(
+        ill.map(one => intendedIll(one, commit)),
+        plan,
+        commit,
+      ),
+    carried: outcomes => {
+      carried = [...outcomes, ...carried];
     },
     endedLate: outcome => {
       const endedAt = clock.now();
       if (early === undefined) note(outcome, endedAt);
       else early.push(() => note(outcome, endedAt));
     },
-    finish: report => {
-      if (report.plan !== undefined) recordRun(ports, { ...report, plan: report.plan, actor, wanted, condemned });
+    finish: (report, broke) => {
+      const ends = endsOf(intent.changes(), broke === undefined ? report.outcomes : carried, broke);
+      const kept = intent.hold();
+      for (const [{ key }, { result }] of ends) if (result === 'in-progress') going.set(key, intent.hold());
+      recordRun(report, ends, kept);
       early?.forEach(one => one());
       early = undefined;
     },

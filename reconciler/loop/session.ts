@@ -25,6 +25,8 @@ export interface Session {
   readonly culprits: Map<string, readonly Culprit[]>;
   /** What the controller of this process knows now; absent where none runs. */
   live?: () => ControllerLive;
+  /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */
+  readonly toldRuns: Map<string, string>;
 }
 
 const sessions = new WeakMap<Ports, Session>();
@@ -39,6 +41,7 @@ export function sessionOf(ports: Ports): Session {
     busy: new Map(),
     retries: new Map(),
     culprits: new Map(),
+    toldRuns: new Map(),
   };
   sessions.set(ports, session);
   return session;

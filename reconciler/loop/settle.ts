@@ -8,6 +8,7 @@ import type { GitRepo, Ports } from '../ports.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { readFleet } from './fleet.js';
+import { settleRun } from './settle-run.js';
 
 /** Commits that are looked through for one of ours; a branch gets no more while a controller is down. */
 const longestWalk = 200;
@@ -51,27 +52,43 @@ export interface Sight {
   readonly live: LiveState;
 }
 
+interface Settling {
+  readonly ports: Ports;
+  readonly emit: (progress: Progress) => void;
+}
+
+async function settleWrite(
+  { ports }: Settling,
+  { desired, live }: Sight,
+  left: LeftIntent,
+): Promise<Settled | undefined> {
+  const ending = endingOf(left, desired, live, await stands(ports, desired.commit, left));
+  if (ending === undefined) return undefined;
+  const text = `an earlier run was killed while ${doingOf(left)}; ${ending.text}`;
+  const { process: _, ...intent } = left;
+  ports.store.record({ kind: 'write', write: { ...intent, end: ending.end, text } });
+  return { ...left, end: ending.end, text };
+}
+
 /**
  * Nothing of the machines is changed here: what is not whole differs from what git says, and the pass does it again. What
- * cannot be told yet (its machine does not answer, its steps still run) stays open for a later pass.
+ * cannot be told yet (its machine does not answer, its steps still run) stays open for a later pass. Runs are told to
+ * history, and closed when it has them.
  */
-export async function settleLeft(
-  context: { readonly ports: Ports; readonly emit: (progress: Progress) => void },
-  { desired, live }: Sight,
-): Promise<readonly Settled[]> {
+export async function settleLeft(context: Settling, sight: Sight): Promise<readonly Settled[]> {
   const { ports, emit } = context;
   const settled: Settled[] = [];
   for (const left of await ports.journal.left()) {
-    const ending = endingOf(left, desired, live, await stands(ports, desired.commit, left));
-    if (ending === undefined) continue;
-    const text = `an earlier run was killed while ${doingOf(left)}; ${ending.text}`;
-    settled.push({ ...left, end: ending.end, text });
-    emit({ kind: 'note', text });
-    const { process: _, ...intent } = left;
-    ports.store.record({ kind: 'write', write: { ...intent, end: ending.end, text } });
+    const { intends } = left;
+    const one =
+      intends === undefined ? await settleWrite(context, sight, left) : settleRun(ports, left, intends, sight.live);
+    if (one === undefined) continue;
+    settled.push(one);
+    emit({ kind: 'note', text: one.text });
   }
+  const writes = settled.filter(one => one.to !== 'history');
   try {
-    await ports.journal.settle(settled.map(one => one.id));
+    await ports.journal.settle(writes.map(one => one.id));
   } catch (thrown) {
     // Then it is told again; the machines are not left alone for that.
     ports.log.warn({ code: asAppError(thrown).code }, 'earlier intents not closed');

@@ -102,6 +102,24 @@ describe('the file', () => {
   });
 });
 
+describe('one intent that is longer than a file may grow', () => {
+  it('is not written anew with every row', async () => {
+    const journal = process1();
+    const keys = Array.from({ length: 20_000 }, (_, index) => `service-${index}@m1`);
+    await journal.begin(anIntent('long', { keys }), 1);
+    const file = statSync(pathOf());
+    expect(file.size).toBeGreaterThan(300_000);
+    for (let index = 0; index < 20; index += 1) {
+      await journal.begin(anIntent(`i${index}`), 1);
+      await journal.end(`i${index}`, 2);
+    }
+    await journal.begin(anIntent('more'), 1);
+    expect(statSync(pathOf()).ino, 'written anew it would be another file').toBe(file.ino);
+    await journal.end('long', 3);
+    expect((await later().left()).map(one => one.id)).toEqual(['more']);
+  });
+});
+
 describe('on a full disk', () => {
   let small: string;
   const fill = (): void => {

@@ -143,6 +143,30 @@ describe('while there is no database', () => {
     expect(await waitingIn(folder)).toEqual([]);
   });
 
+  it('what finds no room on the disk either is called kept when there is room again, and never when it was lost', async () => {
+    const folder = await scratchFolder();
+    const url = `socket://portoser@${join(folder, 'nowhere')}?db=x`;
+    const told: string[] = [];
+    const { store, log } = await openTestStore({ url, folder });
+    await mkdir(join(folder, 'state'), { recursive: true });
+    // Where the spool's folder has to be.
+    const obstacle = join(folder, 'state/history');
+    await writeFile(obstacle, '');
+    store.record(eventRecord('first', began), () => told.push('first'));
+    await until('it waits in memory', () => log.lines.some(line => line.level === 'error'));
+    expect(told).toEqual([]);
+    await rm(obstacle);
+    store.record(eventRecord('second', began), () => told.push('second'));
+    await until('both are on the disk', () => told.length === 2);
+    expect(told).toEqual(['first', 'second']);
+    expect(await waitingIn(folder)).toHaveLength(2);
+    await rm(obstacle, { recursive: true });
+    await writeFile(obstacle, '');
+    store.record(eventRecord('third', began), () => told.push('third'));
+    await store.close();
+    expect(told).toEqual(['first', 'second']);
+  });
+
   it('the oldest go when they become too many, and that is told in the log, in the state and in history', async () => {
     const folder = await scratchFolder();
     const nowhere = `socket://portoser@${join(folder, 'nowhere')}?db=x`;

@@ -62,6 +62,29 @@ export function journalContract(name: string, create: () => Promise<JournalPlace
       expect(await second.left()).toEqual([]);
     });
 
+    it('has an intent that is begun again say what it says last, and closes it once', async () => {
+      const place = await create();
+      const first = place.open('1:a');
+      await first.begin(anIntent('1'), 10);
+      await first.begin(anIntent('1', { keys: ['web@m1', 'db@m1', 'api@m1'], run: 'r' }), 20);
+      await first.begin(anIntent('2'), 30);
+      await first.begin(anIntent('2'), 40);
+      await first.end('2', 50);
+      place.kill('1:a');
+      const left = { ...anIntent('1'), keys: ['web@m1', 'db@m1', 'api@m1'], run: 'r', at: 20, process: '1:a' };
+      expect(await place.open('2:b').left()).toEqual([left]);
+    });
+
+    it('closes what is settled in several calls at once', async () => {
+      const place = await create();
+      const first = place.open('1:a');
+      for (const id of ['1', '2', '3']) await first.begin(anIntent(id), Number(id));
+      place.kill('1:a');
+      const second = place.open('2:b');
+      await Promise.all([second.settle(['1']), second.settle(['2']), second.settle(['3'])]);
+      expect(await second.left()).toEqual([]);
+    });
+
     it('leaves alone what belongs to processes that run, its own too', async () => {
       const place = await create();
       const [first, second] = [place.open('1:a'), place.open('2:b')];

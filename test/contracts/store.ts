@@ -175,6 +175,38 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(slow).not.toHaveProperty('error');
     });
 
+    it('gives an end that nobody saw a truer one, and no other end another', async () => {
+      const cut: DeploymentEnd = {
+        result: 'failed',
+        error: { code: 'interrupted', message: 'killed', hint: 'Look.', retry: 'never' },
+      };
+      const open = { result: 'in-progress', why: 'it goes on' } as const;
+      const told = { ...cut, outputTail: 'what it said' };
+      const keys = ['cut@m1', 'open@m1', 'told@m1', 'done@m1', 'still@m1'];
+      const run = (ends: readonly DeploymentEnd[]) =>
+        runRecord('df01', began + 250_000, Object.fromEntries(ends.map((end, index) => [keys[index] ?? '', end])));
+      const truer = run([applied, failed, applied, failed, cut]);
+      await keep(run([cut, open, told, applied, cut]));
+      await keep(truer, truer);
+      await keep(run([failed, applied, failed, cut, open]));
+      const ends = keys.map(async key => (await under.store.deployments({ service: key, limit: 9 }))[0]);
+      const [first, second, third, fourth, fifth] = await Promise.all(ends);
+      expect(first).toEqual(truer.deployments[0]);
+      expect(second).toEqual(truer.deployments[1]);
+      expect([third?.outputTail, fourth?.result, fifth?.result]).toEqual(['what it said', 'applied', 'failed']);
+      expect(fourth).not.toHaveProperty('error');
+    });
+
+    it('tells when a record is kept', async () => {
+      const order: string[] = [];
+      await new Promise<void>(resolve => {
+        under.store.record(eventRecord('kept-1', began, { key: 'kept@m1' }), () => void order.push('first'));
+        under.store.record(eventRecord('kept-2', began, { key: 'kept@m1' }), resolve);
+      });
+      expect(order).toEqual(['first']);
+      expect(ids(await under.store.events({ service: 'kept', limit: 9 }))).toEqual(['kept-1', 'kept-2']);
+    });
+
     it('answers events in the order they were noted, by time, place and what came after one', async () => {
       const place = { key: 'ev@m1', machine: 'm1', data: { from: 'healthy', planned: false, times: 2 } };
       const records = [

@@ -35,16 +35,14 @@ export function createFakeJournal({ entries = [], processName, runs }: Process):
     entries,
     begin: async (intent, at) => {
       if (journal.full !== undefined) throw journal.full;
-      entries.push({ ...intent, at, process: processName });
+      const again = entries.findIndex(one => one.id === intent.id && one.endedAt === undefined);
+      entries.splice(again < 0 ? entries.length : again, 1, { ...intent, at, process: processName });
     },
     end: async (id, at, error) => {
       if (journal.full !== undefined) throw journal.full;
       close(id, { endedAt: at, ...(error === undefined ? {} : { error }) });
     },
-    left: async () =>
-      entries
-        .filter(isLeft)
-        .map(({ id, to, where, what, keys, at, process }) => ({ id, to, where, what, keys, at, process })),
+    left: async () => entries.filter(isLeft),
     settle: async ids => {
       for (const one of entries.filter(isLeft)) if (ids.includes(one.id)) close(one.id, { endedAt: one.at });
     },

@@ -17,6 +17,12 @@ const on = (machine: string | undefined) => (one: { readonly machine?: string })
   machine === undefined || one.machine === machine;
 const unknown = (message: string) => new AppError('unknown-name', message);
 
+/** Nobody saw its end, or could say what came of it. */
+function isUnseen({ result, error, outputTail, undone, steps }: Deployment): boolean {
+  const told = outputTail !== undefined || undone !== undefined || steps !== undefined;
+  return result === 'in-progress' || (result === 'failed' && error?.code === 'interrupted' && !told);
+}
+
 function withoutSteps(deployment: Deployment): Deployment {
   const { steps: _, ...rest } = deployment;
   return rest;
@@ -34,13 +40,27 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
     if (!kept.has(one.id)) kept.set(one.id, one);
   };
 
+  const kept = (given: HistoryRecord, tell?: () => void): void => {
+    record(given);
+    tell?.();
+  };
+
   function record(given: HistoryRecord): void {
     const noted = structuredClone(given);
     records.push(noted);
     switch (noted.kind) {
       case 'run':
         once(runs, noted.run);
-        return noted.deployments.forEach(one => once(deployments, one));
+        return noted.deployments.forEach(one => {
+          const known = deployments.get(one.id);
+          once(deployments, one);
+          if (known === undefined || !isUnseen(known) || isUnseen(one)) return;
+          const { why: _, error: __, ...rest } = known;
+          const { result, why, error, outputTail, undone, durationMs, images, steps, endedAt } = one;
+          const end = { result, why, error, outputTail, undone, durationMs, images, steps, endedAt };
+          const given = Object.fromEntries(Object.entries(end).filter(([, value]) => value !== undefined));
+          deployments.set(one.id, { ...rest, ...given });
+        });
       case 'ended': {
         const open = deployments.get(noted.deployment);
         if (open?.result !== 'in-progress') return;
@@ -73,7 +93,7 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
 
   return {
     records,
-    record,
+    record: kept,
     serve: () => undefined,
     state: () => ({ state: 'kept' }),
     deployments: async ask =>

@@ -1,13 +1,29 @@
 // What is noted for history: runs that changed something, with their deployments and who asked, and events.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Deployment, type HistoryRecord } from '../../schema/history.js';
-import type { Change } from '../../schema/plan.js';
+import type { Change, Plan } from '../../schema/plan.js';
 import { recorded, recorderOf } from '../../reconciler/loop/record.js';
 import type { DesiredState, Stamp } from '../../schema/state.js';
 import type { Progress } from '../../reconciler/operations/operation.js';
 import { runPass } from '../../reconciler/loop/pass.js';
 import { createFakePorts } from '../fakes/ports.js';
 import { createWorld, type World } from './world.js';
+
+const base = { id: 'r1', trigger: 't', actor: { name: 'portoser', by: 'loop' }, startedAt: 1 } as const;
+const ended = { endedAt: 2, next: { next: 'settled' } } as const;
+const nothingWanted = { placements: [] } as unknown as DesiredState;
+
+function changeOf(key: Change['key'], kind: Change['kind']): Change {
+  const [service = '', machine = ''] = key.split('@');
+  return { key, service, machine, kind, reason: 'unhealthy', because: 'ill', fields: [], basis: '', after: [] };
+}
+const planOf = (...changes: readonly Change[]): Plan => ({
+  id: 'p',
+  commit: 'c',
+  leftAlone: [],
+  machines: [],
+  waves: [changes],
+});
 
 describe('runs', () => {
   let world: World;
@@ -103,23 +119,20 @@ describe('a revision that failed', () => {
     });
   });
 
-  it('that is put right by a later pass is noted with the commit that was brought back', () => {
+  it('that is put right by a later pass is noted with the commit that was brought back', async () => {
     const ports = createFakePorts();
-    const recorder = recorderOf(ports, 'r1', undefined);
-    const placement = { key: 'web@m1', instead: { of: 'f', commit: 'older' } };
-    recorder.wants({ placements: [placement] } as unknown as DesiredState);
-    const change = { key: 'web@m1', machine: 'm1', service: 'web', kind: 'update', reason: 'changed' } as const;
-    const waves = [[{ ...change, because: '', fields: [], basis: '', after: [] }]];
+    const recorder = recorderOf(ports, base);
+    const placement = {
+      key: 'web@m1',
+      fingerprint: 'print',
+      instead: { of: 'f', commit: 'older' },
+      spec: { policy: { onFailure: 'rollback' } },
+    };
+    const plan = planOf(changeOf('web@m1', 'update'));
+    await recorder.begins({ plan, desired: { placements: [placement] } as unknown as DesiredState }, 'newer');
     recorder.finish({
-      id: 'r1',
-      trigger: 't',
-      startedAt: 1,
-      endedAt: 2,
-      commit: 'newer',
-      diagnostics: [],
-      findings: [],
-      next: { next: 'settled' },
-      plan: { id: 'p', commit: 'newer', leftAlone: [], machines: [], waves },
+      ...ended,
+      plan,
       outcomes: [{ key: 'web@m1', result: 'applied', kind: 'update', durationMs: 1 }],
     });
     expect(ports.store.records).toMatchObject([{ run: { commit: 'newer' }, deployments: [{ commit: 'older' }] }]);
@@ -129,23 +142,15 @@ describe('a revision that failed', () => {
 describe('a revision that became ill later', () => {
   it('is noted beside what the plan changed', async () => {
     const ports = createFakePorts();
-    const recorder = recorderOf(ports, 'r1', undefined);
-    const changeOf = (key: Change['key'], kind: Change['kind']): Change => {
-      const [service = '', machine = ''] = key.split('@');
-      return { key, service, machine, kind, reason: 'unhealthy', because: 'ill', fields: [], basis: '', after: [] };
-    };
+    const recorder = recorderOf(ports, base);
     const stamp = { fingerprint: 'ill', commit: 'condemned' } as Stamp;
-    recorder.condemns([{ ...changeOf('web@m1', 'restart'), stamp }]);
+    const plan = planOf(changeOf('db@m1', 'create'));
     const error = { code: 'gate-failed', message: 'ill', hint: '', retry: 'human' } as const;
+    await recorder.condemns([{ change: { ...changeOf('web@m1', 'restart'), stamp }, error }], plan, 'c');
+    await recorder.begins({ plan, desired: nothingWanted }, 'c');
     recorder.finish({
-      id: 'r1',
-      trigger: 't',
-      startedAt: 1,
-      endedAt: 2,
-      diagnostics: [],
-      findings: [],
-      next: { next: 'settled' },
-      plan: { id: 'p', commit: 'c', leftAlone: [], machines: [], waves: [[changeOf('db@m1', 'create')]] },
+      ...ended,
+      plan,
       outcomes: [
         { key: 'web@m1', result: 'failed', error, undone: { result: 'back', commit: 'older' } },
         { key: 'db@m1', result: 'applied', kind: 'create', durationMs: 1 },
@@ -163,21 +168,14 @@ describe('a revision that became ill later', () => {
 describe('what ends late', () => {
   it('is noted after its run, also when the run is noted later', async () => {
     const ports = createFakePorts();
-    const recorder = recorderOf(ports, 'r1', undefined);
-    const plan = { id: 'p', commit: 'c', leftAlone: [], machines: [] };
-    const change = { key: 'web@m1', machine: 'm1', service: 'web', kind: 'create', reason: 'missing' } as const;
-    const waves = [[{ ...change, because: '', fields: [], basis: '', after: [] }]];
+    const recorder = recorderOf(ports, base);
+    const plan = planOf(changeOf('web@m1', 'create'));
+    await recorder.begins({ plan, desired: nothingWanted }, 'c');
     recorder.endedLate({ key: 'web@m1', result: 'applied', kind: 'create', durationMs: 5 });
     expect(ports.store.records).toEqual([]);
     recorder.finish({
-      id: 'r1',
-      trigger: 't',
-      startedAt: 1,
-      endedAt: 2,
-      diagnostics: [],
-      findings: [],
-      next: { next: 'settled' },
-      plan: { ...plan, waves },
+      ...ended,
+      plan,
       outcomes: [{ key: 'web@m1', result: 'in-progress', why: 'it goes on' }],
     });
     expect(ports.store.records.map(one => one.kind)).toEqual(['run', 'ended']);

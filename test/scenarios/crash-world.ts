@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EmbeddedMachine, startEmbeddedMachine } from '../../reconciler/adapters/embedded-machine.js';
 import { openEngine } from '../../reconciler/main.js';
+import type { Deployment } from '../../schema/history.js';
 import type { Plan } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import { writeKey } from '../adapters/ssh-key.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
 import { filesBelow } from '../commands/batch-machine.js';
+import { waitingHistory } from '../history-law.js';
 
 export const machineNames = ['m1', 'm2', 'm3'] as const;
 
@@ -56,6 +58,8 @@ export interface CrashWorld {
   starts(folder: string): readonly string[];
   /** Files that are neither absent nor whole. */
   halves(): readonly string[];
+  /** What history of passes of `once` says, newest first: they have no database, so it waits on the disk. */
+  history(): Promise<readonly Deployment[]>;
   /** Ids of intents without a result. */
   openIntents(): Promise<readonly string[]>;
   /** Locks, step folders, temporary files and open intents. */
@@ -151,7 +155,9 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
 
   async function runOnce(crashAt?: string): Promise<Ended> {
     const words = [main, 'run', '--once', '--json', '--repo', bare];
-    const armed = crashAt === undefined ? env : { ...env, PORTOSER_CRASH_AT: crashAt };
+    // Nobody answers there: what is noted waits in the state folder, whatever databases this machine has.
+    const away = { ...env, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+    const armed = crashAt === undefined ? away : { ...away, PORTOSER_CRASH_AT: crashAt };
     const child = spawn(process.execPath, words, { env: armed, cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     const texts = { out: '', err: '' };
@@ -218,6 +224,7 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
       const path = join(top, 'machines/services', folder, 'starts');
       return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
     },
+    history: () => waitingHistory(state),
     openIntents: async () => {
       const files = filesBelow(state).filter(path => /\/journal\.[^/]*\.jsonl$/.test(path));
       const rows = files.flatMap(path => readFileSync(path, 'utf8').trim().split('\n')).filter(Boolean);
