@@ -15,10 +15,10 @@ interface Look {
 }
 
 /** Asks nothing of a machine: it takes what passes look at anyway, and what it keeps is only for rates. */
-export function openSampler({ store, clock }: Pick<Ports, 'store' | 'clock'>): Sampler {
+export function openSampler({ store, clock, bus }: Pick<Ports, 'store' | 'clock' | 'bus'>): Sampler {
   const last = new Map<string, Look>();
   return ({ desired, live }) => {
-    if (store.state().state === 'none') return;
+    if (store.state().state === 'none' && bus?.followed() !== true) return;
     const now = clock.monotonic();
     const leastMs = Math.max(desired.policy.intervalMs, shortestMs);
     for (const name of last.keys()) if (live.machines[name] === undefined) last.delete(name);
