@@ -56,6 +56,23 @@ it('a run is told from its plan to its end, under the ids that history has', asy
   expect((await world.store.deployments({ limit: 9 })).map(one => one.id).toSorted()).toEqual(ids.toSorted());
 });
 
+it('each step is told with its beginning and its end, the wait for health last', async () => {
+  await world.push(
+    { web: { machine: 'm1', source: 'apps/web', command: 'sh run.sh' } },
+    { files: { 'apps/web/run.sh': 'exec sleep 1000\n' } },
+  );
+  const report = await world.pass();
+  const steps = world.followed.flatMap(one =>
+    one.kind === 'step.begun' || one.kind === 'step.ended' ? [`${one.kind.slice(5)} ${one.what}`] : [],
+  );
+  const begun = steps.filter(one => one.startsWith('begun')).map(one => one.slice(6));
+  expect(begun.at(-1)).toBe('wait until it is healthy');
+  expect(steps).toEqual(begun.flatMap(what => [`begun ${what}`, `ended ${what}`]));
+  const [outcome] = report.outcomes;
+  const own = outcome?.result === 'applied' ? (outcome.steps ?? []).map(one => one.what) : [];
+  expect(begun.filter(what => own.includes(what)).length).toBeGreaterThan(1);
+});
+
 it('what fails and what is skipped for it are told; a pass that finds nothing to do tells nothing', async () => {
   await world.push({
     web: { machine: 'm1', health: { type: 'command', command: ['false'], deadline: '1s', interval: '1s' } },
