@@ -78,6 +78,8 @@ export interface RunLimits {
   readonly outputLimit?: number;
   /** Whole script as root (`sudo -n /bin/sh -s`); default: only where the machine says `sudo: always`. */
   readonly root?: boolean;
+  /** It goes on for as long as somebody looks: it takes no turn of others, and is ended (`live-limit`) where one has no room. */
+  readonly yields?: true;
   /** Standard output as it comes. */
   readonly onOutput?: (chunk: Uint8Array) => void;
   readonly signal?: AbortSignal;
