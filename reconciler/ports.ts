@@ -9,6 +9,7 @@ import type {
   HistoryState,
   Transition,
 } from '../schema/history.js';
+import type { Forge, ReviewedRepo } from '../schema/forge.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
@@ -49,7 +50,9 @@ export type EditedContent = string | { readonly bytes: Uint8Array; readonly exec
 /** New contents by path, worked out from the newest head; called again when the push lost a race. */
 export type EditFiles = (files: RepoFiles) => Promise<ReadonlyMap<string, EditedContent>>;
 
-export interface GitRepo {
+type Trailers = Readonly<Record<string, string>>;
+
+export interface GitRepo extends ReviewedRepo {
   /** The address, without credentials, for people. */
   readonly address: string;
   readonly branch: string;
@@ -64,8 +67,8 @@ export interface GitRepo {
   /** Id of the oldest commit: with the cluster's name its identity on machines. */
   rootCommit(commit: string): Promise<string>;
   commitFacts(commit: string): Promise<CommitFacts>;
-  /** Commits an edit on the newest head and pushes it; fetches and edits anew when the push lost a race. Answers the commit. */
-  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string>;
+  /** Commits an edit on the newest head and pushes it (to a new `branch`, when named); fetches and edits anew when the push lost a race. Answers the commit. */
+  commit(edit: EditFiles, message: string, trailers: Trailers, branch?: string): Promise<string>;
   /** Local repositories call back when their refs change; others never. Answers a stop function. */
   watch(changed: () => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
@@ -301,6 +304,8 @@ export interface Ports {
   readonly log: Log;
   readonly schedule: Schedule;
   readonly store: Store;
+  /** Absent: nobody gave a token for it. */
+  readonly forge?: Forge;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */
