@@ -24,6 +24,10 @@ import { openTally, type Tally } from './tally.js';
 
 export interface ControllerOptions {
   readonly onPass?: (report: PassReport) => void;
+  /** A pass knows what it would do, and has not begun. */
+  readonly onConsidered?: (considered: Considered) => void;
+  /** After each pass, and when the health of something has changed. */
+  readonly onHealth?: (health: ReturnType<Monitor['status']>) => void;
 }
 
 const defaultIntervalMs = 60_000;
@@ -175,6 +179,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       onConsidered: considered => {
         watchHealth(turn, considered, []);
         turn.sample(considered);
+        turn.options.onConsidered?.(considered);
         turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
       },
       superseded: () => newerThan(turn, headAtStart),
@@ -187,6 +192,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   followSchedule(turn, turn.considered?.desired.policy.schedule);
   turn.tally.note(report);
   turn.options.onPass?.(report);
+  turn.options.onHealth?.(turn.monitor.status());
   return report;
 }
 
@@ -259,6 +265,7 @@ export async function runController(context: PassContext, options: ControllerOpt
       const { unreached, ...kept } = transition;
       const { key, machine, from, to, found, planned } = kept;
       ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...kept } });
+      options.onHealth?.(monitor.status());
       // One word for a machine, or for all of them, that cannot be reached: the pass's.
       if (unreached) return bell.ring(`${machine} cannot be looked at`);
       // That it came up, its gate has told already.
