@@ -71,13 +71,20 @@ function section(heading: string, lines: readonly string[]): readonly string[] {
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
+/** A machine that does not answer may hold what nobody thinks of. */
+const isWhole = ({ plan, machines }: Review): boolean =>
+  ![...plan.leftAlone, ...machines].some(one => one.state === 'unknown');
+
 /** `3 changes on 2 machines`, and what they wait for. */
-export function reviewSummary({ plan, unseen }: Review): string {
+export function reviewSummary(review: Review): string {
+  const { plan, unseen } = review;
   const changes = everyChange(plan);
   const machines = new Set(changes.map(one => one.machine)).size;
   const what =
     changes.length === 0
-      ? 'nothing changes on the machines'
+      ? isWhole(review)
+        ? 'nothing changes on the machines'
+        : 'nothing of what can be seen now changes'
       : `${counted(changes.length, 'change')} on ${counted(machines, 'machine')}`;
   const waits = heldOf(plan).some(needsPerson) ? '; waits for approval' : '';
   return `${what}${waits}${unseen.length === 0 ? '' : '; some of it is seen after the merge'}`;
@@ -87,9 +94,11 @@ function holdLines(plan: Plan, base: string): readonly string[] {
   return heldOf(plan).map(one => `- By the policy of ${code(base)} it does not go on by itself: ${plain(one.why)}`);
 }
 
-function changeSection({ plan, assumed }: Review): readonly string[] {
+function changeSection(review: Review): readonly string[] {
+  const { plan, assumed } = review;
   const changes = everyChange(plan);
-  if (changes.length === 0) return ['', 'Nothing changes on the machines.'];
+  if (changes.length === 0)
+    return ['', isWhole(review) ? 'Nothing changes on the machines.' : 'Nothing of what can be seen now changes.'];
   const lines = changes.flatMap(one => changeLines(one, assumed.has(one.key)));
   return ['', '**From this pull request**', '', ...fence(bounded(lines, 4 * mostLines))];
 }

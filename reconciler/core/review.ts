@@ -129,8 +129,9 @@ function judgedByBase(placement: Placement, { base, newest }: ReviewAsk): Placem
 
 /** A revision that failed before stays undone, as long as the head wants the same one. */
 function asInForce(placement: Placement, inForce: Placement | undefined, newest: Placement | undefined): Placement {
-  const same = inForce !== undefined && newest?.fingerprint === placement.fingerprint;
-  if (!same || inForce.spec.machine !== placement.spec.machine) return placement;
+  const failed = inForce !== undefined && (inForce.instead !== undefined || inForce.noWayBack !== undefined);
+  if (!failed || newest?.fingerprint !== placement.fingerprint || placement.blocked !== undefined) return placement;
+  if (inForce.spec.machine !== placement.spec.machine) return placement;
   const { suspend: _, ...spec } = inForce.spec;
   const suspend = placement.spec.suspend === undefined ? {} : { suspend: placement.spec.suspend };
   return { ...inForce, spec: { ...spec, ...suspend } };
