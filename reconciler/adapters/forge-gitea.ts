@@ -16,9 +16,9 @@ import {
 /** Their own limit of a page, as installed. */
 const perPage = 50;
 
-function readPull(json: unknown): PullRequest & { readonly base: string } {
+function readPull(json: unknown): PullRequest {
   const number = numberAt(json, 'number');
-  return { number, head: commitAt(json, 'head.sha'), ref: `refs/pull/${number}/head`, base: textAt(json, 'base.ref') };
+  return { number, head: commitAt(json, 'head.sha'), ref: `refs/pull/${number}/head` };
 }
 
 export function openGitea(http: ForgeHttp, repository: string): Forge {
@@ -27,12 +27,7 @@ export function openGitea(http: ForgeHttp, repository: string): Forge {
 
   const openPulls = async (base: string): Promise<readonly PullRequest[]> => {
     const all = await http.list(`${repo}/pulls`, { state: 'open', limit: perPage });
-    return byNumber(
-      all
-        .map(readPull)
-        .filter(one => one.base === base)
-        .map(({ base: _, ...pull }) => pull),
-    );
+    return byNumber(all.filter(one => textAt(one, 'base.ref') === base).map(readPull));
   };
 
   function commentsOf(pull: number): Comments {

@@ -4,6 +4,7 @@ import pRetry from 'p-retry';
 import { Agent, type Dispatcher, request } from 'undici';
 import { AppError } from '../../schema/errors.js';
 import { certificates } from './git-http.js';
+import { failureCode } from './git-transport.js';
 
 export interface ForgeAddress {
   /** Where the API begins, without a trailing slash: `https://api.github.com`. */
@@ -122,8 +123,9 @@ function parseJson(shown: string, text: string, status: number): unknown {
 /** A failure of undici's may hold the request, and so the token: only its code and message go on. */
 function lost(shown: string, thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  const { code = '', message = '' } = thrown as NodeJS.ErrnoException;
-  return new AppError('forge-unreachable', `${shown} cannot be reached: ${code || message}`, { details: { code } });
+  const code = failureCode(thrown);
+  const why = code ?? (thrown instanceof Error ? thrown.message : 'no reason was given');
+  return new AppError('forge-unreachable', `${shown} cannot be reached: ${why}`, { details: { code: code ?? null } });
 }
 
 export async function openForgeHttp(address: ForgeAddress, now: () => number = Date.now): Promise<ForgeHttp> {

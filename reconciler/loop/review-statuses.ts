@@ -32,6 +32,8 @@ export function startStatuses(ports: Ports, forge: Forge): Statuses {
   const bell: Bell = hangBell();
   const over = new AbortController();
   let note: ToldNote | undefined;
+  /** How long the forge wants to be left alone. */
+  let quietMs = 0;
 
   async function tellOne(key: string): Promise<void> {
     const wish = wished.get(key);
@@ -55,6 +57,8 @@ export function startStatuses(ports: Ports, forge: Forge): Statuses {
       return true;
     } catch (thrown) {
       const error = asAppError(thrown);
+      const { waitMs } = error.details;
+      quietMs = typeof waitMs === 'number' ? waitMs : 0;
       ports.log.warn({ code: error.code, forge: forge.repository }, 'statuses not told');
       // What a person has to put right is told when there is something new to tell.
       if (error.retry !== 'backoff') wished.clear();
@@ -69,7 +73,8 @@ export function startStatuses(ports: Ports, forge: Forge): Statuses {
         continue;
       }
       failures += 1;
-      if (!(await pause(ports.clock, Math.min(mostMs, firstMs * 2 ** (failures - 1)), over.signal))) return;
+      const delayMs = Math.max(quietMs, Math.min(mostMs, firstMs * 2 ** (failures - 1)));
+      if (!(await pause(ports.clock, delayMs, over.signal))) return;
       bell.ring('again');
     }
   })();

@@ -9,6 +9,7 @@ import { commentBody, markerOf } from '../core/review-comment.js';
 import { applying, applyStatus, healthStatus } from '../core/review-status.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
+import { alone } from './alone.js';
 import { hangBell } from './bell.js';
 import { pause } from './pause.js';
 import type { Considered } from './preview.js';
@@ -18,11 +19,11 @@ import { around } from './spread.js';
 
 export interface Review {
   /** A webhook says that something is new with a pull request. */
-  hint(): void;
-  considered(considered: Considered): void;
-  passed(report: PassReport): void;
-  health(found: ReadonlyMap<string, Pick<HealthRecord, 'state'>>): void;
-  stop(): Promise<void>;
+  readonly hint: () => void;
+  readonly considered: (considered: Considered) => void;
+  readonly passed: (report: PassReport) => void;
+  readonly health: (found: ReadonlyMap<string, Pick<HealthRecord, 'state'>>) => void;
+  readonly stop: () => Promise<void>;
 }
 
 /** Hooks may never come: then it is seen by this. */
@@ -37,6 +38,8 @@ interface Desk {
   readonly forge: Forge;
   /** What was told, by number: head and base. It can be told again without harm. */
   readonly told: Map<number, string>;
+  /** By the monotonic clock: the forge wants to be left alone until then. */
+  quietUntil: number;
 }
 
 const toldOf = (pull: PullRequest, base: string): string => `${pull.head} ${base}`;
@@ -51,6 +54,8 @@ async function tell({ ports, lists, forge, told }: Desk, pull: PullRequest, base
   ports.log.info({ pull: pull.number, head: pull.head }, 'pull request planned');
 }
 
+const isQuiet = ({ ports, quietUntil }: Desk): boolean => quietUntil > ports.clock.monotonic();
+
 /** All that are new, or stand on another base now. False: something has to be tried again. */
 async function round(desk: Desk, signal: AbortSignal): Promise<boolean> {
   const { ports, lists, forge, told } = desk;
@@ -61,10 +66,12 @@ async function round(desk: Desk, signal: AbortSignal): Promise<boolean> {
   if (open.length === 0) return true;
   const head = await git.remoteHead();
   if (open.every(one => told.get(one.number) === toldOf(one, head))) return true;
-  const base = await lookAtBase(ports, lists);
+  // Not beside a pass: both tell the shell which machines there are, and only the newest word may.
+  const base = await alone(ports, () => lookAtBase(ports, lists));
   let done = true;
   for (const pull of open) {
     if (signal.aborted) return true;
+    if (isQuiet(desk)) return false;
     if (told.get(pull.number) === toldOf(pull, base.synced.commit)) continue;
     done = (await tried(desk, pull, base)) && done;
   }
@@ -82,8 +89,11 @@ async function tried(desk: Desk, pull: PullRequest, base: Base): Promise<boolean
 }
 
 /** Whether it is left for the next look, since only a person can put it right. */
-function warned({ ports }: Desk, thrown: unknown, more: object): boolean {
+function warned(desk: Desk, thrown: unknown, more: object): boolean {
+  const { ports } = desk;
   const error = asAppError(thrown);
+  const { waitMs } = error.details;
+  if (typeof waitMs === 'number') desk.quietUntil = ports.clock.monotonic() + waitMs;
   if (error.code === 'internal') ports.log.error({ err: thrown, ...more }, 'review broke');
   else ports.log.warn({ code: error.code, reason: error.message, ...more }, 'pull requests not reviewed');
   return error.retry !== 'backoff';
@@ -91,7 +101,7 @@ function warned({ ports }: Desk, thrown: unknown, more: object): boolean {
 
 /** Looks until it is stopped. Never throws for what forge, git or machines do. */
 export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
-  const desk: Desk = { ports, lists, forge, told: new Map() };
+  const desk: Desk = { ports, lists, forge, told: new Map(), quietUntil: 0 };
   const bell = hangBell();
   const over = new AbortController();
   const statuses = startStatuses(ports, forge);
@@ -115,6 +125,8 @@ export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
     for (let failures = 0, count = 0; ; count += 1) {
       const why = await bell.wait(over.signal);
       if (why === undefined) return;
+      // Who goes on asking past a limit is shut out for longer.
+      if (isQuiet(desk) && !(await pause(ports.clock, desk.quietUntil - ports.clock.monotonic(), over.signal))) return;
       failures = (await roundOrNot()) ? 0 : failures + 1;
       const usual = around(pollMs, 0.1, `${forge.repository} ${count}`);
       const retry = failures === 0 ? usual : Math.min(usual, firstRetryMs * 2 ** (failures - 1));

@@ -121,6 +121,18 @@ describe('pull requests', () => {
     expect(ports.log.lines.some(line => JSON.stringify(line).includes('forge-unreachable'))).toBe(true);
   });
 
+  it('leave a forge alone for as long as it wants, whatever hooks say', async () => {
+    propose(1, files(web));
+    forge.fault = new AppError('forge-limit', 'too often', { details: { waitMs: 600_000 } });
+    await start();
+    forge.fault = undefined;
+    review.hint();
+    await advance(500_000);
+    expect(forge.comments.size).toBe(0);
+    await advance(100_000);
+    expect(forge.comments.size).toBe(1);
+  });
+
   it('do not wait for one that cannot be read', async () => {
     propose(1, {});
     propose(2, files(web));
