@@ -55,14 +55,3 @@ export interface Forge {
   openPull(pull: NewPull): Promise<OpenedPull>;
   close(): Promise<void>;
 }
-
-/** What reviews need of a repository beside its branch. */
-export interface ReviewedRepo {
-  /** A newest commit that both have in their history; undefined: they have none. Both must be here. */
-  mergeBase(one: string, other: string): Promise<string | undefined>;
-  /**
-   * Brings what a ref of the remote names here, and leaves the branch as it is; answers the commit. Strangers may have
-   * written it: throws `git-unsupported` for more than anybody reviews.
-   */
-  fetchRef(ref: string): Promise<string>;
-}
