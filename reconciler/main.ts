@@ -120,10 +120,12 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   };
   const { value: url } = settings.databaseUrl;
   const store = openLazyStore({ ...common, ...(url === undefined ? {} : { url }) });
-  const ports = { source, ...shell, ...common, schedule, store };
+  const forge = await openForgeOf(source, settings);
+  const ports = { source, ...shell, ...common, ...forge, schedule, store };
   const close = async (): Promise<void> => {
     await store.close();
     await shell.shell.close();
+    await forge.forge?.close();
     await source.git?.close();
     await notes.journal.close();
   };
@@ -226,6 +228,22 @@ async function openSource(place: Place, settings: Settings, log: Log): Promise<O
   // The repository of a work tree writes its commits through that work tree, as its person.
   const workTree = { folder: place.root, files: async () => tree, commit: git.commit.bind(git) };
   return { source: { git, workTree, path: place.path }, scope };
+}
+
+/** Only a token says that there is something to be told there. Throws `settings-invalid`. */
+async function openForgeOf({ git }: Source, settings: Settings): Promise<Pick<World['ports'], 'forge'>> {
+  const { forgeToken, forge: kind, forgeUrl, gitCa } = settings;
+  if (git === undefined || forgeToken.value === undefined) return {};
+  const { openForge } = await import('./adapters/forge.js');
+  const token = forgeToken.value;
+  const forge = await openForge({
+    address: git.address,
+    token,
+    kind: kind.value,
+    url: forgeUrl.value,
+    ca: gitCa.value,
+  });
+  return forge === undefined ? {} : { forge };
 }
 
 /** A key is a path, or the text of the key itself. */

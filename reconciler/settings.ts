@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { AppError } from '../schema/errors.js';
+import { forgeNames } from '../schema/forge.js';
 import {
   type Flags,
   type Setting,
@@ -100,6 +101,9 @@ function fault(name: SettingName, value: string, env: Environment): string | und
     return `is ${value}, which is neither address:port, such as 127.0.0.1:8750, nor off`;
   if (name === 'server' && !/^https?:\/\/[^/]/.test(value))
     return `is ${value}, which is no http:// or https:// address`;
+  if (name === 'forge' && !forgeNames.includes(value)) return `is ${value}, which is none of ${forgeNames.join(', ')}`;
+  if (name === 'forgeUrl' && !/^https?:\/\/[^/@]+(\/[^?#]*)?$/.test(value))
+    return 'is no plain http:// or https:// address'; // it may hold a password: it is not repeated
   if (name === 'branch' && /\s|\.\.|^-|[~^:?*[\\]/.test(value)) return `is ${value}, which is no name of a branch`;
   if (name === 'databaseUrl' && !/^(postgres|postgresql|socket):/.test(value)) return 'is no postgres:// address'; // it may hold a password: it is not repeated
   if (name === 'stateDir' && value.startsWith('~') && home(env) === '')

@@ -9,6 +9,7 @@ import {
   type Retry,
 } from './catalogue.js';
 import { apiErrors } from './catalogue-api.js';
+import { forgeErrors } from './catalogue-forge.js';
 
 export type { Retry } from './catalogue.js';
 
@@ -145,6 +146,7 @@ export const catalogue = {
   ...rollbackErrors,
   ...storeErrors,
   ...apiErrors,
+  ...forgeErrors,
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

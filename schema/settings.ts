@@ -87,6 +87,25 @@ export const settingEntries = {
     placeholder: 'pem|file',
     summary: 'certificates for pushing, when they differ',
   },
+  forge: {
+    key: 'forge',
+    env: 'PORTOSER_FORGE',
+    placeholder: 'github|gitlab|gitea',
+    summary: 'forge of the repository, where its address does not tell',
+  },
+  forgeUrl: {
+    key: 'forge-url',
+    env: 'PORTOSER_FORGE_URL',
+    placeholder: 'url',
+    summary: "address of the forge (default: https:// and the repository's host)",
+  },
+  forgeToken: {
+    env: 'PORTOSER_FORGE_TOKEN',
+    fileVariant: 'content',
+    secret: true,
+    placeholder: 'token',
+    summary: 'lets plans of pull requests be told on the forge',
+  },
   knownHosts: {
     env: 'PORTOSER_KNOWN_HOSTS',
     fileVariant: 'path',

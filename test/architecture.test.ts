@@ -48,6 +48,7 @@ function roomOf(file: string): string {
   if (file.startsWith('dashboard/')) return 'dashboard';
   const [, second = ''] = file.split('/');
   if (!second.endsWith('.ts')) return second;
+  if (second.startsWith('ports')) return 'ports';
   return second === 'main.ts' || second === 'settings.ts' || second === 'config-file.ts' || second === 'locate.ts'
     ? 'main'
     : second.replace('.ts', '');
@@ -60,7 +61,7 @@ const law: Readonly<Record<string, { readonly may: readonly string[]; readonly t
   drivers: { may: ['schema', 'commands', 'drivers'] },
   checks: { may: ['schema', 'commands', 'checks'] },
   core: { may: ['schema', 'core'], types: ['drivers', 'checks'] },
-  ports: { may: ['schema'], types: ['commands'] },
+  ports: { may: ['schema', 'ports'], types: ['commands'] },
   loop: { may: ['schema', 'commands', 'core', 'drivers', 'checks', 'ports', 'loop'], types: ['operations'] },
   adapters: { may: ['schema', 'ports', 'commands', 'adapters'] },
   operations: { may: ['schema', 'core', 'commands', 'ports', 'loop', 'operations'], types: ['drivers', 'checks'] },

@@ -8,6 +8,7 @@ import type { OpenRepository } from './git-files.js';
 import { gitFs, isAbsent, writeAtomic } from './git-fs.js';
 import { openHistory } from './git-history.js';
 import { openObjects } from './git-objects.js';
+import { boundedHttp, guardedFs } from './git-pack-guard.js';
 import { readRef } from './git-refs.js';
 import { type GitTransport, unreachable } from './git-transport.js';
 import { openTrees } from './git-tree.js';
@@ -83,26 +84,41 @@ async function readHead(clone: Clone, head: string): Promise<void> {
 
 /** Brings what is new on the branch into the clone; answers its head there. What came incomplete is removed again. */
 export async function fetchBranch(clone: Clone, transport: GitTransport, branch: string): Promise<string> {
+  return await fetchInto(clone, transport, branch, undefined);
+}
+
+/** The same for another ref, of which strangers may have the say: the branch stays as it is, and what is too much is refused. */
+export async function fetchOther(clone: Clone, transport: GitTransport, branch: string, ref: string): Promise<string> {
+  return await fetchInto(clone, transport, branch, ref);
+}
+
+async function fetchInto(
+  clone: Clone,
+  transport: GitTransport,
+  branch: string,
+  other: string | undefined,
+): Promise<string> {
   const before = new Set(await packFiles(clone.gitDir));
   const ref = `refs/heads/${branch}`;
   try {
     const { fetchHead } = await transport.operate('read', http =>
       fetchPack({
-        fs: gitFs,
-        http,
+        fs: other === undefined ? gitFs : guardedFs(),
+        http: other === undefined ? http : boundedHttp(http),
         gitdir: clone.gitDir,
         cache: clone.objects.cache(),
         url: transport.url,
         remote: 'origin',
+        // What is known of it is told to the server as what we have.
         ref,
-        remoteRef: ref,
+        remoteRef: other ?? ref,
         singleBranch: true,
         tags: false,
       }),
     );
     if (fetchHead === null) throw new AppError('git-missing', `${transport.shown} has no commits yet`);
     await readHead(clone, fetchHead);
-    await noteHead(clone, branch, fetchHead);
+    if (other === undefined) await noteHead(clone, branch, fetchHead);
     return fetchHead;
   } catch (error) {
     const added = (await packFiles(clone.gitDir)).filter(name => !before.has(name));

@@ -13,6 +13,8 @@ export interface GitHistory {
   facts(id: string): Promise<CommitFacts>;
   has(id: string): Promise<boolean>;
   isAncestor(ancestor: string, commit: string): Promise<boolean>;
+  /** A newest commit in the history of both; undefined: there is none. */
+  mergeBase(one: string, other: string): Promise<string | undefined>;
   /**
    * The commit without parents at the end of the line of first parents: with one beginning it is the oldest commit, and
    * merging a foreign history in does not change it. `known` (a commit on that line and its root) shortens the way.
@@ -93,6 +95,12 @@ export function openHistory(objects: GitObjects): GitHistory {
     return await descends(id, ancestor, parentsOf);
   }
 
+  async function mergeBase(one: string, other: string): Promise<string | undefined> {
+    await commit(one);
+    await commit(other);
+    return await nearestCommon(one, other, parentsOf);
+  }
+
   async function rootOf(id: string, known?: { readonly commit: string; readonly root: string }): Promise<string> {
     await commit(id);
     let at = id;
@@ -104,7 +112,7 @@ export function openHistory(objects: GitObjects): GitHistory {
     return known.root;
   }
 
-  return { commit, facts, has: async id => (await find(id)) !== undefined, isAncestor, rootOf };
+  return { commit, facts, has: async id => (await find(id)) !== undefined, isAncestor, mergeBase, rootOf };
 }
 
 /** Nearest commits first: what is asked about is nearly always a few steps back. */
@@ -125,4 +133,32 @@ async function descends(
     front = next;
   }
   return false;
+}
+
+/** Both histories, a step at a time on either side, until one meets what the other has seen. */
+async function nearestCommon(
+  one: string,
+  other: string,
+  parentsOf: (id: string) => Promise<readonly string[]>,
+): Promise<string | undefined> {
+  const sides = [one, other].map(id => ({ seen: new Set([id]), front: [id] }));
+  const [left, right] = sides;
+  if (left === undefined || right === undefined || one === other) return one;
+  while (left.front.length + right.front.length > 0) {
+    for (const [mine, theirs] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      const next: string[] = [];
+      for (const parent of (await Promise.all(mine.front.map(parentsOf))).flat())
+        if (!mine.seen.has(parent)) {
+          mine.seen.add(parent);
+          next.push(parent);
+        }
+      mine.front = next;
+      const met = next.find(id => theirs.seen.has(id));
+      if (met !== undefined) return met;
+    }
+  }
+  return undefined;
 }

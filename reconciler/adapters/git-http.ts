@@ -28,7 +28,8 @@ const listingLimit = 64 * 1024 * 1024;
 /** Forges answer some clients differently; those whose name begins with `git/` are taken for git. */
 const userAgent = 'git/2.40 (portoser)';
 
-async function certificates(ca: string | undefined): Promise<readonly string[] | undefined> {
+/** The usual authorities and one's own. Throws `settings-invalid` for a file that cannot be read. */
+export async function certificates(ca: string | undefined): Promise<readonly string[] | undefined> {
   if (ca === undefined || ca === '') return undefined;
   if (ca.includes('-----BEGIN')) return [...rootCertificates, ca];
   try {

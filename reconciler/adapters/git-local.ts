@@ -97,17 +97,37 @@ class LocalRepo implements GitRepo {
     return this.#repo.history.facts(commit);
   }
 
-  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string> {
-    const text = renderMessage(message, trailers);
-    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text), raceRetries));
+  mergeBase(one: string, other: string): Promise<string | undefined> {
+    return this.#repo.history.mergeBase(one, other);
   }
 
-  async #attempt(edit: EditFiles, message: string): Promise<string> {
+  /** It is here already. */
+  async fetchRef(ref: string): Promise<string> {
+    const { oid } = await readRef(this.#layout.commonDir, ref);
+    if (oid !== undefined) return oid;
+    throw new AppError('git-missing', `there is no ${ref} in ${this.address}`, { details: { ref } });
+  }
+
+  commit(
+    edit: EditFiles,
+    message: string,
+    trailers: Readonly<Record<string, string>>,
+    branch = this.branch,
+  ): Promise<string> {
+    const text = renderMessage(message, trailers);
+    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text, branch), raceRetries));
+  }
+
+  async #attempt(edit: EditFiles, message: string, branch: string): Promise<string> {
     const { log, clock } = this.#settings;
     const head = await this.remoteHead();
     const changes = await edit(await openCommitFiles(this.#repo, head));
     const commit = await commitOn(this.#repo, head, changes, message, clock?.now() ?? Date.now());
     if (commit === head) return head;
+    if (branch !== this.branch) {
+      await moveBranch(this.#layout.commonDir, branch, undefined, commit);
+      return commit;
+    }
     // Moved behind its back, a work tree would show the edit as undone.
     const workTree = await checkedOutAt(this.#layout, this.branch);
     if (workTree !== undefined) return await commitInWorkTree(workTree, head, changes, message, log);

@@ -75,10 +75,15 @@ async function openLock(path: string): Promise<fs.FileHandle> {
 }
 
 /**
- * Compare and swap, as git does it: `<ref>.lock` made exclusively, the old value looked at under it, renamed over the ref.
+ * `expected` undefined: it is not there yet. Compare and swap, as git does it: `<ref>.lock` made exclusively, the old value looked at under it, renamed over the ref.
  * Throws `git-race` when the branch is locked or no longer at `expected`.
  */
-export async function moveBranch(commonDir: string, branch: string, expected: string, next: string): Promise<void> {
+export async function moveBranch(
+  commonDir: string,
+  branch: string,
+  expected: string | undefined,
+  next: string,
+): Promise<void> {
   const { name } = await readRef(commonDir, `refs/heads/${branch}`);
   const path = join(commonDir, name);
   const lock = await openLock(`${path}.lock`);

@@ -4,7 +4,7 @@ import PQueue from 'p-queue';
 import pRetry from 'p-retry';
 import { AppError } from '../../schema/errors.js';
 import type { CommitFacts, EditFiles, GitRepo, RepoFiles } from '../ports.js';
-import { type Clone, fetchBranch, noteHead, removeLeftovers } from './git-clone.js';
+import { type Clone, fetchBranch, fetchOther, noteHead, removeLeftovers } from './git-clone.js';
 import { commitOn, renderMessage } from './git-edit.js';
 import { hasCode, translate } from './git-errors.js';
 import { openCommitFiles } from './git-files.js';
@@ -72,6 +72,9 @@ export async function openRemoteRepo(transport: GitTransport, settings: GitSetti
 /** A running operation may finish within this when the repository is closed. */
 const closeLimitMs = 5_000;
 
+/** What a server tells of a branch that is not there (gitprotocol-pack). */
+const noHead = '0'.repeat(40);
+
 class RemoteRepo implements GitRepo {
   readonly address: string;
   readonly branch: string;
@@ -92,9 +95,13 @@ class RemoteRepo implements GitRepo {
     this.#keeper = new CloneKeeper({ transport, folder, branch, remoteHead, log: settings.log });
   }
 
+  async #headOf(branch: string): Promise<string | undefined> {
+    const ref = `refs/heads/${branch}`;
+    return (await remoteRefs(this.#transport)).find(one => one.ref === ref)?.oid;
+  }
+
   async remoteHead(): Promise<string> {
-    const ref = `refs/heads/${this.branch}`;
-    const head = (await remoteRefs(this.#transport)).find(one => one.ref === ref)?.oid;
+    const head = await this.#headOf(this.branch);
     if (head !== undefined) return head;
     const details = { branch: this.branch, address: this.address };
     throw new AppError('git-missing', `there is no branch ${this.branch} in ${this.address}`, { details });
@@ -102,6 +109,10 @@ class RemoteRepo implements GitRepo {
 
   fetch(): Promise<string> {
     return this.#queue.add(() => this.#keeper.bring());
+  }
+
+  fetchRef(ref: string): Promise<string> {
+    return this.#queue.add(async () => fetchOther(await this.#keeper.usable(), this.#transport, this.branch, ref));
   }
 
   /** Reads from the clone; one that turns out to be broken is made anew and read again. */
@@ -148,19 +159,32 @@ class RemoteRepo implements GitRepo {
     return this.#reading(clone => clone.history.facts(commit));
   }
 
-  commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string> {
-    const text = renderMessage(message, trailers);
-    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text), raceRetries));
+  mergeBase(one: string, other: string): Promise<string | undefined> {
+    return this.#reading(clone => clone.history.mergeBase(one, other));
   }
 
-  async #attempt(edit: EditFiles, message: string): Promise<string> {
+  commit(
+    edit: EditFiles,
+    message: string,
+    trailers: Readonly<Record<string, string>>,
+    branch = this.branch,
+  ): Promise<string> {
+    const text = renderMessage(message, trailers);
+    return this.#queue.add(() => pRetry(() => this.#attempt(edit, text, branch), raceRetries));
+  }
+
+  async #attempt(edit: EditFiles, message: string, branch: string): Promise<string> {
     const expected = await this.#keeper.bring();
     const clone = await this.#keeper.usable();
-    const { branch } = this;
     const at = this.#settings.clock?.now() ?? Date.now();
     const commit = await commitOn(clone, expected, await edit(await openCommitFiles(clone, expected)), message, at);
     if (commit === expected) return expected;
     const transport = this.#transport;
+    if (branch !== this.branch) {
+      const remoteHead = async (): Promise<string> => (await this.#headOf(branch)) ?? noHead;
+      await pushCommit({ clone, transport, branch, expected: noHead, commit, remoteHead, fetch: remoteHead });
+      return commit;
+    }
     const remoteHead = (): Promise<string> => this.remoteHead();
     const fetch = (): Promise<string> => fetchBranch(clone, transport, branch);
     await pushCommit({ clone, transport, branch, expected, commit, remoteHead, fetch });

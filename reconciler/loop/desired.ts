@@ -95,11 +95,12 @@ async function rootOf(ports: Ports, synced: Synced): Promise<string> {
   return await git.rootCommit(synced.commit === 'work-tree' ? await git.remoteHead() : synced.commit);
 }
 
-/** Throws `registry-invalid` when there is no registry to go by. */
+/** Throws `registry-invalid` when there is no registry to go by. `rootCommit`: where it is known, and not the commit's own. */
 export async function desire(
   ports: Ports,
   lists: { readonly drivers: Readonly<Record<string, Driver>> },
   synced: Synced,
+  rootCommit?: string,
 ): Promise<DesiredState> {
   if (synced.registry === undefined) {
     const errors = synced.diagnostics.filter(one => one.severity === 'error').length;
@@ -108,7 +109,7 @@ export async function desire(
   const gathered = await gather(ports, synced, synced.registry.placements);
   return resolve(
     synced.registry,
-    { commit: synced.commit, rootCommit: await rootOf(ports, synced), gathered },
+    { commit: synced.commit, rootCommit: rootCommit ?? (await rootOf(ports, synced)), gathered },
     lists.drivers,
   );
 }

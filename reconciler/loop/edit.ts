@@ -4,8 +4,10 @@ import { AppError } from '../../schema/errors.js';
 import type { ParseResult } from '../../schema/registry-types.js';
 import { parse } from '../core/parse.js';
 import { readYaml } from '../core/yaml-text.js';
-import type { EditedContent, EditFiles, Ports, RepoFiles } from '../ports.js';
+import type { OpenedPull } from '../../schema/forge.js';
+import type { EditedContent, EditFiles, GitRepo, Ports, RepoFiles } from '../ports.js';
 import { journal } from './journal.js';
+import { branchName, forgeOf, openProposal, proposedBefore, writeWay } from './propose.js';
 import { registryTexts } from './registry-texts.js';
 
 /** The registry that is edited, as it stands at the newest commit. */
@@ -23,6 +25,8 @@ export interface RegistryEdit {
   readonly subject: string;
   /** New texts by path. Called again when others pushed meanwhile. */
   readonly change: (registry: Editable) => ReadonlyMap<string, string>;
+  /** Where it goes as a pull request: what is proposed by this name is proposed once. */
+  readonly once?: string;
   /** Other files of the repository that change with it. Called again too. */
   readonly files?: (files: RepoFiles) => Promise<ReadonlyMap<string, EditedContent>>;
 }
@@ -35,6 +39,8 @@ export interface Edited {
   readonly files: readonly EditedFile[];
   /** Paths of other files that were changed with it. */
   readonly sources?: readonly string[];
+  /** It is proposed and not in force: the commit stands on a branch of its own. */
+  readonly pull?: OpenedPull;
 }
 
 export interface EditedFile {
@@ -127,12 +133,18 @@ export function checkEdited(
   return after;
 }
 
-async function editOnce(ports: Ports, edit: RegistryEdit, files: RepoFiles, attempt: Attempt): Promise<Contents> {
+async function editOnce(
+  ports: Ports,
+  edit: RegistryEdit,
+  files: RepoFiles,
+  attempt: Attempt,
+  way: Way,
+): Promise<Contents> {
   const main = ports.source.path;
   await refuseUncommitted(ports, files);
   const { texts, paths } = await registryTexts(files, main);
   const before = parse({ main, files: texts, paths });
-  if (ports.source.workTree === undefined) refuseWhereForbidden(before);
+  if (ports.source.workTree === undefined) refuseWhereForbidden(before, way);
   const edited = edit.change({ main, texts, before });
   const contents = (await edit.files?.(files)) ?? new Map<string, EditedContent>();
   checkEdited({ main, texts, before, paths }, edited, contents);
@@ -151,35 +163,68 @@ async function refuseUncommitted({ source: { path, workTree } }: Ports, files: R
   });
 }
 
+type Way = Awaited<ReturnType<typeof writeWay>>;
+
 /** `policy.write` rules over what Portoser pushes by itself; a person's own work tree is the person's. */
-function refuseWhereForbidden({ registry }: ParseResult): void {
+function refuseWhereForbidden({ registry }: ParseResult, way: Way): void {
   const write = registry?.policy.write ?? 'push';
-  if (write === 'push') return;
+  if (write !== 'never' && write === way) return;
   const message =
-    write === 'never'
-      ? 'policy.write is never: edits are not pushed'
-      : 'policy.write: pull-request is not supported yet';
-  throw new AppError(write === 'never' ? 'registry-edit' : 'not-supported', message, {
-    hint: 'Edit the file in a work tree of your own, and push it.',
+    write === 'never' ? 'policy.write is never: edits are not pushed' : `policy.write became ${write} meanwhile`;
+  throw new AppError('registry-edit', message, {
+    hint: write === 'never' ? 'Edit the file in a work tree of your own, and push it.' : 'Do it again.',
   });
 }
 
-/**
- * Commits the edit: in the person's own work tree where we stand in one, else on top of the remote's newest head. Throws
- * `registry-invalid` when it would bring new errors, `registry-edit` for a dirty file, and what the repository throws.
- */
-export async function editRegistry(ports: Ports, edit: RegistryEdit): Promise<Edited> {
-  const target = ports.source.workTree ?? ports.source.git;
+interface Made {
+  readonly commit: string;
+  readonly attempt: Attempt;
+}
+
+/** `branch`: a new one, instead of the branch that is followed. */
+async function commitEdit(ports: Ports, edit: RegistryEdit, way: Way, id: string, branch?: string): Promise<Made> {
+  const { git, workTree, path } = ports.source;
+  const target = workTree ?? git;
   if (target === undefined) throw new AppError('registry-missing', 'there is no registry to edit');
   const attempt: Attempt = { files: [], sources: [] };
-  const edits: EditFiles = files => editOnce(ports, edit, files, attempt);
-  const id = ports.newId();
-  const where = ports.source.git?.address ?? ports.source.path;
+  const edits: EditFiles = files => editOnce(ports, edit, files, attempt, way);
+  const where = git?.address ?? path;
   const trailers = { 'Portoser-Kind': edit.kind, 'Portoser-Id': id };
   const commit = await journal(ports, { id, to: 'git', where, what: edit.kind, keys: [] }, () =>
-    target.commit(edits, edit.subject, trailers),
+    target.commit(edits, edit.subject, trailers, branch),
   );
-  const { files, sources } = attempt;
+  return { commit, attempt };
+}
+
+function editedOf({ commit, attempt: { files, sources } }: Made): Edited {
   const unchanged = files.length === 0 && sources.length === 0;
   return { commit, unchanged, files, ...(sources.length === 0 ? {} : { sources }) };
+}
+
+async function proposeEdit(ports: Ports, git: GitRepo, edit: RegistryEdit, id: string): Promise<Edited> {
+  const { kind, subject, once } = edit;
+  forgeOf(ports);
+  const before = await proposedBefore(ports.state, once);
+  if (before?.pull !== undefined) return { commit: before.commit, unchanged: true, files: [], pull: before.pull };
+  const branch = before?.branch ?? branchName(kind, id, once);
+  const edited =
+    before === undefined
+      ? editedOf(await commitEdit(ports, edit, 'pull-request', id, branch))
+      : { commit: before.commit, unchanged: false, files: [] };
+  if (edited.unchanged) return edited;
+  const proposal = { branch, commit: edited.commit };
+  return { ...edited, pull: await openProposal(ports, git, { proposal, subject, kind, once }) };
+}
+
+/**
+ * Commits the edit: in the person's own work tree where we stand in one, else on top of the remote's newest head, or as a
+ * pull request where `policy.write` says so. Throws `registry-invalid` when it would bring new errors, `registry-edit` for
+ * a dirty file, `forge-none`, and what the repository and the forge throw.
+ */
+export async function editRegistry(ports: Ports, edit: RegistryEdit): Promise<Edited> {
+  const { git } = ports.source;
+  const way = await writeWay(ports);
+  const id = ports.newId();
+  if (git !== undefined && way === 'pull-request') return await proposeEdit(ports, git, edit, id);
+  return editedOf(await commitEdit(ports, edit, way, id));
 }

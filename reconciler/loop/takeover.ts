@@ -109,7 +109,21 @@ async function commit({ ports, emit }: Run, contents: ReadonlyMap<Wanted, Edited
   const subject = subjectOf(all);
   try {
     const files = (head: RepoFiles) => unchangedIn(head, contents);
-    const edited = await editRegistry(ports, { kind: 'drift.adopt', subject, change: () => new Map(), files });
+    const once = sha256(
+      Buffer.from(
+        all
+          .map(one => `${one.file} ${one.found}`)
+          .toSorted()
+          .join('\n'),
+      ),
+    );
+    const edited = await editRegistry(ports, { kind: 'drift.adopt', subject, change: () => new Map(), files, once });
+    // Proposed by an earlier pass, and not merged yet.
+    if (edited.unchanged) return { findings: [] };
+    if (edited.pull !== undefined) {
+      emit({ kind: 'note', text: `${subject}: proposed as ${edited.pull.url}`, event: 'drift.adopted' });
+      return { findings: [] };
+    }
     if ((edited.sources ?? []).length === 0) return { findings: [] };
     emit({ kind: 'note', text: `${subject}: commit ${edited.commit.slice(0, 12)}`, event: 'drift.adopted' });
     return { commit: edited.commit, findings: [] };

@@ -1,8 +1,8 @@
 // The loop of `portoser run`: waits for a trigger, makes one pass, and says when to look again; until it is told to stop.
 import { asAppError } from '../../schema/errors.js';
 import { dueInMs } from '../../schema/holds.js';
-import type { Outcome, Plan } from '../../schema/plan.js';
-import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
+import type { Outcome } from '../../schema/plan.js';
+import type { DesiredState, LiveState } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
@@ -15,15 +15,19 @@ import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { loopActor } from './record.js';
 import { openSampler, type Sampler } from './sample.js';
-import { stampOf } from '../core/lookup.js';
 import type { Considered } from './preview.js';
 import { nextTryInMs } from './retries.js';
+import { stands, withSuspends } from './watched.js';
 import { sessionOf } from './session.js';
 import { gitStatus, liveOf } from './measures.js';
 import { openTally, type Tally } from './tally.js';
 
 export interface ControllerOptions {
   readonly onPass?: (report: PassReport) => void;
+  /** A pass knows what it would do, and has not begun. */
+  readonly onConsidered?: (considered: Considered) => void;
+  /** After each pass, and when the health of something has changed. */
+  readonly onHealth?: (health: ReturnType<Monitor['status']>) => void;
 }
 
 const defaultIntervalMs = 60_000;
@@ -76,21 +80,6 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
     // Others then read an older note; a full disk here is no reason to leave the machines alone.
     ports.log.warn({ code: asAppError(thrown).code }, 'controller note not written');
   }
-}
-
-/** It stands finished on its machine; where nobody can look, it is taken to. */
-function stands(placement: Placement, considered: Considered): boolean {
-  const view = considered.live.machines[placement.spec.machine];
-  return view?.state !== 'reachable' || stampOf(view, placement.spec.service)?.fingerprint !== undefined;
-}
-
-/** Suspends by command, told as those of the registry are. */
-function withSuspends(placements: readonly Placement[], { leftAlone }: Plan): readonly Placement[] {
-  const whys = new Map(leftAlone.filter(one => one.state === 'suspended').map(one => [one.key, one.why]));
-  return placements.map(one => {
-    const why = whys.get(one.key);
-    return why === undefined ? one : { ...one, spec: { ...one.spec, suspend: why } };
-  });
 }
 
 /** What was brought up is checked continuously; what never was, is blocked or held is not. */
@@ -176,6 +165,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       onConsidered: considered => {
         watchHealth(turn, considered, []);
         turn.sample(considered);
+        turn.options.onConsidered?.(considered);
         turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
       },
       superseded: () => newerThan(turn, headAtStart),
@@ -188,6 +178,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   followSchedule(turn, turn.considered?.desired.policy.schedule);
   turn.tally.note(report);
   turn.options.onPass?.(report);
+  turn.options.onHealth?.(turn.monitor.status());
   return report;
 }
 
@@ -260,6 +251,7 @@ export async function runController(context: PassContext, options: ControllerOpt
       const { unreached, ...kept } = transition;
       const { key, machine, from, to, found, planned } = kept;
       ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...kept } });
+      options.onHealth?.(monitor.status());
       // One word for a machine, or for all of them, that cannot be reached: the pass's.
       if (unreached) return bell.ring(`${machine} cannot be looked at`);
       // That it came up, its gate has told already.

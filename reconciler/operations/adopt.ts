@@ -92,6 +92,8 @@ export const adopt: Operation<typeof input, Adopting> = {
     if (accept === undefined) return { machine: name, ...surveyed };
     const things = accepted(surveyed, accept, name);
     const edited = await writeEntries(context, things, name);
+    // They are strangers until the registry names them: to be done again after the merge, which only notes them as ours.
+    if (edited?.pull !== undefined) return { machine: name, ...surveyed, done: { edited, taken: [] } };
     const taken = await takeOver(
       { ports, lists, synced: await inForce(context), machine },
       things.map(one => one.service),

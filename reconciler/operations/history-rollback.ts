@@ -142,6 +142,8 @@ export const historyRollback: Operation<typeof input, Rollback> = {
         `${short(accept)} ${chosen.instead[0]?.slice(13) ?? 'is not gone to'} meanwhile`,
       );
     const edited = await commit(context, chosen);
+    // Proposed: there is nothing to bring before it is merged.
+    if (edited.pull !== undefined) return { ...rollback, edited };
     return { ...rollback, edited, ...(await bring(context, to)) };
   },
 };

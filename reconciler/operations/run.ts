@@ -2,6 +2,7 @@
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
 import { recorded } from '../loop/record.js';
+import { startReview } from '../loop/review.js';
 import { runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
 import { passWords, type Said } from './parts/pass-words.js';
@@ -38,6 +39,26 @@ function tellPasses({ emit }: Context): (report: PassReport) => void {
   };
 }
 
+/** Beside the passes, where there is a forge to talk to: pull requests, and how commits fare. */
+async function keep(context: Context): Promise<void> {
+  const { ports, lists } = context;
+  const tell = tellPasses(context);
+  if (ports.forge === undefined) return await runController(context, { onPass: tell });
+  const review = startReview(ports, lists, ports.forge);
+  try {
+    await runController(context, {
+      onPass: report => {
+        tell(report);
+        review.passed(report);
+      },
+      onConsidered: review.considered,
+      onHealth: review.health,
+    });
+  } finally {
+    await review.stop();
+  }
+}
+
 /** Whoever reads one that stays (the disk is full) sees that its process is gone. */
 async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
   try {
@@ -60,7 +81,7 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     try {
       store.serve();
       await greet(context);
-      await runController(context, { onPass: tellPasses(context) });
+      await keep(context);
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {

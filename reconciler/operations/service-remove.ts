@@ -24,7 +24,9 @@ export const serviceRemove: Operation<typeof input, Edited> = {
         return removeEntry(registry, 'services', name);
       },
     });
-    await sayApproved(ports, keys.map(removalOf), { by: actor.name, at: ports.clock.now() });
+    // Whoever merges a pull request decides then.
+    if (edited.pull === undefined)
+      await sayApproved(ports, keys.map(removalOf), { by: actor.name, at: ports.clock.now() });
     return edited;
   },
 };

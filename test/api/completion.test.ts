@@ -29,7 +29,7 @@ describe('bash', () => {
     [['deps', ''], 'graph order impact'],
     [['machine', 't'], 'trust'],
     [['machine', 'do'], 'doctor'],
-    [['service', 'move', '--f'], '--from'],
+    [['service', 'move', '--fr'], '--from'],
     [['deploy', '--dr'], '--dry-run'],
     [['deps', 'graph', '--do'], '--dot'],
     [['--json', 'registry', 'sc'], 'schema'],

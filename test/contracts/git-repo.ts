@@ -91,6 +91,48 @@ export function gitRepoContract(place: GitPlace): void {
       expect((await files.list('apps'))?.[0]?.oid).toBe(await git(clone, 'rev-parse', 'HEAD:apps/web/run.sh'));
     });
 
+    test('brings another ref here, and leaves the branch as it is', async () => {
+      const { repo, clone } = await bench();
+      const first = await repo.fetch();
+      await git(clone, 'checkout', '--quiet', '-b', 'side');
+      const side = await commitFiles(clone, { 'registry.yml': 'cluster: side\n' }, 'side');
+      await git(clone, 'push', '--quiet', 'origin', 'HEAD:refs/pull/7/head');
+      expect(await repo.fetchRef('refs/pull/7/head')).toBe(side);
+      expect(text(await (await repo.files(side)).read('registry.yml'))).toBe('cluster: side\n');
+      expect(await repo.remoteHead()).toBe(first);
+      expect(await repo.fetch()).toBe(first);
+      await git(clone, 'checkout', '--quiet', 'trunk');
+      const second = await pushFiles(clone, { 'registry.yml': 'cluster: two\n' });
+      expect(await repo.fetch()).toBe(second);
+      expect(await repo.mergeBase(second, side)).toBe(first);
+      expect(await repo.mergeBase(side, first)).toBe(first);
+      await expect(repo.fetchRef('refs/pull/8/head')).rejects.toMatchObject({ code: 'git-missing' });
+    });
+
+    test('has no common commit where there is none', async () => {
+      const { repo, clone } = await bench();
+      const first = await repo.fetch();
+      await git(clone, 'checkout', '--quiet', '--orphan', 'lone');
+      const lone = await commitFiles(clone, { 'registry.yml': 'cluster: lone\n' }, 'lone');
+      await git(clone, 'push', '--quiet', 'origin', 'HEAD:refs/pull/9/head');
+      expect(await repo.fetchRef('refs/pull/9/head')).toBe(lone);
+      expect(await repo.mergeBase(first, lone)).toBeUndefined();
+    });
+
+    test('commits to a new branch on top of the newest head', async () => {
+      const { repo, bare, clone } = await bench();
+      const head = await pushFiles(clone, { 'registry.yml': 'cluster: two\n' });
+      const edit = (): Promise<ReadonlyMap<string, EditedContent>> =>
+        Promise.resolve(new Map([['registry.yml', 'cluster: three\n']]));
+      const made = await repo.commit(edit, 'Propose', { 'Portoser-Kind': 'test' }, 'portoser/test-1');
+      expect(await git(bare, 'rev-parse', 'refs/heads/portoser/test-1')).toBe(made);
+      expect(await git(bare, 'rev-parse', `${made}^`)).toBe(head);
+      expect(await git(bare, 'rev-parse', 'refs/heads/trunk')).toBe(head);
+      await expect(
+        repo.commit(() => Promise.resolve(new Map([['x', 'y']])), 'Again', {}, 'portoser/test-1'),
+      ).rejects.toMatchObject({ code: 'git-race' });
+    });
+
     test('follows what is pushed, and tells commits apart', async () => {
       const { repo, clone } = await bench();
       const first = await repo.fetch();

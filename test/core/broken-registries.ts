@@ -52,7 +52,7 @@ const shape: readonly BrokenRegistry[] = [
     expected: ['unknown-key 2:43'],
   },
   { what: 'an unknown key of a service', text: service('    prot: 80\n'), expected: ['unknown-key 8:5'] },
-  { what: 'an unknown key of health', text: service('    health: {endpint: /}\n'), expected: ['not-applicable 8:14'] },
+  { what: 'an unknown key of health', text: service('    health: {endpint: /}\n'), expected: ['unknown-key 8:14'] },
   {
     what: 'an unknown key deep in a union',
     text: service('    machines: {tag: [x]}\n').replace('    machine: m1\n', ''),

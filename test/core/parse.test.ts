@@ -462,7 +462,7 @@ describe('what is not there yet', () => {
     const { placements } = registryOf(
       `${top}policy: {write: pull-request, verify: signed}\nservices:\n  a: {type: docker, machine: m1, path: /opt/a}\n`,
     );
-    expect(placements[0]?.unsupported).toEqual(['policy.write', 'policy.verify']);
+    expect(placements[0]?.unsupported).toEqual(['policy.verify']);
   });
 });
 

@@ -17,6 +17,8 @@ export interface FakeGit extends GitRepo {
   fault?: AppError;
   /** Commits that this clone has lost. */
   readonly lost: Set<string>;
+  /** What the remote has beside its branch. */
+  readonly refs: Map<string, string>;
   /** Calls back as a watcher of refs does. */
   moved(): void;
   watched: number;
@@ -67,6 +69,7 @@ export function createFakeGit(): FakeGit {
     branch: 'main',
     head: '',
     lost: new Set(),
+    refs: new Map(),
     watched: 0,
     make: (files, parent = fake.head, facts = {}) => {
       const id = hash(`${parent} ${JSON.stringify(files)} ${commits.size}`);
@@ -81,6 +84,12 @@ export function createFakeGit(): FakeGit {
     files: async id => fakeFiles(id, find(id).files),
     has: async id => commits.has(id) && !fake.lost.has(id),
     isAncestor: async (ancestor, id) => line(id).includes(ancestor),
+    mergeBase: async (one, other) => line(one).find(id => line(other).includes(id)),
+    fetchRef: async ref => {
+      const id = fake.refs.get(ref);
+      if (id === undefined) throw new AppError('git-missing', `there is no ${ref}`);
+      return id;
+    },
     rootCommit: async id => line(id).at(-1) ?? '',
     commitFacts: async id => {
       const { parent, facts } = find(id);

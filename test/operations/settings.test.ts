@@ -49,6 +49,9 @@ describe('precedence', () => {
     ['stateDir', { PORTOSER_STATE_DIR: '/srv/state' }, '/srv/state'],
     ['listen', { PORTOSER_LISTEN: '[::1]:80' }, '[::1]:80'],
     ['listen', { PORTOSER_LISTEN: 'off' }, 'off'],
+    ['forge', { PORTOSER_FORGE: 'forgejo' }, 'forgejo'],
+    ['forgeUrl', { PORTOSER_FORGE_URL: 'https://git.home/git' }, 'https://git.home/git'],
+    ['forgeToken', { PORTOSER_FORGE_TOKEN: 't' }, 't'],
     ['gitTokenWrite', { PORTOSER_GIT_TOKEN_WRITE: 't' }, 't'],
     ['databaseUrl', { DATABASE_URL: 'postgres://x' }, 'postgres://x'],
   ] as const)('%s comes from its variable', (name, env, value) => {
@@ -116,6 +119,8 @@ describe('what is refused, by the name of its source', () => {
     [{}, { branch: 'a..b' }, '--branch'],
     [{}, { repo: ' ' }, '--repo'],
     [{ PORTOSER_SERVER: 'ftp://x' }, {}, 'PORTOSER_SERVER'],
+    [{ PORTOSER_FORGE: 'sourcehut' }, {}, 'PORTOSER_FORGE'],
+    [{}, { forgeUrl: 'https://ada:pw@git.home' }, '--forge-url'],
     [{ PORTOSER_GIT_TOKEN_FILE: '/not/there' }, {}, 'PORTOSER_GIT_TOKEN_FILE'],
     [{ PORTOSER_GIT_TOKEN: 'a', PORTOSER_GIT_TOKEN_FILE: '/etc/hostname' }, {}, 'PORTOSER_GIT_TOKEN'],
   ])('%j %j', (env, flags, source) => {

@@ -2,7 +2,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { AppError } from '../../schema/errors.js';
 import { commitFiles, git } from '../contracts/git-fixture.js';
+import { createFakeForge } from '../fakes/forge.js';
 import { createWorld, outcomesOf, type World } from './world.js';
 
 let world: World;
@@ -126,4 +128,42 @@ it('nothing is taken over where a person approves changes', async () => {
     { why: expect.stringContaining('under `policy.apply: auto`') as string },
   ]);
   expect(String(await head('apps/web/page'))).toBe('from git');
+});
+
+it('policy.write: pull-request proposes it once, and again when it is edited once more', async () => {
+  const forge = createFakeForge();
+  Object.assign(world.ports, { forge });
+  await settled({}, { write: 'pull-request' });
+  writeFileSync(there('page'), 'by hand');
+  const first = await world.pass();
+  expect(first.findings).toEqual([]);
+  await world.pass();
+  expect(forge.opened).toMatchObject([
+    {
+      base: 'trunk',
+      title: 'Take over apps/web/page as edited on m1',
+      branch: expect.stringMatching(/^portoser\/drift-adopt-[0-9a-f]{10}$/),
+    },
+  ]);
+  const branch = forge.opened[0]?.branch ?? '';
+  expect(await git(world.bare, 'show', `${branch}:apps/web/page`)).toBe('by hand');
+  expect(String(await head('apps/web/page'))).toBe('from git');
+  expect(readFileSync(there('page'), 'utf8')).toBe('by hand');
+  writeFileSync(there('page'), 'by hand again');
+  await world.pass();
+  expect(forge.opened).toHaveLength(2);
+});
+
+it('a forge that is away loses no proposal, and gets it once', async () => {
+  const forge = createFakeForge();
+  Object.assign(world.ports, { forge });
+  await settled({}, { write: 'pull-request' });
+  writeFileSync(there('page'), 'by hand');
+  forge.fault = new AppError('forge-unreachable', 'it is away');
+  expect((await world.pass()).findings).toMatchObject([{ code: 'forge-unreachable' }]);
+  forge.fault = undefined;
+  expect((await world.pass()).findings).toEqual([]);
+  await world.pass();
+  expect(forge.opened).toHaveLength(1);
+  expect((await git(world.bare, 'branch', '--list', 'portoser/*')).split('\n')).toHaveLength(1);
 });

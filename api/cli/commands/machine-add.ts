@@ -19,7 +19,9 @@ export const machineAdd = command({
     };
     const edited = await call.perform('machine.add', { ...given(more), ...input });
     const next =
-      edited.commit === 'work-tree' ? '' : `\nNext: \`portoser machine trust ${input.name}\` pins its host key.`;
+      edited.commit === 'work-tree' || edited.pull !== undefined
+        ? ''
+        : `\nNext: \`portoser machine trust ${input.name}\` pins its host key.`;
     return respond(
       call,
       edited,

@@ -59,5 +59,7 @@ function takenText({ key, error, changes }: Taken, paint: Paint): string {
 export function adoptedText({ done }: Adopting, paint: Paint): string {
   if (done === undefined) return 'Nothing was changed.';
   const edited = done.edited === undefined ? [] : [editedText(done.edited, paint)];
-  return [...edited, ...done.taken.map(one => takenText(one, paint))].join('\n');
+  const later =
+    done.edited?.pull === undefined ? [] : ['Once it is merged, run it again: what runs is then noted as ours.'];
+  return [...edited, ...later, ...done.taken.map(one => takenText(one, paint))].join('\n');
 }

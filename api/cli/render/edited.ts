@@ -4,6 +4,12 @@ import type { Paint } from '../paint.js';
 
 type Edited = OutputOf<'machine.add'>;
 
+/** Where it went. */
+export function whereText({ commit, pull }: Edited): string {
+  if (pull !== undefined) return `Proposed as pull request ${pull.number}: ${pull.url}`;
+  return commit === 'work-tree' ? 'Written.' : `Committed as ${commit.slice(0, 12)}.`;
+}
+
 export function editedText(edited: Edited, paint: Paint): string {
   if (edited.unchanged) return 'Nothing to change: the registry says so already.';
   const lines = edited.files.flatMap(file => [
@@ -11,6 +17,5 @@ export function editedText(edited: Edited, paint: Paint): string {
     ...file.removed.map(line => paint.bad(`  - ${line}`)),
     ...file.added.map(line => paint.good(`  + ${line}`)),
   ]);
-  const where = edited.commit === 'work-tree' ? 'Written.' : `Committed as ${edited.commit.slice(0, 12)}.`;
-  return [...lines, where].join('\n');
+  return [...lines, whereText(edited)].join('\n');
 }

@@ -1,6 +1,7 @@
 // What a rollback brings back and what it does not, before and after it is done.
 import type { OutputOf } from '../../../reconciler/engine.js';
 import type { Paint } from '../paint.js';
+import { whereText } from './edited.js';
 import { timeText } from './history.js';
 import { passText } from './pass.js';
 
@@ -40,7 +41,7 @@ export function rollbackText(one: Rollback, paint: Paint): string {
 
 export function rolledBackText(one: Rollback, paint: Paint): string {
   const { edited, report, controller } = one;
-  const where = edited === undefined ? '' : `Committed as ${short(edited.commit)}.`;
+  const where = edited === undefined ? '' : whereText(edited);
   const next =
     controller === undefined
       ? ''

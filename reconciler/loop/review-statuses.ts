@@ -1,0 +1,94 @@
+// Tells the forge how the commit in force fares. What could not be told waits, and what is told already is not told again.
+import { asAppError } from '../../schema/errors.js';
+import type { CommitStatus, Forge } from '../../schema/forge.js';
+import type { Ports } from '../ports.js';
+import { type Bell, hangBell } from './bell.js';
+import { pause } from './pause.js';
+
+/** Kept in the state folder as `forge`; lost, the same is told once more. */
+interface ToldNote {
+  readonly commit: string;
+  readonly told: Readonly<Record<string, string>>;
+}
+
+export interface Statuses {
+  /** The newest word on a commit and context counts. */
+  say(commit: string, status: CommitStatus): void;
+  stop(): Promise<void>;
+}
+
+const document = 'forge';
+const firstMs = 5_000;
+const mostMs = 60_000;
+
+const textOf = ({ state, description }: CommitStatus): string => `${state} ${description}`;
+
+/** What holds is not told anew because it was found by another pass: the first word of a success stays. */
+const isSame = (status: CommitStatus, told: string | undefined): boolean =>
+  told === textOf(status) || (status.state === 'success' && told?.startsWith('success ') === true);
+
+export function startStatuses(ports: Ports, forge: Forge): Statuses {
+  const wished = new Map<string, { readonly commit: string; readonly status: CommitStatus }>();
+  const bell: Bell = hangBell();
+  const over = new AbortController();
+  let note: ToldNote | undefined;
+  /** How long the forge wants to be left alone. */
+  let quietMs = 0;
+
+  async function tellOne(key: string): Promise<void> {
+    const wish = wished.get(key);
+    if (wish === undefined) return;
+    const { commit, status } = wish;
+    note ??= (await ports.state.read<ToldNote>(document)) ?? { commit, told: {} };
+    const told = note.commit === commit ? note.told : {};
+    if (!isSame(status, told[status.context])) {
+      await forge.setStatus(commit, status);
+      note = { commit, told: { ...told, [status.context]: textOf(status) } };
+      await ports.state.write(document, note);
+    }
+    // Something newer may have been said meanwhile.
+    if (wished.get(key) === wish) wished.delete(key);
+  }
+
+  /** False: something is left to be told. */
+  async function tellAll(): Promise<boolean> {
+    try {
+      for (const key of wished.keys()) await tellOne(key);
+      return true;
+    } catch (thrown) {
+      const error = asAppError(thrown);
+      const { waitMs } = error.details;
+      quietMs = typeof waitMs === 'number' ? waitMs : 0;
+      ports.log.warn({ code: error.code, forge: forge.repository }, 'statuses not told');
+      // What a person has to put right is told when there is something new to tell.
+      if (error.retry !== 'backoff') wished.clear();
+      return error.retry !== 'backoff';
+    }
+  }
+
+  const telling = (async () => {
+    for (let failures = 0; (await bell.wait(over.signal)) !== undefined;) {
+      if (await tellAll()) {
+        failures = 0;
+        continue;
+      }
+      failures += 1;
+      const delayMs = Math.max(quietMs, Math.min(mostMs, firstMs * 2 ** (failures - 1)));
+      if (!(await pause(ports.clock, delayMs, over.signal))) return;
+      bell.ring('again');
+    }
+  })();
+
+  return {
+    say: (commit, status) => {
+      // Of a commit that is not in force any more nothing is told.
+      for (const [key, wish] of wished) if (wish.commit !== commit) wished.delete(key);
+      wished.set(status.context, { commit, status });
+      bell.ring('status');
+    },
+    stop: async () => {
+      over.abort();
+      await telling;
+    },
+  };
+}
