@@ -64,9 +64,12 @@ const ofProject = (project: string): string => `label=${projectLabel}=${project}
 export const field = (template: string): string => `{{json ${template}}}`;
 export const label = (name: string): string => field(`(index .Config.Labels "${name}")`);
 
-/** One JSON object a container; `driver` reads the same names (docker-seen.ts). */
+/**
+ * One JSON object a container; `driver` reads the same names (docker-seen.ts). `.ID`, as the client's own type has it: by `.Id`
+ * it would fall back to the engine's JSON, where a field that is not there is an error.
+ */
 const containerFormat = `{${Object.entries({
-  id: field('.Id'),
+  id: field('.ID'),
   pid: field('.State.Pid'),
   name: field('.Name'),
   image: field('.Image'),
