@@ -11,6 +11,7 @@ import type {
 } from '../schema/history.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Bus } from '../schema/live.js';
+import type { Post } from '../schema/notify.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
@@ -306,6 +307,8 @@ export interface Ports {
   readonly store: Store;
   /** Absent: nobody can follow. What the store is handed is told by itself. */
   readonly bus?: Bus;
+  /** Absent: nobody can be told here. */
+  readonly post?: Post;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

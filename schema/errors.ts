@@ -9,6 +9,7 @@ import {
   type Retry,
 } from './catalogue.js';
 import { apiErrors } from './catalogue-api.js';
+import { notifyErrors } from './catalogue-notify.js';
 
 export type { Retry } from './catalogue.js';
 
@@ -145,6 +146,7 @@ export const catalogue = {
   ...rollbackErrors,
   ...storeErrors,
   ...apiErrors,
+  ...notifyErrors,
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;
