@@ -1,6 +1,7 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
+import { startAnnouncer } from '../loop/announce.js';
 import { recorded } from '../loop/record.js';
 import { runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
@@ -47,6 +48,30 @@ async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
   }
 }
 
+/** The controller, with what people are told of it. */
+async function runTelling(context: Context): Promise<void> {
+  const announcer = startAnnouncer(context.ports);
+  const say = tellPasses(context);
+  const emit: Context['emit'] = progress => {
+    context.emit(progress);
+    announcer.progress(progress);
+  };
+  try {
+    await runController(
+      { ...context, emit },
+      {
+        onPass: (report, desired) => {
+          say(report);
+          announcer.passEnded(report, desired);
+        },
+        onTransition: announcer.healthChanged,
+      },
+    );
+  } finally {
+    await announcer.stop();
+  }
+}
+
 export const run: Operation<typeof input, { readonly stopped: true }> = {
   name: 'run',
   summary: 'Keep the machines as the repository says, until stopped',
@@ -60,7 +85,7 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     try {
       store.serve();
       await greet(context);
-      await runController(context, { onPass: tellPasses(context) });
+      await runTelling(context);
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {
