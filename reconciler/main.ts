@@ -1,6 +1,6 @@
 // The only place that builds things: settings, then the adapters that are needed, then the engine; and their orderly end.
 import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { TokenBook } from '../schema/access.js';
 import { AppError } from '../schema/errors.js';
 import type { Flags, Settings } from '../schema/settings.js';
@@ -100,16 +100,18 @@ function refuseServer(settings: Settings): void {
 async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   const place = locate(settings, ask.cwd);
   const log = await openLogFor(ask);
-  const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }] = await Promise.all([
-    openSource(place, settings, log),
-    loadNotes(),
-    openMachines(settings),
-    loadLists(),
-    lazySchedule(log),
-    import('./adapters/clock.js'),
-    crashPoints(ask.env),
-    import('./adapters/store-lazy.js'),
-  ]);
+  const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }, { openPost }] =
+    await Promise.all([
+      openSource(place, settings, log),
+      loadNotes(),
+      openMachines(settings),
+      loadLists(),
+      lazySchedule(log),
+      import('./adapters/clock.js'),
+      crashPoints(ask.env),
+      import('./adapters/store-lazy.js'),
+      import('./adapters/post.js'),
+    ]);
   const notes = openNotes(stateFolder(settings), scope);
   const common = {
     ...notes,
@@ -121,7 +123,8 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   const { value: url } = settings.databaseUrl;
   const store = openLazyStore({ ...common, ...(url === undefined ? {} : { url }) });
   const forge = await openForgeOf(source, settings);
-  const ports = { source, ...shell, ...common, ...forge, schedule, store };
+  const post = openPost({ env: ask.env, folder: join(dirname(configFilePath(ask.env)), 'notify') });
+  const ports = { source, ...shell, ...common, ...forge, schedule, store, post };
   const close = async (): Promise<void> => {
     await store.close();
     await shell.shell.close();

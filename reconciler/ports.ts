@@ -12,6 +12,7 @@ import type {
 import type { Forge } from '../schema/forge.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Bus } from '../schema/live.js';
+import type { Post } from '../schema/notify.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
@@ -255,6 +256,8 @@ export interface Ports {
   readonly bus?: Bus;
   /** Absent: nobody gave a token for it. */
   readonly forge?: Forge;
+  /** Absent: nobody can be told here. */
+  readonly post?: Post;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

@@ -10,6 +10,7 @@ import {
 } from './catalogue.js';
 import { apiErrors } from './catalogue-api.js';
 import { forgeErrors } from './catalogue-forge.js';
+import { notifyErrors } from './catalogue-notify.js';
 
 export type { Retry } from './catalogue.js';
 
@@ -147,6 +148,7 @@ export const catalogue = {
   ...storeErrors,
   ...apiErrors,
   ...forgeErrors,
+  ...notifyErrors,
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

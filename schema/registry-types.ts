@@ -1,5 +1,6 @@
 // The registry after checking: defaults merged, templates filled, ports chosen, one spec per placement. What `parse` returns.
 import type { Diagnostic, Position } from './diagnostics.js';
+import type { Destination } from './notify.js';
 
 export type ServiceType = 'docker' | 'local' | 'native';
 export type Platform = 'linux' | 'darwin' | 'bsd';
@@ -168,6 +169,8 @@ export interface Registry {
   readonly placements: readonly ServiceSpec[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly policy: Policy;
+  /** Who is told what. */
+  readonly notify?: readonly Destination[];
 }
 
 /** Warnings may stand beside a registry; with an error there is none. */

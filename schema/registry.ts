@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import { dnsName, fields, name, named, vars } from './registry/leaf.js';
 import { machineDefaultsSchema, machineSchema } from './registry/machine.js';
+import { notifySchema } from './registry/notify.js';
 import { registryPolicySchema } from './registry/policy.js';
 import * as sections from './registry/sections.js';
 import { serviceDefaults, serviceSchema } from './registry/service.js';
@@ -32,7 +33,7 @@ const rest = {
   dns: optional(sections.dnsSchema),
   vault: optional(sections.vaultSchema),
   ca: optional(sections.caSchema),
-  notify: optional(sections.notifySchema),
+  notify: optional(notifySchema),
   healing: optional(sections.healingSchema),
   mcp: optional(sections.mcpSchema),
   status_page: optional(sections.statusPageSchema),

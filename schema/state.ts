@@ -1,5 +1,6 @@
 // What is wanted (desired state) and what is seen (live state), as plain data.
 import type { ErrorReport } from './errors.js';
+import type { Destination } from './notify.js';
 import type { Arch, Machine, PlacementKey, Platform, Policy, ServiceSpec, ServiceType } from './registry-types.js';
 
 /** A file from the repository's `source` folder, kept at the placement's path. */
@@ -52,6 +53,8 @@ export interface DesiredState {
   readonly machines: readonly Machine[];
   readonly placements: readonly Placement[];
   readonly policy: Policy;
+  /** Who is told what. */
+  readonly notify?: readonly Destination[];
 }
 
 /** A file that we put on a machine, as its stamp records it. */

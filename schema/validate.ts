@@ -179,7 +179,7 @@ function wrongValue(path: Path, error: ErrorObject, base: Path): Failure {
   const what = notes.expected ?? 'something else';
   if (error.data === null) return emptyEntry(path, what, base);
   const code = error.keyword === 'type' || error.keyword === 'anyOf' ? 'wrong-type' : (notes.code ?? 'invalid-value');
-  const found = path.includes('env') ? kindOf(error.data) : describe(error.data);
+  const found = path.includes('env') || path.at(-1) === 'secret' ? kindOf(error.data) : describe(error.data);
   return {
     path,
     where: 'value',

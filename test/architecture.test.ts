@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { catalogue } from '../schema/errors.js';
+import { notifyTypes } from '../schema/notify.js';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -60,9 +61,13 @@ const law: Readonly<Record<string, { readonly may: readonly string[]; readonly t
   commands: { may: ['schema', 'commands'] },
   drivers: { may: ['schema', 'commands', 'drivers'] },
   checks: { may: ['schema', 'commands', 'checks'] },
+  notifiers: { may: ['schema', 'notifiers'] },
   core: { may: ['schema', 'core'], types: ['drivers', 'checks'] },
   ports: { may: ['schema', 'ports'], types: ['commands'] },
-  loop: { may: ['schema', 'commands', 'core', 'drivers', 'checks', 'ports', 'loop'], types: ['operations'] },
+  loop: {
+    may: ['schema', 'commands', 'core', 'drivers', 'checks', 'notifiers', 'ports', 'loop'],
+    types: ['operations'],
+  },
   adapters: { may: ['schema', 'ports', 'commands', 'adapters'] },
   operations: { may: ['schema', 'core', 'commands', 'ports', 'loop', 'operations'], types: ['drivers', 'checks'] },
   engine: { may: ['schema', 'operations', 'loop', 'ports'] },
@@ -71,7 +76,7 @@ const law: Readonly<Record<string, { readonly may: readonly string[]; readonly t
 
 /** The places that build things: `main`, and the demo, which is a `main` of its own. */
 const builders = new Set(['main', 'demo']);
-const pure = new Set(['schema', 'commands', 'drivers', 'checks', 'core']);
+const pure = new Set(['schema', 'commands', 'drivers', 'checks', 'notifiers', 'core']);
 /** `node:module` for a package that is loaded only when it is needed. */
 const purePackages = new Set([
   'croner',
@@ -153,6 +158,7 @@ describe('rooms', () => {
   it.each([
     ['reconciler/drivers/index.ts', ['docker', 'local', 'native']],
     ['reconciler/checks/index.ts', ['http', 'tcp', 'process', 'command', 'docker']],
+    ['reconciler/notifiers/index.ts', notifyTypes],
   ])('%s lists all of its kind', (list, names) => {
     for (const name of names) {
       expect(existsSync(join(root, dirname(list), `${name}.ts`))).toBe(true);

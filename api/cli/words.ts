@@ -68,6 +68,7 @@ export const words: readonly Word[] = [
   now('token list', 'API tokens', async () => (await import('./commands/token-list.js')).tokenList),
   now('token revoke', 'end an API token', async () => (await import('./commands/token-revoke.js')).tokenRevoke),
   now('git accept', 'follow a branch that was rewritten', async () => (await import('./commands/git-accept.js')).gitAccept),
+  now('notify test', 'send a test message to whom the registry tells', async () => (await import('./commands/notify-test.js')).notifyTest),
   now('config show', 'each setting, its value and where it comes from', async () => (await import('./commands/config-show.js')).configShow),
   now('completion', 'completion for bash, zsh or fish', async () => (await import('./commands/completion.js')).completion),
 
@@ -86,7 +87,6 @@ export const words: readonly Word[] = [
   later('dns', 'names of services'),
   later('certs', 'certificates'),
   later('vault', 'secrets in Vault'),
-  later('notify test', 'send a test message'),
 ];
 
 /** The entry that these words begin with, the longest one; with how many words it took. */

@@ -38,6 +38,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   'machine.update': 'PATCH /api/machines/:name',
   measures: 'GET /api/measures',
   metrics: 'GET /api/metrics',
+  'notify.test': 'POST /api/notify/test',
   observe: 'GET /api/services/:service/observe',
   plan: 'GET /api/plan',
   reconcile: 'POST /api/reconcile',

@@ -20,13 +20,4 @@ export function unsupportedKeys(text: Partial<ServiceText>, policy: PolicyText):
 }
 
 /** Sections that are for those keys, or for nothing that is done yet. */
-export const laterSections: readonly string[] = [
-  'caddy',
-  'dns',
-  'vault',
-  'ca',
-  'notify',
-  'healing',
-  'mcp',
-  'status_page',
-];
+export const laterSections: readonly string[] = ['caddy', 'dns', 'vault', 'ca', 'healing', 'mcp', 'status_page'];

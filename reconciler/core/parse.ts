@@ -7,6 +7,7 @@ import { readFiles, type RegistryFiles } from './parse-files.js';
 import { parseGroups, type Groups } from './parse-groups.js';
 import { placementLookup } from './parse-placement-lookup.js';
 import { parseMachines, type Machines } from './parse-machines.js';
+import { readNotify } from './parse-notify.js';
 import { readPolicy, unsupportedPolicy } from './parse-policy.js';
 import { newReport, type Report } from './parse-report.js';
 import { withRepository, type RepositoryFacts } from './parse-repository.js';
@@ -63,6 +64,7 @@ function parseRegistry(files: RegistryFiles, input: ParseInput, report: Report):
       .toSorted((a, b) => compare(a.service, b.service) || compare(a.machine, b.machine)),
     groups,
     policy: readPolicy(policy),
+    notify: readNotify(files, scope, report),
   };
 }
 

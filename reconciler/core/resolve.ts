@@ -3,6 +3,7 @@ import type { Registry, PlacementKey, ServiceSpec } from '../../schema/registry-
 import type { DesiredState, Placement, SourceFile } from '../../schema/state.js';
 import type { Driver } from '../drivers/driver.js';
 import { fieldsOf, fingerprintOf } from './fingerprint.js';
+import { optional } from './optional.js';
 
 /** What `gather` read for one placement: source files and the texts among them that drivers read. */
 export interface Gathered {
@@ -72,5 +73,6 @@ export function resolve(
     machines: registry.machines,
     placements,
     policy: registry.policy,
+    ...optional('notify', registry.notify),
   };
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../adapters/clock.js';
 import { openGitRepo } from '../adapters/git.js';
 import { openJournal } from '../adapters/journal-file.js';
 import { openLog } from '../adapters/log.js';
+import { openPost } from '../adapters/post.js';
 import { createSchedule } from '../adapters/schedule.js';
 import { openShell } from '../adapters/shell.js';
 import { openStateDir, scopeOf } from '../adapters/state-dir.js';
@@ -35,6 +36,7 @@ export async function openDemoPorts(
     log,
     schedule: createSchedule(log),
     store: openLazyStore({ state, clock: systemClock, log, newId, guest: true }),
+    post: openPost({ env: process.env, folder: join(folder, 'notify') }),
     newId,
   };
   const release = await state.lock();

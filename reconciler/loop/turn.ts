@@ -6,7 +6,7 @@ import type { DesiredState, LiveState } from '../../schema/state.js';
 import type { PassReport, ControllerStatus } from '../../schema/status.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
-import { type Monitor, startMonitor } from './monitor.js';
+import { type Monitor, type MonitorTransition, startMonitor } from './monitor.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
 import type { CheckedMachine } from './look-checks.js';
@@ -23,11 +23,12 @@ import { gitStatus, liveOf } from './measures.js';
 import { openTally, type Tally } from './tally.js';
 
 export interface ControllerOptions {
-  readonly onPass?: (report: PassReport) => void;
+  readonly onPass?: (report: PassReport, desired: DesiredState | undefined) => void;
   /** A pass knows what it would do, and has not begun. */
   readonly onConsidered?: (considered: Considered) => void;
   /** After each pass, and when the health of something has changed. */
   readonly onHealth?: (health: ReturnType<Monitor['status']>) => void;
+  readonly onTransition?: (transition: MonitorTransition) => void;
 }
 
 const defaultIntervalMs = 60_000;
@@ -177,7 +178,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   if (turn.considered !== undefined) followSoak(turn, turn.considered, report.outcomes);
   followSchedule(turn, turn.considered?.desired.policy.schedule);
   turn.tally.note(report);
-  turn.options.onPass?.(report);
+  turn.options.onPass?.(report, turn.considered?.desired);
   turn.options.onHealth?.(turn.monitor.status());
   return report;
 }
@@ -248,6 +249,7 @@ export async function runController(context: PassContext, options: ControllerOpt
   const bell = hangBell();
   const monitor = startMonitor({ ...ports }, lists, {
     onTransition: transition => {
+      options.onTransition?.(transition);
       const { unreached, ...kept } = transition;
       const { key, machine, from, to, found, planned } = kept;
       ports.store.record({ kind: 'transition', transition: { id: ports.newId(), ...kept } });

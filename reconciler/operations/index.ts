@@ -33,6 +33,7 @@ export const operations = {
   'machine.update': async () => (await import('./machine-update.js')).machineUpdate,
   measures: async () => (await import('./measures.js')).measures,
   metrics: async () => (await import('./metrics.js')).metrics,
+  'notify.test': async () => (await import('./notify-test.js')).notifyTest,
   observe: async () => (await import('./observe.js')).observe,
   plan: async () => (await import('./plan.js')).plan,
   reconcile: async () => (await import('./reconcile.js')).reconcile,

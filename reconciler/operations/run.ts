@@ -1,9 +1,10 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
+import { startAnnouncer } from '../loop/announce.js';
 import { recorded } from '../loop/record.js';
 import { startReview } from '../loop/review.js';
-import { runController } from '../loop/turn.js';
+import { type ControllerOptions, runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
 import { passWords, type Said } from './parts/pass-words.js';
 import { object } from './parts/shape.js';
@@ -39,32 +40,35 @@ function tellPasses({ emit }: Context): (report: PassReport) => void {
   };
 }
 
-/** Beside the passes, where there is a forge to talk to: pull requests, and how commits fare. */
-async function keep(context: Context): Promise<void> {
-  const { ports, lists } = context;
-  const tell = tellPasses(context);
-  if (ports.forge === undefined) return await runController(context, { onPass: tell });
-  const review = startReview(ports, lists, ports.forge);
-  try {
-    await runController(context, {
-      onPass: report => {
-        tell(report);
-        review.passed(report);
-      },
-      onConsidered: review.considered,
-      onHealth: review.health,
-    });
-  } finally {
-    await review.stop();
-  }
-}
-
 /** Whoever reads one that stays (the disk is full) sees that its process is gone. */
 async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
   try {
     await state.write('controller', null);
   } catch (thrown) {
     log.warn({ code: asAppError(thrown).code }, 'controller note not taken away');
+  }
+}
+
+/** The controller, and who watches it from beside: those who tell people, and, where there is one, the forge. */
+async function keep(context: Context): Promise<void> {
+  const { ports, lists } = context;
+  const say = tellPasses(context);
+  const announcer = startAnnouncer(ports);
+  const review = ports.forge === undefined ? undefined : startReview(ports, lists, ports.forge);
+  const emit: Context['emit'] = progress => {
+    context.emit(progress);
+    announcer.progress(progress);
+  };
+  const onPass: ControllerOptions['onPass'] = (report, desired) => {
+    say(report);
+    announcer.passEnded(report, desired);
+    review?.passed(report);
+  };
+  const forReview = review && { onConsidered: review.considered, onHealth: review.health };
+  try {
+    await runController({ ...context, emit }, { onPass, onTransition: announcer.healthChanged, ...forReview });
+  } finally {
+    await Promise.all([announcer.stop(), review?.stop()]);
   }
 }
 

@@ -43,21 +43,6 @@ export const caSchema = fields(
   { description: 'Our own certificate authority.' },
 );
 
-const reference = fields({ path: line(), key: line() }, { expected: 'a reference {path, key}' });
-
-export const notifySchema = list(
-  fields({
-    type: oneOf(['webhook', 'slack', 'discord', 'ntfy', 'gotify', 'telegram', 'matrix', 'email']),
-    on: optional(list(Type.String({ pattern: '^[a-z]+(\\.[a-z]+)?$', expected: 'an event such as deploy.failed' }))),
-    url: optional(Type.Union([line(), reference], { expected: 'an address, or a reference {path, key}' })),
-    secret: optional(reference),
-    quiet_hours: optional(
-      Type.String({ pattern: '^[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}$', expected: 'a range such as "22:00-07:00"' }),
-    ),
-  }),
-  { expected: 'a list of destinations', description: 'Who is told what.' },
-);
-
 export const healingSchema = fields(
   {
     auto: optional(

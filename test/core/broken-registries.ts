@@ -552,6 +552,88 @@ const warnings: readonly BrokenRegistry[] = [
   },
 ];
 
+const notify = (entries: string): string => `${machine}notify:\n${entries}`;
+
+/** Who is told what. */
+const telling: readonly BrokenRegistry[] = [
+  { what: 'no list', text: `${machine}notify: {type: slack}\n`, expected: ['wrong-type 3:9'] },
+  {
+    what: 'an unknown type',
+    text: notify('  - {type: pager, url: "https://a.example"}\n'),
+    expected: ['invalid-value 4:12'],
+  },
+  {
+    what: 'an unknown kind',
+    text: notify('  - {type: ntfy, on: [deploy.fail], url: "https://a.example/t"}\n'),
+    expected: ['invalid-value 4:23'],
+  },
+  { what: 'no address', text: notify('  - {type: slack}\n'), expected: ['missing-field 4:5'] },
+  { what: 'no token', text: notify('  - {type: gotify, url: "https://a.example"}\n'), expected: ['missing-field 4:5'] },
+  {
+    what: 'a token as it is',
+    text: notify('  - {type: gotify, url: "https://a.example", secret: AbCd}\n'),
+    expected: ['invalid-value 4:54'],
+  },
+  {
+    what: 'a variable that is none of ours',
+    text: notify('  - {type: slack, url: env:DATABASE_URL}\n'),
+    expected: ['invalid-value 4:24'],
+  },
+  {
+    what: 'a file elsewhere',
+    text: notify('  - {type: slack, url: file:/etc/shadow}\n  - {type: slack, url: file:../x}\n'),
+    expected: ['invalid-value 4:24', 'invalid-value 5:24'],
+  },
+  {
+    what: 'a password in the address',
+    text: notify('  - {type: email, url: "smtp://me:pw@a.example", from: a@b, to: c@d}\n'),
+    expected: ['invalid-value 4:24'],
+  },
+  { what: 'no topic', text: notify('  - {type: ntfy, url: "https://ntfy.sh/"}\n'), expected: ['invalid-value 4:23'] },
+  {
+    what: 'a room by its alias',
+    text: notify('  - {type: matrix, url: "https://a.example", secret: file:m, room: "#ops:a.example"}\n'),
+    expected: ['invalid-value 4:68'],
+  },
+  {
+    what: 'a key of another type',
+    text: notify('  - {type: slack, url: env:PORTOSER_NOTIFY_A, chat: 1}\n'),
+    expected: ['not-applicable 4:47'],
+  },
+  {
+    what: 'a zone that there is not',
+    text: notify('  - {type: ntfy, url: "https://a.example/t", quiet_hours: "22:00-07:00", tz: Europe/Berln}\n'),
+    expected: ['invalid-value 4:78'],
+  },
+  {
+    what: 'quiet hours without an end',
+    text: notify('  - {type: ntfy, url: "https://a.example/t", quiet_hours: "22:00-22:00"}\n'),
+    expected: ['invalid-value 4:59'],
+  },
+  {
+    what: 'a name twice',
+    text: notify(
+      '  - {type: ntfy, url: "https://a.example/t", name: a}\n  - {type: ntfy, url: "https://a.example/u", name: a}\n',
+    ),
+    expected: ['duplicate-name 5:52'],
+  },
+  {
+    what: 'an address that is a secret',
+    text: notify('  - {type: slack, url: "https://hooks.slack.com/services/T/B/x"}\n'),
+    expected: ['secret-in-plain-text 4:19'],
+  },
+  {
+    what: 'what nothing tells yet',
+    text: notify('  - {type: ntfy, url: "https://a.example/t", on: [problem.open, drift]}\n'),
+    expected: ['not-supported-yet 4:51'],
+  },
+  {
+    what: 'a secret in Vault',
+    text: notify('  - {type: slack, url: {path: secret/slack, key: url}}\n'),
+    expected: ['not-supported-yet 4:19'],
+  },
+];
+
 export const brokenRegistries: Readonly<Record<string, readonly BrokenRegistry[]>> = {
   syntax,
   shape,
@@ -559,4 +641,5 @@ export const brokenRegistries: Readonly<Record<string, readonly BrokenRegistry[]
   references,
   templates,
   warnings,
+  telling,
 };

@@ -59,6 +59,8 @@ export interface Pushed {
   readonly files?: Readonly<Record<string, string>>;
   readonly machines?: readonly string[];
   readonly policy?: object;
+  /** Further keys of the registry. */
+  readonly top?: object;
 }
 
 /** What a script is for, by its words. */
@@ -199,6 +201,7 @@ export async function createWorld(): Promise<World> {
       machines,
       services: Object.fromEntries(placed),
       policy: { retries: 0, ...more.policy },
+      ...more.top,
     };
     const files = { 'registry.yml': JSON.stringify(registry), ...more.files };
     const commit = await commitFiles(clone, files);
