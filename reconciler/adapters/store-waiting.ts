@@ -16,6 +16,8 @@ export interface WaitingRoom {
   occupied(): boolean;
   /** How many wait as far as is known, and how many had to go; samples aside. */
   count(): { readonly waiting: number; readonly inMemory: number; readonly dropped: number };
+  /** Called as soon as nothing waits in memory, where a kill would lose it. */
+  tellWhenSafe(kept: readonly (() => void)[]): void;
   /** Looks how many wait on disk from before. */
   look(): Promise<void>;
 }
@@ -38,6 +40,12 @@ export function openWaitingRoom({ spool, samples, clock, log, newId }: RoomOptio
   let waiting = 0;
   let dropped = 0;
   let homeless: readonly HistoryRecord[] = [];
+  const untold: (() => void)[] = [];
+
+  function tellSafe(): void {
+    if (homeless.length > 0) return;
+    for (const kept of untold.splice(0)) kept();
+  }
 
   async function toDisk(records: readonly HistoryRecord[]): Promise<void> {
     const gone = await spool.append(records);
@@ -76,6 +84,7 @@ export function openWaitingRoom({ spool, samples, clock, log, newId }: RoomOptio
     onDisk = true;
     try {
       await toDisk(all);
+      tellSafe();
     } catch (err) {
       homeless = all.slice(-mostInMemory);
       dropped += all.length - homeless.length;
@@ -89,6 +98,7 @@ export function openWaitingRoom({ spool, samples, clock, log, newId }: RoomOptio
     homeless = [];
     onDisk = false;
     waiting = 0;
+    tellSafe();
   }
 
   return {
@@ -98,6 +108,10 @@ export function openWaitingRoom({ spool, samples, clock, log, newId }: RoomOptio
     drainSamples: take => samples.drain(take),
     occupied: () => onDisk || homeless.length > 0,
     count: () => ({ waiting: waiting + homeless.length, inMemory: homeless.length, dropped }),
+    tellWhenSafe: kept => {
+      untold.push(...kept);
+      tellSafe();
+    },
     look: async () => {
       waiting = await spool.waiting();
     },

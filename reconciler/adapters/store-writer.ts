@@ -34,11 +34,6 @@ export interface Writer {
   close(): Promise<void>;
 }
 
-interface Queued {
-  readonly record: HistoryRecord;
-  readonly kept?: () => void;
-}
-
 const batchSize = 500;
 /** A command that has done its work waits no longer than that for a connection, nor for an answer; the controller has time. */
 const commandPatienceMs = 1_500;
@@ -60,9 +55,7 @@ function waitingOf(room: WaitingRoom): { readonly waiting: number; readonly drop
 export function openWriter(options: WriterOptions): Writer {
   const { place, spool, clock, log } = options;
   const work = new PQueue({ concurrency: 1 });
-  const queue: Queued[] = [];
-  /** Who is told when what waits in memory is safe as well. */
-  const unsafe: (() => void)[] = [];
+  const queue: { readonly record: HistoryRecord; readonly kept?: () => void }[] = [];
   const begunAt = clock.now();
   let database: Database | undefined;
   let server: StartedDatabase | undefined;
@@ -168,17 +161,11 @@ export function openWriter(options: WriterOptions): Writer {
     await room.keep(records);
   }
 
-  function tellKept(): void {
-    if (room.count().inMemory > 0) return;
-    for (const kept of unsafe.splice(0)) kept();
-  }
-
   async function flush(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue.splice(0, batchSize);
       await put(batch.map(one => one.record));
-      unsafe.push(...batch.flatMap(one => one.kept ?? []));
-      tellKept();
+      room.tellWhenSafe(batch.flatMap(one => one.kept ?? []));
     }
   }
 
@@ -209,7 +196,6 @@ export function openWriter(options: WriterOptions): Writer {
         await opened.transaction(query => closeLeftOpen(query, controller, begunAt));
         await keepHouse(opened);
         if (fault !== undefined) log.info({}, 'history is kept again');
-        tellKept();
         const before = database;
         [database, fault] = [opened, undefined];
         await before?.close();
@@ -220,18 +206,12 @@ export function openWriter(options: WriterOptions): Writer {
     });
   }
 
-  async function settleRoom(): Promise<void> {
-    await room.settle();
-    tellKept();
-  }
-
   async function round(): Promise<void> {
     await work.add(async () => {
       if (database === undefined) return;
       const to = database;
       try {
         await catchUp(to);
-        tellKept();
         await keepHouse(to);
       } catch (error) {
         if (database === to) lose(error);
@@ -261,7 +241,7 @@ export function openWriter(options: WriterOptions): Writer {
       } catch (error) {
         failed(error);
         if ((await obstacleOnce()) !== undefined) return;
-        await work.add(settleRoom);
+        await work.add(() => room.settle());
         await rest(pauseMs);
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       }
@@ -272,7 +252,7 @@ export function openWriter(options: WriterOptions): Writer {
     stopping.abort();
     await serving;
     await work.onIdle();
-    await settleRoom();
+    await room.settle();
     const { inMemory } = room.count();
     if (inMemory > 0) log.error({ dropped: inMemory }, 'records of history were lost');
     try {
