@@ -42,7 +42,9 @@ export function openSampler({ store, clock, bus }: Pick<Ports, 'store' | 'clock'
       const values = measure(view.facts, services, before?.facts);
       const measurement: Measurement = { machine: name, at: live.takenAt, values };
       newest.set(name, measurement);
-      if (store.state().state !== 'none' || bus?.followed() === true) store.record({ kind: 'samples', measurement });
+      const told = { kind: 'samples', measurement } as const;
+      if (store.state().state !== 'none') store.record(told);
+      else bus?.tell(told);
     }
   };
   return Object.assign(sample, { newest: () => newest });

@@ -64,8 +64,8 @@ export function tellWaits(ports: Ports, tell: Tell): Ports {
 /** The same ports, with what the store is handed told to who follows. */
 export function tellRecords(ports: Ports, bus: Bus): Ports {
   const store = overlay(ports.store, {
-    record: record => {
-      ports.store.record(record);
+    record: (record, kept) => {
+      ports.store.record(record, kept);
       bus.tell(record);
     },
   });

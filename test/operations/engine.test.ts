@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../reconciler/engine.js';
 import type { Progress } from '../../reconciler/operations/operation.js';
-import { tellWaits } from '../../reconciler/loop/waits.js';
+import { tellRecords, tellWaits } from '../../reconciler/loop/waits.js';
 import type { GitRepo, Ports, RemoteShell } from '../../reconciler/ports.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { fakeFiles } from '../fakes/git.js';
@@ -73,6 +73,15 @@ describe('the engine', () => {
     const before = told.length;
     await engine.perform('reconcile', {}, actor, new AbortController().signal);
     expect(told.length).toBe(before);
+  });
+
+  it('says when a record is kept, also of one that is told', () => {
+    const ports = createFakePorts();
+    const told: string[] = [];
+    const bus = { tell: ({ kind }: { kind: string }) => void told.push(kind), followed: () => true };
+    const measurement = { machine: 'm1', at: 1, values: {} };
+    tellRecords(ports, bus).store.record({ kind: 'samples', measurement }, () => told.push('kept'));
+    expect(told.toSorted()).toEqual(['kept', 'samples']);
   });
 
   it('tells one who asks to hear alone', async () => {

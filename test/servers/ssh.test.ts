@@ -78,11 +78,9 @@ describe('sessions', () => {
     const others = Array.from({ length: 9 }, () => follow());
     const results = await Promise.all([1, 2, 3, 4, 5, 6].map(() => shell.run(machine, sh`echo x`, limits)));
     expect(results.map(one => one.stdout)).toEqual(Array.from({ length: 6 }, () => 'x\n'));
-    const refused = await Promise.race([...others, first]);
-    expect(refused).toBe('live-limit');
+    expect(await Promise.race([...others, first])).toBe('live-limit');
     await shell.close();
     await Promise.all([first, ...others]);
-    if (sessions === 1) await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false);
   });
 
   it('says that a machine opens no session', async () => {
