@@ -3,11 +3,13 @@ import type { Duplex } from 'node:stream';
 import type {
   Deployment,
   DeploymentInRun,
-  EventKind,
+  DeploymentsAsk,
+  EventsAsk,
   HistoryEvent,
   HistoryRecord,
   HistoryState,
   Transition,
+  TransitionsAsk,
 } from '../schema/history.js';
 import type { Forge } from '../schema/forge.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
@@ -178,33 +180,6 @@ export interface WorkTree {
   files(): Promise<RepoFiles>;
   /** Writes these texts, commits only them with the person's own identity, pushes where there is an upstream. Throws `registry-edit` when one of them is dirty. */
   commit(edit: EditFiles, message: string, trailers: Readonly<Record<string, string>>): Promise<string>;
-}
-
-export interface DeploymentsAsk {
-  /** `web`, or `web@m1`. */
-  readonly service?: string;
-  readonly machine?: string;
-  readonly limit: number;
-}
-
-export interface EventsAsk {
-  /** Milliseconds since 1970; what happened then or later. */
-  readonly since?: number;
-  /** Id of an event: only what was kept after it, oldest first. Without it: the newest. */
-  readonly after?: string;
-  /** `web`, or `web@m1`. */
-  readonly service?: string;
-  readonly machine?: string;
-  /** Only of these kinds. */
-  readonly kinds?: readonly EventKind[];
-  readonly limit: number;
-}
-
-export interface TransitionsAsk {
-  /** `web`, or `web@m1`; absent: all. */
-  readonly service?: string;
-  /** Milliseconds since 1970; of each placement, the last one before it is told as well. */
-  readonly since: number;
 }
 
 /**

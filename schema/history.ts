@@ -140,3 +140,30 @@ export type HistoryState =
     }
   /** No database can be had here. */
   | { readonly state: 'none'; readonly why: string; readonly hint: string };
+
+export interface DeploymentsAsk {
+  /** `web`, or `web@m1`. */
+  readonly service?: string;
+  readonly machine?: string;
+  readonly limit: number;
+}
+
+export interface EventsAsk {
+  /** Milliseconds since 1970; what happened then or later. */
+  readonly since?: number;
+  /** Id of an event: only what was kept after it, oldest first. Without it: the newest. */
+  readonly after?: string;
+  /** `web`, or `web@m1`. */
+  readonly service?: string;
+  readonly machine?: string;
+  /** Only of these kinds. */
+  readonly kinds?: readonly EventKind[];
+  readonly limit: number;
+}
+
+export interface TransitionsAsk {
+  /** `web`, or `web@m1`; absent: all. */
+  readonly service?: string;
+  /** Milliseconds since 1970; of each placement, the last one before it is told as well. */
+  readonly since: number;
+}

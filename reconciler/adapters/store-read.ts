@@ -1,8 +1,16 @@
 // Rows into records: deployments, events and transitions as they were noted.
-import type { Deployment, DeploymentInRun, HistoryEvent, Run, Transition } from '../../schema/history.js';
+import type {
+  Deployment,
+  DeploymentInRun,
+  DeploymentsAsk,
+  EventsAsk,
+  HistoryEvent,
+  Run,
+  Transition,
+  TransitionsAsk,
+} from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import { AppError } from '../../schema/errors.js';
-import type { DeploymentsAsk, EventsAsk, TransitionsAsk } from '../ports.js';
 import type { Query } from './store-database.js';
 
 /** The same object without what the database holds nothing for. */

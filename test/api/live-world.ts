@@ -6,9 +6,8 @@ import { buildServer } from '../../api/server.js';
 import { createEngine, type Progress } from '../../reconciler/engine.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { type ApiToken, type Role, roles } from '../../schema/access.js';
-import type { EventsAsk } from '../../reconciler/ports.js';
 import { AppError } from '../../schema/errors.js';
-import type { HistoryEvent } from '../../schema/history.js';
+import type { EventsAsk, HistoryEvent } from '../../schema/history.js';
 import type { Told } from '../../schema/live.js';
 import type { LiveLimits } from '../../schema/live-messages.js';
 
