@@ -2,8 +2,10 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
+import type { LiveLimits } from '../schema/live-messages.js';
 import { type Auth, guardAccess } from './plugins/access.js';
 import { guardHeaders } from './plugins/headers.js';
+import { acceptSockets, serveLive } from './plugins/live.js';
 import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
@@ -13,13 +15,15 @@ import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
 export interface ServerParts {
-  readonly engine: Pick<Engine, 'perform' | 'describe'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
   readonly auth: Auth;
   readonly version: string;
   /** Whether the controller has made its first pass. */
   readonly ready: () => boolean;
   /** Told of what is a bug of ours; who asked learns no more than that. */
   readonly onFault: (error: AppError) => void;
+  /** For tests of what is bounded. */
+  readonly liveLimits?: Partial<LiveLimits>;
 }
 
 const bodyLimit = 1024 * 1024;
@@ -102,11 +106,13 @@ function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts
 /** Does not listen. `close()` lets what machines are in the middle of come to its end, for a while. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const server = bare();
+  await acceptSockets(server, parts.liveLimits);
   const stopping = endRequests(server);
   checkInputs(server);
   guardHeaders(server);
   guardAccess(server, parts.auth);
   tellProblems(server, parts.onFault);
+  serveLive(server, { ...parts, limits: parts.liveLimits }, stopping);
   const routes = await readRoutes(parts.engine);
   for (const route of routes) serveRoute(server, parts, route, stopping);
   servePages(server, parts, routes);

@@ -1,6 +1,7 @@
 // The one door: performs an operation of the list for somebody, and tells everybody who listens how it goes.
+import type { Bus, Told } from '../schema/live.js';
 import type { Settings } from '../schema/settings.js';
-import { tellWaits } from './loop/waits.js';
+import { tellRecords, tellWaits } from './loop/waits.js';
 import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
 import type { Actor, Lists, Operation, Progress } from './operations/operation.js';
 import type { Ports } from './ports.js';
@@ -19,6 +20,8 @@ export interface Engine {
     input: InputOf<N>,
     actor: Actor,
     signal: AbortSignal,
+    /** Told its progress instead of all who subscribe. */
+    tell?: (progress: Progress) => void,
   ) => Promise<OutputOf<N>>;
   /** What an operation looks like, without performing it. */
   readonly describe: (
@@ -26,6 +29,8 @@ export interface Engine {
   ) => Promise<Pick<Operation, 'name' | 'summary' | 'effect' | 'role' | 'input' | 'bare'>>;
   /** Progress of all operations; answers how to stop listening. */
   readonly subscribe: (listener: (progress: Progress) => void) => () => void;
+  /** What happens, as data; answers how to stop listening. A listener must not throw, and returns at once: passes wait for it. */
+  readonly listen: (listener: (told: Told) => void) => () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -46,21 +51,32 @@ const nowhere = new Proxy({} as World['ports'], {
 export function createEngine(parts: EngineParts): Engine {
   const listeners = new Set<(progress: Progress) => void>();
   const emit = (progress: Progress): void => listeners.forEach(listener => listener(progress));
+  const followers = new Set<(told: Told) => void>();
+  const bus: Bus = {
+    tell: told => followers.forEach(follower => follower(told)),
+    followed: () => followers.size > 0,
+  };
   let world: Promise<World> | undefined;
   const openOnce = async (): Promise<World> => {
     const opened = await parts.open();
-    return { ...opened, ports: tellWaits(opened.ports, emit) };
+    return { ...opened, ports: tellRecords(tellWaits(opened.ports, emit), bus) };
   };
   const open = (): Promise<World> => (world ??= openOnce());
 
   // The list's types are known by name outside, and not within: each operation checks only its own input.
-  async function perform(name: OperationName, input: never, actor: Actor, signal: AbortSignal): Promise<unknown> {
+  async function perform(
+    name: OperationName,
+    input: never,
+    actor: Actor,
+    signal: AbortSignal,
+    heard?: (progress: Progress) => void,
+  ): Promise<unknown> {
     const operation: Operation<object> = await operations[name]();
     const { ports, lists } = operation.bare ? { ports: nowhere, lists: { drivers: {}, checks: {} } } : await open();
     signal.throwIfAborted();
     // Who looks by the API is told by the answer; those who sit at the controller did not ask.
     const aside = operation.effect === 'reads' && actor.by === 'api';
-    const tell = aside ? () => undefined : emit;
+    const tell = heard ?? (aside ? () => undefined : emit);
     return await operation.run({ ports, lists, settings: parts.settings, actor, emit: tell, signal }, input);
   }
 
@@ -70,6 +86,10 @@ export function createEngine(parts: EngineParts): Engine {
     subscribe: listener => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    listen: follower => {
+      followers.add(follower);
+      return () => followers.delete(follower);
     },
     close: parts.close,
   };

@@ -11,6 +11,7 @@ import type {
 } from '../schema/history.js';
 import type { Forge } from '../schema/forge.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
+import type { Bus } from '../schema/live.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
@@ -25,6 +26,8 @@ export interface RunLimits {
   readonly outputLimit?: number;
   /** Whole script as root (`sudo -n /bin/sh -s`); default: only where the machine says `sudo: always`. */
   readonly root?: boolean;
+  /** It goes on for as long as somebody looks: it takes no turn of others, and is ended (`live-limit`) where one has no room. */
+  readonly yields?: true;
   /** Standard output as it comes. */
   readonly onOutput?: (chunk: Uint8Array) => void;
   readonly signal?: AbortSignal;
@@ -250,6 +253,8 @@ export interface Ports {
   readonly store: Store;
   /** Absent: nobody gave a token for it. */
   readonly forge?: Forge;
+  /** Absent: nobody can follow. What the store is handed is told by itself. */
+  readonly bus?: Bus;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

@@ -26,6 +26,12 @@ export const apiErrors = {
     403,
     'Without tokens only this machine itself is answered, under its own names: use http://127.0.0.1 or http://localhost.',
   ),
+  'live-limit': entry(
+    'More than one may follow at once',
+    'human',
+    429,
+    'Take back what you do not look at, or open another connection.',
+  ),
   'listen-refused': entry(
     'The API cannot listen there',
     'human',

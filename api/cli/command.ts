@@ -30,7 +30,7 @@ export interface Call<O extends Options> {
   /** Performs an operation; ends at once when the person interrupts, where that leaves nothing half done. */
   perform<N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>>;
   /** For a face beside this one, whose people ask for themselves. */
-  readonly engine: Pick<Engine, 'perform' | 'describe'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
   readonly subscribe: Engine['subscribe'];
   readonly signal: AbortSignal;
   /** Resolves after that long, or when the person interrupts. */

@@ -1,5 +1,6 @@
 // The routes as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), from the same list that serves them.
 import { catalogue } from '../../schema/errors.js';
+import { closeCodes, subscribeSchema, topicNames, topics, unsubscribeSchema } from '../../schema/live-messages.js';
 import type { Part, Route } from './route.js';
 
 const problem = {
@@ -50,6 +51,22 @@ function operationOf({ operation, summary, role, effect, params, rest, restIn }:
   };
 }
 
+/** OpenAPI knows no WebSockets. */
+const webSockets = {
+  '/ws': {
+    description: 'Events, runs, logs and health as they happen. A client sends these messages, each as text.',
+    messages: [
+      ...topicNames.map(topic => ({ ...subscribeSchema(topic), summary: topics[topic].summary })),
+      unsubscribeSchema,
+    ],
+    closeCodes,
+  },
+  '/api/metrics/ws': {
+    description: 'What is measured of machines, of all or of `?machine=`; takes no messages.',
+    closeCodes,
+  },
+};
+
 export function openApi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -61,6 +78,7 @@ export function openApi(routes: readonly Route[], version: string): object {
     info: { title: 'Portoser', version, description: 'One address for each operation of the controller.' },
     security: [{ token: [] }],
     paths,
+    'x-websockets': webSockets,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Made by `portoser token create`.' } },
       schemas: { Problem: problem },

@@ -17,6 +17,8 @@ export interface Connection {
   isOpen(): boolean;
   /** Waits for one of the five turns and keeps it until `act` is through. */
   withShell<T>(words: string, act: UseShell<T>): Promise<T | typeof lostBefore>;
+  /** Beside the five turns too; `yields` is called, and must end it, when a turn finds no session. Throws `live-limit`. */
+  aside<T>(words: string, act: UseShell<T>, yields: () => void): Promise<T | typeof lostBefore>;
   /** Beside the five turns, with few tries: for ending what holds them. */
   urgently<T>(words: string, act: UseShell<T>): Promise<T | typeof lostBefore>;
   /** A byte stream to host:port as seen from there. */
@@ -28,6 +30,7 @@ export interface Connection {
 
 /** sshd's MaxSessions is 10 by default, and it frees a session only a moment after its close was told. */
 const sessionsAtOnce = 5;
+const asideAtOnce = 3;
 /** Tries with growing pauses, 2.5 s and 14 ms in all, while none of ours runs. */
 const patientTries = 16;
 const urgentTries = 3;
@@ -61,6 +64,25 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
     }
   }
 
+  /** What gives its session up, the newest last. */
+  const yielding: (() => void)[] = [];
+
+  async function aside<T>(words: string, act: UseShell<T>, yields: () => void): Promise<T | typeof lostBefore> {
+    if (yielding.length >= asideAtOnce) throw tooMany(machine);
+    yielding.push(yields);
+    try {
+      const opened = await openExec(client, words, answerLimitMs);
+      if (!('fault' in opened)) return await hold(opened, act);
+      if (typeof opened.fault.reason === 'number') throw tooMany(machine, opened.fault);
+      if (opened.fault === notConnected || opened.fault === noAnswer) giveUp();
+      if (isOpen()) throw noSession(machine, opened.fault);
+      return lostBefore;
+    } finally {
+      const place = yielding.indexOf(yields);
+      if (place >= 0) yielding.splice(place, 1);
+    }
+  }
+
   async function use<T>(words: string, urgent: boolean, act: UseShell<T>): Promise<T | typeof lostBefore> {
     for (let tried = 0; isOpen();) {
       const opened = await openExec(client, words, answerLimitMs);
@@ -68,8 +90,10 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
       if (opened.fault === notConnected || (opened.fault === noAnswer && !urgent)) giveUp();
       const busy = typeof opened.fault.reason === 'number';
       if (isOpen() && (!busy || tried >= (urgent ? urgentTries : patientTries))) throw noSession(machine, opened.fault);
+      const room = busy && !urgent ? yielding.pop() : undefined;
+      room?.();
       // A server that allows fewer sessions gets fewer at once.
-      if (busy) turns.concurrency = Math.max(1, turns.concurrency - 1);
+      if (busy && room === undefined) turns.concurrency = Math.max(1, turns.concurrency - 1);
       if (running > 0 && !urgent) await new Promise<void>(resolve => void waiting.push(resolve));
       else await pause(Math.min(250, 2 ** ++tried));
     }
@@ -79,11 +103,19 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
   return {
     isOpen,
     withShell: (words, act) => turns.add(() => use(words, false, act)),
+    aside,
     urgently: (words, act) => use(words, true, act),
     forward: (host, port, limitMs) => forward(machine, client, host, port, limitMs),
     retire: () => void turns.onIdle().then(() => client.end()),
     destroy: () => void client.destroy(),
   };
+}
+
+function tooMany(machine: Machine, cause?: SshFault): AppError {
+  return new AppError('live-limit', `${placeOf(machine)} has no session left for following: its changes need them`, {
+    cause,
+    details: { machine: machine.name },
+  });
 }
 
 function noSession(machine: Machine, cause: SshFault): AppError {

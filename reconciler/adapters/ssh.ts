@@ -55,13 +55,37 @@ export function openRemoteShell(settings: ShellSettings = {}): StreamingShell {
     answerLimitMs: settings.answerLimitMs ?? 10_000,
   });
 
-  async function run(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult> {
+  /** Ended as by its signal when a turn needs its session. */
+  async function runAside(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult> {
+    const yielded = new AbortController();
+    const signal = AbortSignal.any([yielded.signal, ...(limits.signal === undefined ? [] : [limits.signal])]);
+    try {
+      return await runBy(machine, command, { ...limits, signal }, yielded);
+    } catch (error) {
+      if (yielded.signal.aborted) throw yielded.signal.reason;
+      throw error;
+    }
+  }
+
+  const run: RemoteShell['run'] = (machine, command, limits) =>
+    limits.yields === undefined ? runBy(machine, command, limits) : runAside(machine, command, limits);
+
+  async function runBy(
+    machine: Machine,
+    command: Command,
+    limits: RunLimits,
+    yielded?: AbortController,
+  ): Promise<CommandResult> {
     const script = prepareScript({ machine, user: machine.user, command, limits, reveal: settings.reveal });
     const act: UseShell<CommandResult> = process =>
       runScript(script, process, pid => within(endGroupLimitMs, endGroup(machine, pid, script.root)));
     for (let tries = 0; tries < 3; tries += 1) {
       const connection = await unlessAborted(pool.connection(machine), machine, limits.signal);
-      const result = await connection.withShell(shellWords(script.root), act);
+      const words = shellWords(script.root);
+      const result =
+        yielded === undefined
+          ? await connection.withShell(words, act)
+          : await connection.aside(words, act, () => yielded.abort(noRoomFor(machine)));
       if (result !== lostBefore) return result;
     }
     throw new AppError('ssh-lost', `${machine.name}: the connection breaks as soon as it stands`, {
@@ -116,6 +140,11 @@ export function openRemoteShell(settings: ShellSettings = {}): StreamingShell {
     close: () => pool.close(),
   };
 }
+
+const noRoomFor = (machine: Machine): AppError =>
+  new AppError('live-limit', `${machine.name}: a change needs the session that this was followed by`, {
+    details: { machine: machine.name },
+  });
 
 /** A connection that comes too late is kept for the next who asks. */
 function unlessAborted<T>(waiting: Promise<T>, machine: Machine, signal: AbortSignal | undefined): Promise<T> {

@@ -9,8 +9,11 @@ export const batchCodes = { stale: 78, fenced: 76, sudo: 77, late: 124 } as cons
  * for success. `p_step ID SECONDS WORDS…` runs one step in a subshell with its output kept (the end of it) and its exit
  * code noted; the watchdog knows by `now` which process it is, and tells by `late` that it ended it; `p_inline ID CHANGE FUNCTION` runs in this shell, for steps that stage files; `p_land_all` lands them.
  */
-export function stepWords(): Command {
-  return sh`p_note() { echo "$1 $2" >>"$p_dir/result" || exit 73; }
+export function stepWords(live = false): Command {
+  const [begun, ended, kept] = live
+    ? [sh`p_tell begun "$p_sid"; `, sh`p_tell ended "$p_sid" "$p_rc"; `, sh`| p_copy `]
+    : [sh``, sh``, sh``];
+  return sh`${live ? tellWords() : sh``}p_note() { echo "$1 $2" >>"$p_dir/result" || exit 73; }
 p_self() {
   if [ -r /proc/self/stat ]; then read -r p_pid p_a </proc/self/stat; else p_pid=$(exec sh -c 'echo $PPID'); fi
   echo "$p_pid $1" 2>/dev/null >"$p_dir/now"
@@ -18,11 +21,11 @@ p_self() {
 p_step() {
   p_sid=$1; p_secs=$2; shift 2
   if ! p_fence_holds; then p_note "$p_sid" ${batchCodes.fenced}; return ${batchCodes.fenced}; fi
-  { ( p_self "$p_secs"; "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null | tail -c 65536 >"$p_dir/$p_sid.out"
+  ${begun}{ ( p_self "$p_secs"; "$@" ); echo $? >"$p_dir/rc"; } 2>&1 </dev/null ${kept}| tail -c 65536 >"$p_dir/$p_sid.out"
   p_rc=; read -r p_rc <"$p_dir/rc"; case $p_rc in ''|*[!0-9]*) p_rc=1;; esac
   p_a=; p_b=; { read -r p_a p_c <"$p_dir/now"; read -r p_b <"$p_dir/late"; } 2>/dev/null; : 2>/dev/null >"$p_dir/now"
   if [ -n "$p_a" ] && [ "$p_a" = "$p_b" ]; then p_rc=${batchCodes.late}; fi
-  p_note "$p_sid" "$p_rc"; return "$p_rc"
+  ${ended}p_note "$p_sid" "$p_rc"; return "$p_rc"
 }
 p_inline() {
   eval "p_a=\\$f_$2"; if [ -n "$p_a" ]; then return; fi
@@ -35,6 +38,50 @@ p_land_all() {
   if p_fence_holds; then p_land >"$p_dir/land.$1.out" 2>&1; p_rc=$?; else p_unstage ''; p_rc=${batchCodes.fenced}; fi
   p_note "land.$1" "$p_rc"; if [ "$p_rc" != 0 ]; then exit 1; fi
 }
+`;
+}
+
+/**
+ * `p_tell WORDS…` notes a framed line for who follows, on a line of its own; `p_copy` also notes what passes through it, as
+ * it comes, of each step the beginning: dd(1) takes what there is at each read, and not more than it is told to.
+ */
+function tellWords(): Command {
+  return sh`p_tell() { printf '\\n@%s %s\\n' "$p_nonce" "$*" >>"$p_dir/live"; } 2>/dev/null
+p_copy() { dd bs=4096 count=${copiedReads} 2>/dev/null | tee -a "$p_dir/live" 2>/dev/null; cat; }
+`;
+}
+
+/** At most 4 MiB of one step are noted, or as many writes of it. */
+const copiedReads = 1024;
+/** What is printed of a batch meanwhile: far below what is kept of its answer. */
+const followedBytes = 1_048_576;
+
+/**
+ * Prints what is noted for who follows while the work goes on, several times a second, and by TERM the rest. It is a process
+ * of its own, so that neither the work nor the answer waits for whoever reads it.
+ */
+export function followWork(): Command {
+  return sh`(
+trap 'p_last=yes' TERM; p_last=; p_seen=0
+while :; do
+  p_done=$p_last; p_size=$(wc -c <"$p_dir/live"); p_size=$((p_size))
+  if [ "$p_size" -gt ${followedBytes} ]; then p_size=${followedBytes}; fi
+  if [ "$p_size" -gt "$p_seen" ]; then tail -c "+$((p_seen+1))" "$p_dir/live" | head -c "$((p_size-p_seen))"; p_seen=$p_size; fi
+  if [ -n "$p_done" ] || [ ! -e "$p_dir/open" ]; then break; fi
+  { sleep 0.3 || sleep 1; } >/dev/null 2>&1 & wait "$!"
+done
+echo; rm -f "$p_dir/follows"
+) 2>/dev/null </dev/null &
+p_follow=$!`;
+}
+
+/** After the work: a second wait for what a signal has ended may never return, so then it is looked at. */
+function endFollow(): Command {
+  return sh`if [ "$?" -gt 128 ]; then p_follow_ends=; else p_follow_ends=yes; fi
+kill -TERM "$p_follow" 2>/dev/null
+if [ -n "$p_follow_ends" ]; then wait "$p_follow"; else
+  p_n=0; while [ -e "$p_dir/follows" ] && [ "$p_n" -lt 10 ]; do sleep 1; p_n=$((p_n+1)); done
+fi
 `;
 }
 
@@ -115,9 +162,9 @@ echo "time 124" >>"$p_dir/result"; if [ -n "$p_now_limit" ]; then p_end_step "$p
  * Waits for the work, or for the watchdog's signal that ends it, and says how it went. Not a second time: bash may then
  * wait for ever for what has ended already.
  */
-export function answerWords(): Command {
+export function answerWords(live = false): Command {
   return sh`trap : TERM
-wait "$p_job"; rm -f "$p_dir/open"
+wait "$p_job"${live ? sh`\n${endFollow()}` : sh`; `}rm -f "$p_dir/open"
 p_say results; cat "$p_dir/result"
 while read -r p_a p_b; do
   if [ "$p_b" != 0 ]; then p_say output "$p_a"; tail -c 4096 "$p_dir/$p_a.out" 2>/dev/null; echo

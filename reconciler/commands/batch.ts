@@ -1,5 +1,5 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
-import { answerWords, batchCodes, clearLeft, refuseBusy, stepWords, watchdog } from './batch-words.js';
+import { answerWords, batchCodes, clearLeft, followWork, refuseBusy, stepWords, watchdog } from './batch-words.js';
 import { type Command, lines, sh, type Word } from './command.js';
 import { keepImages, type KeptImages } from './docker-images.js';
 import { fileWords, type PutFile, stage } from './files.js';
@@ -52,6 +52,8 @@ export interface Batch extends PreludeSettings, Owner {
   readonly sshUser: string;
   readonly changes: readonly BatchChange[];
   readonly timeLimitMs: number;
+  /** Also print, while it works, frames `begun STEP` and `ended STEP CODE`, and between them what the step prints. */
+  readonly live?: true;
 }
 
 const failedFlag = (index: number) => `f_${index}`;
@@ -219,14 +221,16 @@ export function batchCommand(batch: Batch): Command {
     suspendedWord(),
     clearLeft(),
     sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || p_refuse_state`,
-    stepWords(),
+    ...(batch.live ? [sh`printf '' >"$p_dir/live" && printf '' >"$p_dir/follows" || p_refuse_state`] : []),
+    stepWords(batch.live),
     sh`(
 trap '' HUP; trap 'rm -f "$p_dir/open"' EXIT
 ${body(batch)}p_note done 0
 ) >"$p_dir/log" 2>&1 </dev/null &
 p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"`,
     watchdog(Math.ceil(batch.timeLimitMs / 1000)),
-    answerWords(),
+    ...(batch.live ? [followWork()] : []),
+    answerWords(batch.live),
   ]);
 }
 

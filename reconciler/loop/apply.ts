@@ -9,6 +9,7 @@ import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 import { makeBatch } from './batch.js';
 import type { BatchRun } from './batch-run.js';
+import { tellChange, tellOutcome } from './follow.js';
 import { gate } from './gate.js';
 import { makeMove, type Pair } from './move.js';
 import { pause } from './pause.js';
@@ -118,6 +119,7 @@ function teller(room: Room): BatchRun['told'] {
     const machine = key.slice(key.indexOf('@') + 1);
     room.watch?.pause(key);
     room.emit({ kind: 'change', machine, key, text, event: 'deploy.begun' });
+    tellChange(room, key, text);
     const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
     if (deadlineMs === undefined) return;
     const until = timeOfDay(room.ports.clock.now() + deadlineMs);
@@ -128,8 +130,10 @@ function teller(room: Room): BatchRun['told'] {
 /** What goes on within a change that has begun. */
 const noter =
   (room: Room): BatchRun['told'] =>
-  (key, text) =>
+  (key, text) => {
     room.emit({ kind: 'change', machine: key.slice(key.indexOf('@') + 1), key, text });
+    tellChange(room, key, text);
+  };
 
 async function runBatch(room: Room, machine: Machine, changes: readonly Change[]): Promise<readonly Outcome[]> {
   const obstacles = await Promise.all(changes.map(async change => ({ change, why: await obstacle(room, change) })));
@@ -159,6 +163,7 @@ function tell(room: Room, outcome: Outcome): void {
   const stopped = outcome.result === 'applied' && ['stop', 'remove', 'release'].includes(outcome.kind);
   const event = events[outcome.result];
   room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text, ...(event && { event }) });
+  tellOutcome(room, outcome);
 }
 
 /** What is skipped may be skipped at every pass: it is told, and no event. */

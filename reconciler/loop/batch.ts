@@ -9,6 +9,7 @@ import { parseStamps, stampText } from '../core/ownership.js';
 import { faultsOfRevision, refusedStamp } from '../core/stamps.js';
 import { type BatchRun, failed, isStart, type Prepared } from './batch-run.js';
 import type { StepFailure } from './batch-result.js';
+import { gateStep, tellGates } from './follow.js';
 import { gateAll, type GateFailure, judgeStart, judgeStop, logTail } from './judge.js';
 import { look } from './look.js';
 import { nameImages } from './name-images.js';
@@ -34,7 +35,11 @@ export async function carryOut(
   const ended: Ended = { stamps: [], forget: [] };
   const outcomes = await renewing(run, reading.fence, async () => {
     const through = prepared.filter((_, index) => !reading.failures.has(index));
-    const gates = await gateAll(run, through.filter(isStart), seen);
+    const starts = through.filter(isStart);
+    const waited = starts.map(one => one.change.key);
+    tellGates(run, run.machine.name, waited);
+    const gates = await gateAll(run, starts, seen);
+    tellGates(run, run.machine.name, waited, key => gates.has(key));
     run.ports.crashPoint?.('after the gates');
     const { leaving } = run;
     const after = await look(run.ports, run.lists, judgedBy, { only: new Set([run.machine.name]), leaving });
@@ -65,7 +70,7 @@ function withSteps(
   if (made === undefined || (outcome.result !== 'applied' && outcome.result !== 'failed')) return outcome;
   const through = made.every(step => step.result === 'done');
   if (one === undefined || !isStart(one) || !through) return { ...outcome, steps: made };
-  const gate: StepEnd = { what: 'wait until it is healthy', result: gates.has(outcome.key) ? 'failed' : 'done' };
+  const gate: StepEnd = { what: gateStep, result: gates.has(outcome.key) ? 'failed' : 'done' };
   return { ...outcome, steps: [...made, gate] };
 }
 

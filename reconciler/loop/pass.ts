@@ -11,6 +11,7 @@ import type { HistoryActor } from '../../schema/history.js';
 import { approachFleet } from './approach.js';
 import { changeOf, condemn, toCondemn } from './condemn.js';
 import type { Faults } from './soak.js';
+import { type RunTeller, runTeller } from './follow.js';
 import { planFindings, silent, syncFindings } from './findings.js';
 import { unnoted } from './unnoted.js';
 import { nextAfter, nextOf } from './next.js';
@@ -62,9 +63,11 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
   const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
   const log = ports.log.child({ passId: base.id });
   const history = recorderOf(ports, { ...base, actor: context.actor ?? loopActor });
+  const teller = runTeller(ports, base.id, { trigger: ask.trigger, actor: context.actor });
   try {
-    const report = { ...base, ...(await reconcile(context, { ...ask, history })), endedAt: ports.clock.now() };
+    const report = { ...base, ...(await reconcile(context, { ...ask, history, teller })), endedAt: ports.clock.now() };
     history.finish(report);
+    teller.ended(report.next);
     if (report.outcomes.length > 0)
       log.info({ trigger: ask.trigger, commit: report.commit, changes: report.outcomes.length }, 'pass');
     return report;
@@ -78,13 +81,14 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
     const broke = error.report();
     const report = { ...base, endedAt: ports.clock.now(), diagnostics: [], outcomes: [], findings: [], next };
     history.finish(report, broke);
+    teller.ended(next);
     return { ...report, error: broke };
   }
 }
 
 type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
 
-type Ask = PassAsk & { readonly history: RunRecorder };
+type Ask = PassAsk & { readonly history: RunRecorder; readonly teller: RunTeller };
 
 async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;
@@ -133,6 +137,7 @@ async function carryOut(
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
   await ask.history.begins(considered, synced.commit);
+  ask.teller.planned(considered.plan);
   const outcomes = await apply(roomOf(context, ask, synced, considered), considered.plan);
   ask.history.carried(outcomes);
   return outcomes;

@@ -21,7 +21,7 @@ interface Look {
 }
 
 /** Asks nothing of a machine: it takes what passes look at anyway, and what it keeps is only for rates. */
-export function openSampler({ store, clock }: Pick<Ports, 'store' | 'clock'>): Sampler {
+export function openSampler({ store, clock, bus }: Pick<Ports, 'store' | 'clock' | 'bus'>): Sampler {
   const last = new Map<string, Look>();
   const newest = new Map<string, Measurement>();
   const sample = ({ desired, live }: Parameters<Sampler>[0]): void => {
@@ -42,7 +42,7 @@ export function openSampler({ store, clock }: Pick<Ports, 'store' | 'clock'>): S
       const values = measure(view.facts, services, before?.facts);
       const measurement: Measurement = { machine: name, at: live.takenAt, values };
       newest.set(name, measurement);
-      if (store.state().state !== 'none') store.record({ kind: 'samples', measurement });
+      if (store.state().state !== 'none' || bus?.followed() === true) store.record({ kind: 'samples', measurement });
     }
   };
   return Object.assign(sample, { newest: () => newest });

@@ -12,6 +12,7 @@ import type { Step } from '../drivers/driver.js';
 import { type Batched, type BatchReading, readBatch } from './batch-result.js';
 import type { BatchRun, Prepared } from './batch-run.js';
 import type { RunLimits } from '../ports.js';
+import { followSteps } from './follow-steps.js';
 import { journal } from './journal.js';
 
 /** What sending needs of a batch's run. */
@@ -19,16 +20,22 @@ export type Sending = Pick<BatchRun, 'ports' | 'machine' | 'desired' | 'holder' 
 
 const ofRun = ({ runId }: Sending): { readonly run?: string } => (runId === undefined ? {} : { run: runId });
 
+type OnOutput = NonNullable<RunLimits['onOutput']>;
+
 /** Tests end this process as soon as the machine works on its own: after the upload, with the lock taken. */
-function begun({ ports: { crashPoint } }: Sending, nonce: string): Pick<RunLimits, 'onOutput'> {
-  if (crashPoint === undefined) return {};
+function begun({ ports: { crashPoint } }: Sending, nonce: string): OnOutput | undefined {
+  if (crashPoint === undefined) return undefined;
   let said = '';
-  const onOutput = (chunk: Uint8Array): void => {
+  return chunk => {
     const before = said.includes(`@${nonce} fence `);
     said += Buffer.from(chunk).toString();
     if (!before && said.includes(`@${nonce} fence `)) crashPoint('while the batch works');
   };
-  return { onOutput };
+}
+
+function heard(all: readonly (OnOutput | undefined)[]): Pick<RunLimits, 'onOutput'> {
+  const listeners = all.filter(one => one !== undefined);
+  return listeners.length === 0 ? {} : { onOutput: chunk => listeners.forEach(one => one(chunk)) };
 }
 
 /** What is joined with others is tried alone once more when that fails. */
@@ -43,6 +50,7 @@ async function send(
   const { ports, machine, desired } = run;
   const id = ports.newId();
   const nonce = ports.newId();
+  const follow = followSteps(run, { machine: machine.name, nonce, changes: prepared });
   const batch: Batch = {
     id,
     nonce,
@@ -55,6 +63,7 @@ async function send(
     sshUser: seen.facts.user,
     changes: prepared.map(one => one.batch),
     timeLimitMs: 60_000 + prepared.flatMap(one => one.steps).reduce((sum, step) => sum + longestOf(step), 0),
+    ...(follow === undefined ? {} : { live: true }),
   };
   const intent = {
     id,
@@ -67,7 +76,7 @@ async function send(
   const result = await journal(ports, intent, () =>
     ports.shell.run(machine, batchCommand(batch), {
       timeLimitMs: batch.timeLimitMs + 30_000,
-      ...begun(run, nonce),
+      ...heard([begun(run, nonce), follow]),
     }),
   );
   if (result.lost) throw new AppError('ssh-lost', `the connection to ${machine.name} was lost while it was changed`);

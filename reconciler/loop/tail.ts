@@ -65,7 +65,7 @@ export async function tail({ ports, lists, emit, signal }: TailWorld, seen: Seen
     timeLimitMs: ask.follow ? longestFollowMs : quickMs,
     outputLimit: ask.follow ? 65_536 : kept,
     signal,
-    ...(ask.follow ? { onOutput: tell } : {}),
+    ...(ask.follow ? { onOutput: tell, yields: true } : {}),
   });
   if (result.code === 0 || signal.aborted || result.stdout !== '') return result.stdout;
   throw new AppError(

@@ -73,6 +73,7 @@ async function note(turn: Turn, report: PassReport | undefined, nextPassAt: numb
     ...(nextPassAt === undefined ? {} : { nextPassAt }),
     history: ports.store.state(),
   };
+  ports.bus?.tell({ kind: 'controller', status });
   try {
     await ports.state.write('controller', status);
   } catch (thrown) {

@@ -1,4 +1,5 @@
-// Ports that tell what is waited for: for what, on which machine, until when. People see it when a wait is long.
+// Ports that tell what is waited for (for what, on which machine, until when: people see it when a wait is long), and what history is handed.
+import type { Bus } from '../../schema/live.js';
 import type { Progress } from '../operations/operation.js';
 import type { GitRepo, Ports, RemoteShell } from '../ports.js';
 
@@ -58,4 +59,15 @@ export function tellWaits(ports: Ports, tell: Tell): Ports {
   const { git } = ports.source;
   const source = git === undefined ? ports.source : { ...ports.source, git: tellingGit(git, tell) };
   return { ...ports, source, shell: tellingShell(ports.shell, ports, tell) };
+}
+
+/** The same ports, with what the store is handed told to who follows. */
+export function tellRecords(ports: Ports, bus: Bus): Ports {
+  const store = overlay(ports.store, {
+    record: record => {
+      ports.store.record(record);
+      bus.tell(record);
+    },
+  });
+  return { ...ports, store, bus };
 }

@@ -31,7 +31,7 @@ beforeEach(async () => {
     new Promise(end => {
       tell({ signal, end });
     });
-  const doing = { describe: engine.describe, perform: perform as never };
+  const doing = { describe: engine.describe, listen: engine.listen, perform: perform as never };
   server = await buildServer({
     engine: doing,
     auth: 'none',

@@ -9,6 +9,7 @@ import { operations } from '../../reconciler/operations/index.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { allows, type ApiToken, type Role, roles } from '../../schema/access.js';
 import { AppError, catalogue } from '../../schema/errors.js';
+import { closeCodes, topicNames } from '../../schema/live-messages.js';
 
 const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
 const engine = createEngine({
@@ -19,7 +20,10 @@ const engine = createEngine({
 const all = await readRoutes(engine);
 
 const tokenOf = (role: Role): ApiToken => ({ id: role, name: `a-${role}`, role, createdAt: 0, expiresAt: 9 });
-const tokens = { find: async (token: string) => roles.map(tokenOf).find(one => one.id === token) };
+const tokens = {
+  find: async (token: string) => roles.map(tokenOf).find(one => one.id === token),
+  list: async () => roles.map(tokenOf),
+};
 
 let asked: unknown[] = [];
 let answer: () => Promise<unknown> = async () => ({ done: true });
@@ -29,6 +33,7 @@ let ready = false;
 const parts = (more: Partial<ServerParts> = {}): ServerParts => ({
   engine: {
     describe: engine.describe,
+    listen: engine.listen,
     perform: (async (name: string, input: object, actor: object) => {
       asked.push([name, input, actor]);
       return await answer();
@@ -261,6 +266,8 @@ describe('without a token', () => {
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(page.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-/);
     for (const route of all) expect(page.body).toContain(`<code>${route.method} ${route.url}</code>`);
+    for (const topic of topicNames) expect(page.body).toContain(`<code>${topic}</code>`);
+    for (const code of Object.values(closeCodes)) expect(page.body).toContain(`<td>${code}</td>`);
     for (const code of Object.keys(catalogue)) expect(page.body).toContain(`id="${code}"`);
     expect(/<script|<link|<img|(src|href)="(?!\/api\/)|url\(/.test(page.body)).toBe(false);
   });

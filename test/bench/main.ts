@@ -5,6 +5,7 @@ import { openFleet } from './fleet.js';
 import { measureController } from './controller.js';
 import { measureDatabase } from './database.js';
 import { measureDiary } from './diary.js';
+import { measureFollowers } from './followers.js';
 import { measureHelp } from './help.js';
 import { measuredOn } from './measured-on.js';
 import { measureFirstApply, measureFresh, measureWarm } from './passes.js';
@@ -48,6 +49,7 @@ async function here(): Promise<void> {
   tell(...(await measureThinking(rounds)));
   tell(...(await measureDatabase(rounds, why => leave('the embedded PostgreSQL', why))));
   tell(...(await measureDiary(rounds)));
+  tell(await measureFollowers(rounds));
 }
 
 async function inLab(): Promise<void> {

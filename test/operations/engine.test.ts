@@ -53,6 +53,44 @@ describe('the engine', () => {
     expect(notes).toEqual(['registry.yml as it lies here differs from the newest commit']);
   });
 
+  it('tells who listens what history is handed, and nobody twice', async () => {
+    const ports = createFakePorts();
+    const world = { ports, lists: { drivers: {}, checks: {} } };
+    const engine = createEngine({ settings, open: async () => world, close: async () => undefined });
+    const told: string[] = [];
+    const over = new AbortController();
+    const stop = engine.listen(one => {
+      told.push(one.kind);
+      if (one.kind === 'controller' && one.status.lastPass !== undefined) over.abort();
+    });
+    ports.git.make({ 'registry.yml': registryText() });
+    await engine.perform('run', {}, actor, over.signal);
+    const kept = ports.store.records.map(one => one.kind);
+    expect(kept).toContain('event');
+    expect(told.filter(kind => kind !== 'controller')).toEqual(kept);
+    expect(told).toContain('controller');
+    stop();
+    const before = told.length;
+    await engine.perform('reconcile', {}, actor, new AbortController().signal);
+    expect(told.length).toBe(before);
+  });
+
+  it('tells one who asks to hear alone', async () => {
+    const base = createFakePorts();
+    base.git.make({ 'registry.yml': registryText() });
+    const files = async () => fakeFiles('work-tree', { 'registry.yml': `${registryText()} ` });
+    const workTree = { folder: '/clone', files, commit: async () => '' };
+    const ports = { ...base, source: { ...base.source, workTree } };
+    const world = { ports, lists: { drivers: {}, checks: {} } };
+    const engine = createEngine({ settings, open: async () => world, close: async () => undefined });
+    const [all, own]: [string[], string[]] = [[], []];
+    engine.subscribe(({ kind }) => void (kind === 'note' && all.push(kind)));
+    const heard = ({ kind }: Progress) => void (kind === 'note' && own.push(kind));
+    const api = { name: 'ada', by: 'api' } as const;
+    await engine.perform('machine.list', {}, api, new AbortController().signal, heard);
+    expect([all, own]).toEqual([[], ['note']]);
+  });
+
   it('describes an operation', async () => {
     const engine = createEngine({
       settings,

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import type { RunTold } from '../../schema/live.js';
 import type { PassReport } from '../../schema/status.js';
 import { carryBytes, type OpenStreams } from '../../reconciler/adapters/carry.js';
 import { openStreams, streamShell } from '../../reconciler/adapters/shell-stream.js';
@@ -16,7 +17,7 @@ import { display, render, renderStream } from '../../reconciler/commands/command
 import { drivers } from '../../reconciler/drivers/index.js';
 import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
-import type { CommandResult, GitRepo, Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
+import type { CommandResult, GitRepo, Ports, RemoteShell, RunLimits, StateDir } from '../../reconciler/ports.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
 import { createFakeJournal, type FakeJournal } from '../fakes/journal.js';
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
@@ -29,6 +30,9 @@ export interface World {
   readonly log: FakeLog;
   readonly store: FakeStore;
   readonly told: Progress[];
+  /** What was told to who follows, and whether somebody does. */
+  readonly followed: RunTold[];
+  follows: boolean;
   /** Documents of the controller's state folder, and how often each was written. */
   readonly notes: Map<string, unknown>;
   readonly writes: string[];
@@ -87,20 +91,24 @@ export async function createWorld(): Promise<World> {
   const running = new Set<ChildProcess>();
   const notes = new Map<string, unknown>();
   const [writes, sent, told]: [string[], string[], Progress[]] = [[], [], []];
+  const followed: RunTold[] = [];
   const down = new Set<string>();
   const log = createFakeLog();
   const store = createFakeStore();
   const folder = (machine: string) => join(root, machine);
 
-  async function runScript(machine: string, script: string, limitMs: number): Promise<CommandResult> {
+  async function runScript(machine: string, script: string, limits: RunLimits): Promise<CommandResult> {
     const home = folder(machine);
     mkdirSync(home, { recursive: true });
     const env = { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: join(home, 'state'), [markerName]: marker };
     const child = spawn('sh', ['-s'], { env, stdio: 'pipe', detached: true });
     running.add(child);
-    const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    const limit = setTimeout(() => child.kill('SIGKILL'), limits.timeLimitMs);
     const texts = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk: Buffer) => (texts.stdout += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => {
+      texts.stdout += chunk.toString();
+      limits.onOutput?.(chunk);
+    });
     child.stderr.on('data', (chunk: Buffer) => (texts.stderr += chunk.toString()));
     child.stdin.end(script);
     const [code] = (await once(child, 'close')) as [number | null];
@@ -147,7 +155,7 @@ export async function createWorld(): Promise<World> {
       sent.push(`${machine.name} ${kind}`);
       await world.before(machine.name, kind);
       if (down.has(machine.name)) throw new AppError('ssh-unreachable', `${machine.name} cannot be reached`);
-      return await runScript(machine.name, render(command), limits.timeLimitMs);
+      return await runScript(machine.name, render(command), limits);
     },
     carry: async (from, to, limits) => {
       sent.push(`${from.machine.name} ${to.machine.name} carry`);
@@ -175,6 +183,7 @@ export async function createWorld(): Promise<World> {
     log,
     schedule: { every: () => () => undefined },
     store,
+    bus: { tell: one => void followed.push(one as RunTold), followed: () => world.follows },
     newId: () => `a${(ids += 1)}`,
   };
   const lists: Lists = { drivers, checks };
@@ -215,6 +224,8 @@ export async function createWorld(): Promise<World> {
     log,
     store,
     told,
+    followed,
+    follows: false,
     notes,
     writes,
     down,

@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PassReport } from '../../schema/status.js';
 import { stopServices } from './stop-services.js';
+import { WebSocket } from 'ws';
 import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
@@ -94,6 +95,19 @@ afterAll(async () => {
   await rm(top, { recursive: true, force: true });
 });
 
+/** Follows, and keeps what it is told. */
+async function follow(url: string, token: string, topics: Readonly<Record<string, object>>) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers: { authorization: `Bearer ${token}` } });
+  const told: { readonly type: string; readonly id: string; readonly [more: string]: unknown }[] = [];
+  socket.on('message', (data: Buffer) => void told.push(JSON.parse(data.toString()) as (typeof told)[number]));
+  const closed = once(socket, 'close').then(([code]) => code as number);
+  await once(socket, 'open');
+  for (const [topic, more] of Object.entries(topics))
+    socket.send(JSON.stringify({ type: 'subscribe', topic, id: topic, ...more }));
+  const text = () => JSON.stringify(told);
+  return { told, closed, text, sees: (what: string) => until(what, () => text().includes(what), text) };
+}
+
 const firstToken = /first token of the API \(admin\), shown only now: (portoser_\S+)/;
 
 describe('the API of a controller', () => {
@@ -138,13 +152,15 @@ describe('the API of a controller', () => {
     expect((await ask('/api/reconcile', viewer, 'POST')).status).toBe(403);
     expect((await ask('/api/events', viewer)).status).toBe(503);
 
+    const followed = await follow(run.url, viewer, { run: {}, events: {}, status: {} });
+    await followed.sees('"kept":false');
     const added = {
       name: 'tick',
       type: 'local',
       machine: ['me'],
       path: join(top, 'tick'),
       scope: 'none',
-      command: 'sleep 999',
+      command: 'sh -c "while :; do echo tick-tock; sleep 1; done"',
     };
     expect(await (await ask('/api/services', admin, 'POST', added)).json()).toMatchObject({ unchanged: false });
     expect(await readFile(join(repo, 'registry.yml'), 'utf8')).toContain('tick:');
@@ -154,13 +170,26 @@ describe('the API of a controller', () => {
     const again = (await (await ask('/api/reconcile', admin, 'POST')).json()) as PassReport;
     expect(again).toMatchObject({ outcomes: [], findings: [], next: { next: 'settled' } });
     expect(await (await ask('/api/services/tick/observe', viewer)).json()).toBeTruthy();
+    await followed.sees('"kind":"run.ended"');
+    await followed.sees('"kind":"deploy.done"');
+    await followed.sees('"type":"controller"');
+    const kinds = followed.told.flatMap(one => (one.type === 'run' ? [(one['told'] as { kind: string }).kind] : []));
+    expect(kinds[0]).toBe('run.planned');
+    expect(kinds.filter(kind => kind === 'step.begun').length).toBeGreaterThan(2);
+    expect(kinds.filter(kind => kind === 'step.ended')).toHaveLength(
+      kinds.filter(kind => kind === 'step.begun').length,
+    );
+    const log = await follow(run.url, admin, { logs: { service: 'tick' } });
+    await log.sees('"lines":["tick-tock"]');
 
     const second = await portoser('run --listen 127.0.0.1:0');
     expect(second).toMatchObject({ code: 1, out: '', err: expect.stringContaining('[state-dir-busy]') as string });
 
     expect((await portoser('token revoke eve')).code).toBe(0);
     expect((await ask('/api/machines', viewer)).status).toBe(401);
+    expect(await followed.closed).toBe(4401);
     expect(await run.stop()).toBe(0);
+    expect(await log.closed).toBe(1001);
     expect(run.texts.err).not.toContain('not served');
     await expect(fetch(`${run.url}/healthz`)).rejects.toThrow('fetch failed');
   }, 180_000);

@@ -62,6 +62,29 @@ describe('sessions', () => {
     await expect.poll(() => isAlive(Number(result.stdout)), { timeout: 10_000 }).toBe(false);
   });
 
+  it.each([1, 2, 10])('lets nobody wait for what is only followed, with MaxSessions %i', async sessions => {
+    const sshd = await startServer({ config: [`MaxSessions ${sessions}`] });
+    const shell = openClient();
+    const machine = machineOf(sshd);
+    let pid = '';
+    const took = (chunk: Uint8Array): void => void (pid ||= Buffer.from(chunk).toString());
+    const follow = (onOutput?: (chunk: Uint8Array) => void) =>
+      shell.run(machine, sh`echo $$; sleep 60`, { ...limits, yields: true, ...(onOutput && { onOutput }) }).then(
+        () => 'ended',
+        (error: { code: string }) => error.code,
+      );
+    const first = follow(took);
+    await expect.poll(() => pid, { timeout: 10_000 }).not.toBe('');
+    const others = Array.from({ length: 9 }, () => follow());
+    const results = await Promise.all([1, 2, 3, 4, 5, 6].map(() => shell.run(machine, sh`echo x`, limits)));
+    expect(results.map(one => one.stdout)).toEqual(Array.from({ length: 6 }, () => 'x\n'));
+    const refused = await Promise.race([...others, first]);
+    expect(refused).toBe('live-limit');
+    await shell.close();
+    await Promise.all([first, ...others]);
+    if (sessions === 1) await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false);
+  });
+
   it('says that a machine opens no session', async () => {
     const sshd = await startServer({ config: ['MaxSessions 0'] });
     await expect(openClient().run(machineOf(sshd), sh`true`, limits)).rejects.toMatchObject({ code: 'machine-shell' });

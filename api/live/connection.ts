@@ -1,0 +1,176 @@
+// One client of the WebSockets: what it follows, what waits for it, and why it is dropped. Nobody ever waits for it.
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from '@fastify/websocket';
+import { closeCodes, type LiveLimits, type LiveMessage } from '../../schema/live-messages.js';
+import type { AppError } from '../../schema/errors.js';
+import type { Asker } from '../plugins/access.js';
+import { problemOf } from '../plugins/problems.js';
+
+/** Where the messages of one subscription go. */
+export interface Subscriber {
+  readonly asker: Asker;
+  /** Fires when it was taken back, or the client has gone. */
+  readonly signal: AbortSignal;
+  send(message: Shared): void;
+  /** Resolves when little waits for this client; rejects when it has gone. */
+  drained(): Promise<void>;
+  /** Nothing more comes; `error`: because of that. */
+  end(error?: AppError): void;
+}
+
+/** A message that goes to many: it is written once. */
+export interface Shared {
+  readonly text: string;
+}
+
+export const shared = (message: LiveMessage): Shared => ({ text: JSON.stringify(message).slice(1) });
+
+export interface ConnectionParts {
+  readonly socket: WebSocket;
+  /** What the WebSocket writes to. */
+  readonly stream: Duplex;
+  readonly asker: Asker;
+  readonly limits: LiveLimits;
+  readonly now: () => number;
+  readonly onGone: (connection: Connection) => void;
+}
+
+/** Owns a client's connection. */
+export class Connection {
+  readonly asker: Asker;
+  readonly #parts: ConnectionParts;
+  readonly #subscriptions = new Map<string, AbortController>();
+  readonly #gone = new AbortController();
+  #answered = true;
+  #quietSince: number;
+  #messages: number[] = [];
+  #corked = false;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    this.asker = parts.asker;
+    this.#quietSince = parts.now();
+    parts.socket.on('pong', () => (this.#answered = true));
+    parts.socket.once('close', () => this.#leave());
+  }
+
+  get waiting(): number {
+    return this.#parts.socket.bufferedAmount;
+  }
+
+  get full(): boolean {
+    return this.#subscriptions.size >= this.#parts.limits.subscriptions;
+  }
+
+  has(id: string): boolean {
+    return this.#subscriptions.has(id);
+  }
+
+  /** Counts a message of the client; false: it sends too many. */
+  counts(): boolean {
+    const now = this.#parts.now();
+    this.#messages = [...this.#messages.filter(at => now - at < 10_000), now];
+    if (this.#messages.length <= this.#parts.limits.messages) return true;
+    this.drop('tooMany', 'too many messages');
+    return false;
+  }
+
+  subscribe(id: string): Subscriber {
+    const own = new AbortController();
+    this.#subscriptions.set(id, own);
+    const head = `{"id":${JSON.stringify(id)},`;
+    const end = (error?: AppError): void => {
+      if (own.signal.aborted) return;
+      if (error === undefined) this.#write(`${head}"type":"ended"}`);
+      else this.fail(error, id);
+      this.unsubscribe(id);
+    };
+    return {
+      asker: this.asker,
+      signal: own.signal,
+      send: ({ text }) => {
+        if (!own.signal.aborted) this.#write(head + text);
+      },
+      drained: () => this.#drained(),
+      end,
+    };
+  }
+
+  /** False: there is none of that name. */
+  unsubscribe(id: string): boolean {
+    const own = this.#subscriptions.get(id);
+    this.#subscriptions.delete(id);
+    if (this.#subscriptions.size === 0) this.#quietSince = this.#parts.now();
+    own?.abort();
+    return own !== undefined;
+  }
+
+  fail(error: AppError, id?: string): void {
+    this.#write(JSON.stringify({ ...(id === undefined ? {} : { id }), type: 'error', problem: problemOf(error) }));
+  }
+
+  say(message: { readonly type: string; readonly id: string }): void {
+    this.#write(JSON.stringify(message));
+  }
+
+  /** One round of asking whether it is still there. */
+  ping(): void {
+    const { socket, limits, now } = this.#parts;
+    if (!this.#answered) return this.drop('idle', 'it does not answer');
+    if (this.#subscriptions.size === 0 && now() - this.#quietSince >= limits.idleMs)
+      return this.drop('idle', 'it follows nothing');
+    this.#answered = false;
+    if (socket.readyState === socket.OPEN) socket.ping();
+  }
+
+  /** A client that reads nothing never sees the reason: it is cut off a moment later. */
+  drop(code: keyof typeof closeCodes, reason: string): void {
+    if (this.#gone.signal.aborted) return;
+    const { socket, limits } = this.#parts;
+    this.#leave();
+    socket.close(closeCodes[code], reason);
+    const timer = setTimeout(() => socket.terminate(), limits.leaveMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  #write(text: string): void {
+    const { socket, stream, limits } = this.#parts;
+    if (this.#gone.signal.aborted || socket.readyState !== socket.OPEN) return;
+    if (this.waiting > limits.waitingBytes) return this.drop('slow', 'it reads too slowly');
+    if (!this.#corked) this.#cork(stream);
+    socket.send(text);
+  }
+
+  /** What is written in one go leaves at once. */
+  #cork(stream: Duplex): void {
+    this.#corked = true;
+    stream.cork();
+    queueMicrotask(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
+  }
+
+  #drained(): Promise<void> {
+    const { limits, now } = this.#parts;
+    const startedAt = now();
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const much = this.waiting >= limits.waitingBytes / 4;
+        if (much && now() - startedAt > limits.drainMs) this.drop('slow', 'it reads too slowly');
+        if (this.#gone.signal.aborted) reject(this.#gone.signal.reason as Error);
+        else if (!much) resolve();
+        else setTimeout(look, 20).unref();
+      };
+      look();
+    });
+  }
+
+  #leave(): void {
+    if (this.#gone.signal.aborted) return;
+    this.#gone.abort();
+    for (const own of this.#subscriptions.values()) own.abort();
+    this.#subscriptions.clear();
+    this.#parts.onGone(this);
+  }
+}
