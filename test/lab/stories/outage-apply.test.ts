@@ -1,5 +1,6 @@
 // Hosts that are cut off or crash, before and during a change: the others finish, and back again each gets one change, to the newest commit.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { StatusReport } from '../../../schema/status.js';
 import { eventually, withLab, type Host } from '../harness.js';
 import { freshStory, labMachine, untilApplied, type Controller, type Story, type StoryRegistry } from '../story.js';
 import { startedAt } from './fleet-evidence.js';
@@ -199,13 +200,13 @@ async function reaches(host: Host, line: string): Promise<void> {
   }
 }
 
-async function status(): Promise<readonly string[]> {
-  const { machines, placements } = await story.status();
-  return [
+const linesOf = ({ machines, placements }: StatusReport): readonly string[] =>
+  [
     ...machines.map(one => `${one.machine} ${one.state}`),
     ...placements.map(one => `${one.key} ${one.sync}`),
   ].toSorted();
-}
+
+const status = async (): Promise<readonly string[]> => linesOf(await story.status());
 
 function whole(far: Far, version: Version): readonly string[] {
   const own = versionOf(far, version);
@@ -261,10 +262,10 @@ test('each goes at its point; meanwhile the other host gets what comes, and thos
   await reaches(near, `end v${versions.newest}`);
 
   const away = fars.flatMap(({ machine, service }) => [`${machine} unknown`, `${service}@${machine} unknown`]);
-  expect(await status()).toEqual(['m1 reachable', 'near@m1 synced', ...away].toSorted());
-  const { machines } = await story.status();
+  const told = await story.status();
+  expect(linesOf(told)).toEqual(['m1 reachable', 'near@m1 synced', ...away].toSorted());
   for (const { machine, host } of fars)
-    expect(machines.find(one => one.machine === machine)?.why).toMatch(
+    expect(told.machines.find(one => one.machine === machine)?.why).toMatch(
       new RegExp(
         String.raw`^${machine} \(root@${host.address}:22\) cannot be reached: (it does not answer|there is no way to that address)$`,
       ),

@@ -20,7 +20,7 @@ export const setUp = (unit: string): string => `set -e
 mkdir -p /opt/guard /etc/systemd/system/${unit}.service.d; : >/opt/guard/log
 ${script('/opt/guard/guard', guard)}
 ${script('/usr/local/bin/sync', slowSync)}
-printf '[Service]\\nExecStartPre=/opt/guard/guard\\n' >/etc/systemd/system/${unit}.service.d/guard.conf
+printf '[Service]\\nExecStartPre=/opt/guard/guard\\nTimeoutStartSec=infinity\\n' >/etc/systemd/system/${unit}.service.d/guard.conf
 systemctl daemon-reload`;
 
 /** It listens only once /run/closed is away. */
