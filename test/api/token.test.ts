@@ -48,6 +48,6 @@ describe('token', () => {
 
   it('is not made here for a controller elsewhere', async () => {
     const there = type(tokenCreate, ['ci'], {}, { server: 'https://portoser.example' });
-    await expect(there).rejects.toMatchObject({ code: 'not-supported' });
+    await expect(there).rejects.toMatchObject({ code: 'usage' });
   });
 });

@@ -1,5 +1,5 @@
 // Every example plans: all its placements would be created, in order, with nothing blocked, and after that the plan is empty.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
@@ -15,8 +15,10 @@ import type { DesiredState, Placement } from '../../schema/state.js';
 import { FakeFleet, fakeFacts } from '../fakes/fleet.js';
 
 const root = resolve(import.meta.dirname, '../../examples');
+/** Others are what goes beside a fleet, such as alert rules. */
+const isFleet = (name: string): boolean => existsSync(join(root, name, 'registry.yml'));
 const names = readdirSync(root, { withFileTypes: true })
-  .filter(entry => entry.isDirectory())
+  .filter(entry => entry.isDirectory() && isFleet(entry.name))
   .map(entry => entry.name);
 
 /** The example as its own repository: what stands above its folder does not exist for it. */
