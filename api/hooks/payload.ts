@@ -4,41 +4,84 @@ import { AppError } from '../../schema/errors.js';
 /** JSON as it came. */
 export type Payload = unknown;
 
-/** Forges nest a dozen levels. A megabyte of theirs has some 30,000 parts; of `[[[[` it would have a million. */
+/** Forges nest a dozen levels. */
 const deepest = 64;
-const mostParts = 100_000;
+/** Longer lists are those of commits, which nobody reads here. */
+const longestList = 16 * 1024;
+/** What is left then has some hundred parts; of `{},{},` it could have a hundred thousand. */
+const mostParts = 20_000;
 
 const unread = (message: string, cause?: unknown): AppError =>
   new AppError('webhook-unread', message, cause === undefined ? {} : { cause });
 
 const [quote, backslash, comma, open, close, openList, closeList] = Buffer.from('"\\,{}[]');
 
-/** Counts by bytes, before anything is made of them: in UTF-8 none of these is part of another character. */
-function refuseWild(text: Buffer): void {
-  let [depth, parts, inText] = [0, 0, false];
+/** A piece of the text that is left out. */
+interface Cut {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A list or object that is open. */
+interface Open {
+  readonly from: number;
+  /** Bytes of it that are left out. */
+  removed: number;
+  parts: number;
+}
+
+/** The end of a text that begins before `at`. */
+function afterText(text: Buffer, at: number): number {
+  let end = at;
+  while (end < text.length && text[end] !== quote) end += text[end] === backslash ? 2 : 1;
+  return end;
+}
+
+/**
+ * By bytes, before anything is made of them (in UTF-8 none of these is part of another character): what has more levels or parts than
+ * any forge sends is refused, and long lists are emptied, so that a body of a megabyte is parsed as one of some kilobytes.
+ */
+function tame(text: Buffer): Buffer {
+  const cuts: Cut[] = [];
+  const stack: Open[] = [{ from: 0, removed: 0, parts: 0 }];
+  const shut = (at: number, isList: boolean): void => {
+    const [inner, outer] = [stack.pop(), stack.at(-1)];
+    if (inner === undefined || outer === undefined) throw unread('its body is no JSON');
+    const length = at - inner.from;
+    const isCut = isList && length - inner.removed > longestList;
+    while (isCut && (cuts.at(-1)?.from ?? -1) > inner.from) cuts.pop();
+    if (isCut) cuts.push({ from: inner.from + 1, to: at });
+    outer.removed += isCut ? length - 1 : inner.removed;
+    outer.parts += isCut ? 1 : inner.parts + 1;
+  };
   for (let at = 0; at < text.length; at += 1) {
     const byte = text[at];
-    if (inText) {
-      if (byte === backslash) at += 1;
-      else if (byte === quote) inText = false;
-    } else if (byte === quote) inText = true;
+    if (byte === quote) at = afterText(text, at + 1);
     else if (byte === open || byte === openList) {
-      depth += 1;
-      parts += 1;
-      if (depth > deepest) throw unread(`it is nested deeper than ${deepest} levels`);
-    } else if (byte === close || byte === closeList) depth -= 1;
-    else if (byte === comma) parts += 1;
+      stack.push({ from: at, removed: 0, parts: 0 });
+      if (stack.length > deepest + 1) throw unread(`it is nested deeper than ${deepest} levels`);
+    } else if (byte === close || byte === closeList) shut(at, byte === closeList);
+    else if (byte === comma) (stack.at(-1) as Open).parts += 1;
   }
-  if (parts > mostParts) throw unread(`it has more than ${mostParts} parts`);
+  const [whole, ...unclosed] = stack;
+  if (unclosed.length > 0) throw unread('its body is no JSON');
+  if ((whole?.parts ?? 0) > mostParts) throw unread(`it has more than ${mostParts} parts`);
+  return without(text, cuts);
+}
+
+function without(text: Buffer, cuts: readonly Cut[]): Buffer {
+  if (cuts.length === 0) return text;
+  const starts = [0, ...cuts.map(cut => cut.to)];
+  return Buffer.concat(starts.map((from, index) => text.subarray(from, cuts[index]?.from)));
 }
 
 /** `contentType`: JSON, or a form with the member `payload`, which some forges offer. Throws `webhook-unread`. */
 export function readPayload(body: Buffer, contentType = ''): Payload {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(contentType);
   const text = isForm ? Buffer.from(new URLSearchParams(body.toString('utf8')).get('payload') ?? '') : body;
-  refuseWild(text);
+  const tamed = tame(text);
   try {
-    return JSON.parse(text.toString('utf8'));
+    return JSON.parse(tamed.toString('utf8'));
   } catch (cause) {
     throw unread('its body is no JSON', cause);
   }

@@ -19,8 +19,8 @@ export interface HookParts {
   readonly secrets: readonly string[];
 }
 
-const room = { bytes: 8 * 1024 * 1024, waiting: 64 };
-const bodyMs = 10_000;
+const room = { bytes: 4 * 1024 * 1024, waiting: 64 };
+const bodyMs = 5_000;
 /** From one address; behind a proxy that is all of them. A forge with a push every second stays far below. */
 const mostPerMinute = 600;
 

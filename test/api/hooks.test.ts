@@ -1,7 +1,9 @@
 // Webhooks of every forge, without a network: who is believed, what is read, and what is refused.
 import { createHmac } from 'node:crypto';
 import { deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readPayload } from '../../api/hooks/payload.js';
 import { readSecrets } from '../../api/hooks/secrets.js';
 import { buildServer } from '../../api/server.js';
 import { createEngine } from '../../reconciler/engine.js';
@@ -230,7 +232,8 @@ describe('a body', () => {
     ['deeper than any forge nests', `${'['.repeat(65)}${']'.repeat(65)}`, 400, 'nested deeper than 64'],
     ['half a million levels deep', '['.repeat(500_000), 400, 'nested deeper than 64'],
     ['half a million members deep', '{"a":'.repeat(200_000), 400, 'nested deeper than 64'],
-    ['made of very many parts', `[${'0,'.repeat(200_000)}0]`, 400, 'more than 100000 parts'],
+    ['made of very many parts', `{${'"a":0,'.repeat(100_000)}"b":0}`, 400, 'more than 20000 parts'],
+    ['closed before it was opened', ']', 400, 'no JSON'],
     ['longer than 1 MiB', `{"a":"${'x'.repeat(1024 * 1024)}"}`, 413, 'longer than 1048576 bytes'],
   ])('%s is refused, rightly signed as it is', async (_, body, status, detail) => {
     const response = await send(signed(body), body);
@@ -272,6 +275,39 @@ describe('a body', () => {
       { forge: 'github', kind: branches.length === 0 ? 'other' : 'push', repositories: [], branches },
     ]);
     expect(faults).toEqual([]);
+  });
+});
+
+describe('a long payload', () => {
+  const commit = { id: 'f'.repeat(40), message: 'a ] in "text" \\\\', added: ['x'], parents: [['y']] };
+  const commits = Array.from({ length: 4000 }, () => commit);
+
+  it('is read without its long lists', () => {
+    const text = JSON.stringify({
+      before: [1],
+      commits,
+      ref: 'refs/heads/main',
+      nested: { list: [[commits], { a: commits, b: 2 }] },
+    });
+    expect(readPayload(Buffer.from(text))).toEqual({
+      before: [1],
+      commits: [],
+      ref: 'refs/heads/main',
+      nested: { list: [[[]], { a: [], b: 2 }] },
+    });
+  });
+
+  it('of many branches is read without them: it may be about ours', () => {
+    const changes = Array.from({ length: 1000 }, (_, at) => ({ new: { type: 'branch', name: `b${at}` } }));
+    expect(readPayload(Buffer.from(JSON.stringify({ push: { changes } })))).toEqual({ push: { changes: [] } });
+  });
+
+  it('that is short is read as it is', () => {
+    fc.assert(
+      fc.property(fc.json({ depthSize: 'large' }), text => {
+        expect(readPayload(Buffer.from(text))).toEqual(JSON.parse(text));
+      }),
+    );
   });
 });
 
