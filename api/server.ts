@@ -3,6 +3,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
 import type { LiveLimits } from '../schema/live-messages.js';
+import { serveHooks } from './hooks/route.js';
 import { type Auth, guardAccess } from './plugins/access.js';
 import { guardHeaders } from './plugins/headers.js';
 import { acceptSockets, serveLive } from './plugins/live.js';
@@ -18,6 +19,8 @@ export interface ServerParts {
   readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
   readonly auth: Auth;
   readonly version: string;
+  /** What webhooks may be signed with; none: they are not taken. */
+  readonly webhookSecrets?: readonly string[];
   /** Whether the controller has made its first pass. */
   readonly ready: () => boolean;
   /** Told of what is a bug of ours; who asked learns no more than that. */
@@ -117,6 +120,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   for (const route of routes) serveRoute(server, parts, route, stopping);
   servePages(server, parts, routes);
   serveMeasures(server, parts, stopping);
+  await serveHooks(server, { engine: parts.engine, secrets: parts.webhookSecrets ?? [] });
   await server.ready();
   return server;
 }

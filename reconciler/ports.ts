@@ -16,6 +16,7 @@ import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Bus } from '../schema/live.js';
 import type { Post } from '../schema/notify.js';
 import type { Machine } from '../schema/registry-types.js';
+import type { Delivery } from '../schema/webhooks.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
 import type { EditFiles, GitRepo, RepoFiles } from './ports-git.js';
@@ -206,6 +207,8 @@ export interface Store {
   transitions(key: string, since: number): Promise<readonly Transition[]>;
   /** Oldest first: from an instant on, and how each placement stood just then. The last one of a placement is kept however old it is. */
   transitionsSince(ask: TransitionsAsk): Promise<readonly Transition[]>;
+  /** What came by webhooks, newest first. */
+  deliveries(limit: number): Promise<readonly Delivery[]>;
   /** One measure of one machine over a time, as fine as it is kept or as coarse as is asked. */
   samples(ask: SamplesAsk): Promise<SampleSeries>;
   /** Every measure over a time, by machine and name. */

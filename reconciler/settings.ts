@@ -57,7 +57,7 @@ function readContent(variable: string, path: string): string {
 
 function fromEnvironment(name: SettingName, env: Environment): Setting | undefined {
   const entry = settingEntry(name);
-  const value = given(env, entry.env);
+  const value = entry.emptyCounts ? env[entry.env] : given(env, entry.env);
   const variant = `${entry.env}_FILE`;
   const path = entry.fileVariant === undefined ? undefined : given(env, variant);
   if (value !== undefined && path !== undefined) {
@@ -95,7 +95,7 @@ function resolveOne(name: SettingName, ask: SettingsAsk, config: ConfigEntries):
 
 /** What is wrong with a value, or undefined. */
 function fault(name: SettingName, value: string, env: Environment): string | undefined {
-  if (value.trim() === '') return 'is empty';
+  if (value.trim() === '' && !settingEntry(name).emptyCounts) return 'is empty';
   if (/\0/.test(value)) return 'holds a NUL byte';
   if (name === 'listen' && !validListen(value))
     return `is ${value}, which is neither address:port, such as 127.0.0.1:8750, nor off`;

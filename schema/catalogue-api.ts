@@ -44,5 +44,41 @@ export const apiErrors = {
     502,
     'Check --server, the network and that `portoser run` serves its API there; without --server the command works by itself.',
   ),
+  'webhook-off': entry(
+    'Webhooks are not set up here',
+    'human',
+    404,
+    'Set PORTOSER_WEBHOOK_SECRET for the controller, and the same secret in the forge. The repository is polled all the same.',
+  ),
+  'webhook-secret': entry(
+    'The webhook secret can be guessed',
+    'human',
+    400,
+    'Make one with `openssl rand -hex 32`; set it in PORTOSER_WEBHOOK_SECRET and in the forge.',
+  ),
+  'webhook-refused': entry(
+    'Nobody knows who sent this webhook',
+    'human',
+    403,
+    'Set the same secret in the forge as in PORTOSER_WEBHOOK_SECRET of the controller.',
+  ),
+  'webhook-unread': entry(
+    'The webhook cannot be read',
+    'never',
+    400,
+    'Send JSON of at most 1 MiB, not compressed. The repository is polled all the same.',
+  ),
+  'webhook-busy': entry(
+    'Too many webhooks at once',
+    'backoff',
+    429,
+    'Nothing is lost: what was pushed is seen by the hooks that were taken, or by the next poll.',
+  ),
+  'webhook-away': entry(
+    'No controller takes webhooks now',
+    'backoff',
+    503,
+    'It is starting or ending; when it is back it looks at the repository by itself.',
+  ),
   'route-unknown': entry('There is no such address', 'never', 404, 'See /api/docs for those that there are.'),
 } as const satisfies Record<string, CatalogueEntry>;

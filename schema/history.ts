@@ -6,6 +6,7 @@ import type { ChangeKind, FieldChange, Next, Plan, Reason, StepEnd, Undone } fro
 import type { PlacementKey } from './registry-types.js';
 import type { Measurement } from './samples.js';
 import type { HealthState, ImageSeen } from './state.js';
+import type { Delivery } from './webhooks.js';
 
 export type { HistoryActor } from './intended.js';
 
@@ -122,6 +123,8 @@ export type HistoryRecord =
   | { readonly kind: 'event'; readonly event: HistoryEvent }
   | { readonly kind: 'transition'; readonly transition: Transition }
   | { readonly kind: 'write'; readonly write: Write }
+  /** Comes again when it was repeated: the one with more times counts. */
+  | { readonly kind: 'delivery'; readonly delivery: Delivery }
   /** Known by machine and time. The first to go when too much waits. */
   | { readonly kind: 'samples'; readonly measurement: Measurement };
 

@@ -7,6 +7,8 @@ interface SettingEntry {
   /** `content`: its `…_FILE` names a file with the value. `path`: the value is itself a file or its text, so `…_FILE` is that file. */
   readonly fileVariant?: 'content' | 'path';
   readonly secret?: true;
+  /** Set and empty is not the same as not set: who uses it says what is wrong with that. */
+  readonly emptyCounts?: true;
   /** What stands for the value in help. */
   readonly placeholder: string;
   readonly summary: string;
@@ -118,6 +120,14 @@ export const settingEntries = {
     secret: true,
     placeholder: 'passphrase',
     summary: 'opens encrypted SSH keys',
+  },
+  webhookSecret: {
+    env: 'PORTOSER_WEBHOOK_SECRET',
+    fileVariant: 'content',
+    secret: true,
+    emptyCounts: true,
+    placeholder: 'secret,…',
+    summary: 'webhooks are signed with one of these, 16 characters or more each',
   },
   backupPassphrase: {
     env: 'PORTOSER_BACKUP_PASSPHRASE',

@@ -6,6 +6,7 @@ import type { Settled } from './journal.js';
 import type { Outcome, Plan, Next } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
 import type { HealthState, MachineFacts, RunState } from './state.js';
+import type { WebhookCounts } from './webhooks.js';
 
 /** One reconciliation, from its trigger to its end. */
 export interface PassReport {
@@ -95,4 +96,5 @@ export interface ControllerStatus {
   readonly nextPassAt?: number;
   /** Whether what happens is kept. */
   readonly history?: HistoryState;
+  readonly webhooks?: WebhookCounts;
 }

@@ -26,6 +26,7 @@ const refused = (message: string, hint: string): AppError => new AppError('usage
 /** What only makes sense where the files or the process are. Throws `usage`, or `not-supported` for what one answer cannot tell. */
 function readable(name: OperationName, input: Input): Input {
   if (name === 'run') throw refused('`run` is the controller itself', 'Leave --server out where it shall run.');
+  if (name === 'hook') throw refused('webhooks are sent to /hooks/git, signed', 'Send it there.');
   if (name === 'registry.format') throw refused('files are formatted where they lie', 'Leave --server out.');
   if (input['uncommitted'] === true)
     throw refused('the controller sees what is committed', 'Commit and push, or leave --server out.');

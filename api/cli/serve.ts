@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Progress } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
+import { readSecrets } from '../hooks/secrets.js';
 import type { Call, Options } from './command.js';
 
 export type ServeCall = Pick<Call<Options>, 'settings' | 'signal' | 'subscribe' | 'engine' | 'terminal'>;
@@ -81,6 +82,7 @@ async function open(call: ServeCall, address: Address, auth: 'token' | 'none', r
     engine: call.engine,
     auth: auth === 'none' ? 'none' : { tokens },
     version: version(),
+    webhookSecrets: readSecrets(call.settings.webhookSecret),
     ready,
     onFault: error => call.terminal.err(`API: ${(error.cause instanceof Error && error.cause.stack) || error.message}`),
   });
@@ -117,13 +119,15 @@ const nothing = async (): Promise<void> => undefined;
 
 /**
  * Throws `listen-refused` at once where a person named an address that is taken; where nobody did, the controller goes on
- * without. Throws `settings-invalid` for no tokens on an address that others reach. Answers how to end it.
+ * without. Throws `settings-invalid` for no tokens on an address that others reach, and `webhook-secret` for one that can be
+ * guessed. Answers how to end it.
  */
 export async function serveBeside(
   call: ServeCall,
   auth: 'token' | 'none',
   say: (text: string) => void,
 ): Promise<() => Promise<void>> {
+  readSecrets(call.settings.webhookSecret);
   const { value = 'off', from, where } = call.settings.listen;
   const address = readAddress(value);
   if (address === undefined) return nothing;

@@ -84,6 +84,7 @@ export function openFeeds(parts: FeedsParts): Feeds {
       case 'run':
       case 'ended':
       case 'write':
+      case 'delivery':
         // Records for history: who follows was told on the way.
         return;
       default:

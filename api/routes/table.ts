@@ -3,8 +3,8 @@ import type { OperationName } from '../../reconciler/engine.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** `run` is the controller itself: who answers here performs it already. */
-export type Served = Exclude<OperationName, 'run'>;
+/** `run` is the controller itself: who answers here performs it already. `hook` is asked by a signature, at /hooks/git. */
+export type Served = Exclude<OperationName, 'run' | 'hook'>;
 
 /** Members of the input that stand in the address are written `:name`. An operation without a line here does not compile. */
 export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
@@ -57,6 +57,7 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   status: 'GET /api/status',
   suspend: 'POST /api/suspend',
   uptime: 'GET /api/uptime',
+  webhooks: 'GET /api/webhooks',
   why: 'GET /api/services/:service/why',
 };
 

@@ -23,6 +23,7 @@ export function openLazyStore(options: StoreOptions): Store {
     events: async ask => (await open()).events(ask),
     transitions: async (key, since) => (await open()).transitions(key, since),
     transitionsSince: async ask => (await open()).transitionsSince(ask),
+    deliveries: async limit => (await open()).deliveries(limit),
     samples: async ask => (await open()).samples(ask),
     spans: async ask => (await open()).spans(ask),
     newest: async machine => (await open()).newest(machine),

@@ -1,4 +1,4 @@
-// Rows into records: deployments, events and transitions as they were noted.
+// Rows into records: deployments, events, transitions and deliveries as they were noted.
 import type {
   Deployment,
   DeploymentInRun,
@@ -11,6 +11,7 @@ import type {
 } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import { AppError } from '../../schema/errors.js';
+import type { Delivery } from '../../schema/webhooks.js';
 import type { Query } from './store-database.js';
 
 /** The same object without what the database holds nothing for. */
@@ -171,4 +172,14 @@ export async function readTransitionsSince(
     [new Date(since), service ?? null],
   );
   return rows.map(row => present<Transition>(row));
+}
+
+export async function readDeliveries(query: Query, limit: number): Promise<readonly Delivery[]> {
+  const rows = await query(
+    `select id, ${ms('at')} as at, ${ms('last_at')} as "lastAt", times, forge, kind, verdict, why, repository, branch,
+       number::float8 as number
+     from portoser.deliveries order by last_at desc, id desc limit ${limit}`,
+    [],
+  );
+  return rows.map(row => present<Delivery>(row));
 }

@@ -1,6 +1,7 @@
 // Records into rows: one statement for all of one kind that follow each other, each row once, in the order they came.
 import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
+import type { Delivery } from '../../schema/webhooks.js';
 import type { Query } from './store-database.js';
 import { insertSamples } from './store-samples.js';
 
@@ -85,6 +86,17 @@ const insertWrites = `
     text text)
   on conflict do nothing`;
 
+/** One that is repeated comes again; whichever comes later, the higher count stays. */
+const insertDeliveries = `
+  insert into portoser.deliveries as kept (id, at, last_at, times, forge, kind, verdict, why, repository, branch, number)
+  select distinct on (d.id) d.id, ${instant('d.at')}, ${instant('d."lastAt"')}, d.times, d.forge, d.kind, d.verdict, d.why,
+    d.repository, d.branch, d.number
+  from jsonb_to_recordset($1::jsonb) as d(
+    id text, at numeric, "lastAt" numeric, times integer, forge text, kind text, verdict text, why text, repository text,
+    branch text, number bigint)
+  order by d.id, d.times desc
+  on conflict (id) do update set last_at = excluded.last_at, times = excluded.times where excluded.times > kept.times`;
+
 /** The clock that measures them counts parts of a millisecond. */
 const whole = <T extends DeploymentEnd>(end: T): T =>
   end.durationMs === undefined ? end : { ...end, durationMs: Math.round(end.durationMs) };
@@ -141,6 +153,9 @@ export async function writeRecords(query: Query, records: readonly HistoryRecord
       case 'write':
         await query(insertWrites, [asJson(only(stretch, kind).map((one): Write => one.write)), controller]);
         break;
+      case 'delivery':
+        await query(insertDeliveries, [asJson(only(stretch, kind).map((one): Delivery => one.delivery))]);
+        break;
       case 'samples':
         await query(insertSamples, [asJson(only(stretch, kind).map(one => one.measurement))]);
         break;
@@ -168,6 +183,20 @@ export async function closeLeftOpen(query: Query, controller: string, begunAt: n
 }
 
 /** Removes what is older than that instant; but how a placement stands since then is still to be told from its last transition. */
+/** Whoever finds the address of a controller can have some noted: they must not fill a disk. */
+const deliveriesAtMost = 10_000;
+const deliveriesKeptMs = 90 * 86_400_000;
+
+export async function clearDeliveries(query: Query, now: number): Promise<void> {
+  await query('delete from portoser.deliveries where last_at < $1', [new Date(now - deliveriesKeptMs)]);
+  await query(
+    `delete from portoser.deliveries where id in (
+       select id from portoser.deliveries order by last_at desc, id desc offset ${deliveriesAtMost})`,
+    [],
+  );
+}
+
+/** Removes what is older than that instant. */
 export async function clearBefore(query: Query, at: number): Promise<void> {
   const before = new Date(at);
   await query('delete from portoser.runs where ended_at < $1', [before]);

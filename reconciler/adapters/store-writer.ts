@@ -9,7 +9,7 @@ import type { Place, StartedDatabase } from './store-place.js';
 import { tidySamples } from './store-samples.js';
 import type { Spool } from './store-spool.js';
 import { openWaitingRoom, type WaitingRoom } from './store-waiting.js';
-import { clearBefore, closeLeftOpen, writeRecords } from './store-write.js';
+import { clearBefore, clearDeliveries, closeLeftOpen, writeRecords } from './store-write.js';
 
 export interface WriterOptions {
   readonly place: Place;
@@ -179,6 +179,7 @@ export function openWriter(options: WriterOptions): Writer {
   async function keepHouse(of: Database): Promise<void> {
     if (clock.monotonic() - tidiedAt >= tidyEveryMs) {
       await tidySamples(of, clock.now(), { limitMs: catchUpMs });
+      await of.transaction(query => clearDeliveries(query, clock.now()), { limitMs: catchUpMs });
       tidiedAt = clock.monotonic();
     }
     await clear(of);

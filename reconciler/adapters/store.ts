@@ -5,7 +5,14 @@ import type { Clock, Log, StateDir, Store } from '../ports.js';
 import { type Database, openDatabase, type Query, sqlState, storeFault } from './store-database.js';
 import { checkVersion, type Migration, readMigrations } from './store-migrate.js';
 import { placeOf } from './store-place.js';
-import { readDeployment, readDeployments, readEvents, readTransitions, readTransitionsSince } from './store-read.js';
+import {
+  readDeliveries,
+  readDeployment,
+  readDeployments,
+  readEvents,
+  readTransitions,
+  readTransitionsSince,
+} from './store-read.js';
 import { readNewest, readSamples, readSpans } from './store-samples.js';
 import { openSpool } from './store-spool.js';
 import { openWriter } from './store-writer.js';
@@ -84,6 +91,7 @@ export function openStore(options: StoreOptions): Store {
     events: ask => read(query => readEvents(query, ask)),
     transitions: (key, since) => read(query => readTransitions(query, key, since)),
     transitionsSince: ask => read(query => readTransitionsSince(query, ask)),
+    deliveries: limit => read(query => readDeliveries(query, limit)),
     samples: ask => read(query => readSamples(query, ask, clock.now())),
     spans: ask => read(query => readSpans(query, ask, clock.now())),
     newest: machine => read(query => readNewest(query, machine, clock.now())),

@@ -1,4 +1,4 @@
-// Watches the branch: a poll with jitter everywhere, the refs themselves where the repository is local. Rings for a new head.
+// Watches the branch: a poll with jitter everywhere, the refs themselves where the repository is local, hints of others. Rings for a new head.
 import { asAppError } from '../../schema/errors.js';
 import type { ControllerStatus } from '../../schema/status.js';
 import type { GitRepo, Ports } from '../ports.js';
@@ -7,11 +7,15 @@ import { pause } from './pause.js';
 import { around } from './spread.js';
 
 const pollMs = 30_000;
+/** Forges may tell of a push before they show it; and however many tell, nobody is asked more often than that for them. */
+const hintedMs = 3_000;
 
 export interface GitWatch {
   /** The newest head seen; undefined: none yet. */
   head(): string | undefined;
   status(): ControllerStatus['git'];
+  /** Somebody says that the branch moved: looks now, as the poll does, and once more where nothing is seen. False: a look that is due sees to it. */
+  hint(): boolean;
   stop(): Promise<void>;
 }
 
@@ -21,24 +25,39 @@ export async function watchGit(ports: Ports, git: GitRepo, bell: Bell): Promise<
 
   const over = new AbortController();
 
-  const ask = async (): Promise<void> => {
+  /** Whether the head is another one than before. */
+  const ask = async (trigger: string): Promise<boolean> => {
     const checkedAt = ports.clock.now();
     try {
       const newest = await git.remoteHead();
       status = { ...status, checkedAt, result: 'ok' };
-      if (head !== undefined && head !== newest) bell.ring('new commit');
+      const [before, moved] = [head, head !== newest];
       head = newest;
+      if (moved && (before !== undefined || trigger === 'webhook')) bell.ring(trigger);
+      return moved;
     } catch (thrown) {
       const error = asAppError(thrown);
       if (status.result !== error.message)
         ports.log.warn({ code: error.code, repository: git.address }, 'repository not reached');
       status = { ...status, checkedAt, result: error.message };
+      return false;
     }
   };
 
   /** One after the other, so that a slow answer never comes after a newer one. */
-  let last = Promise.resolve();
-  const check = (): Promise<void> => (last = last.then(ask));
+  let last = Promise.resolve(false);
+  const check = (trigger = 'new commit'): Promise<boolean> => (last = last.then(() => ask(trigger)));
+
+  let hinted: Promise<void> | undefined;
+  let hintedAgain = false;
+  const followHints = async (): Promise<void> => {
+    for (let round = 0; ; round += 1) {
+      hintedAgain = false;
+      const moved = await check('webhook');
+      if (!(await pause(ports.clock, hintedMs, over.signal))) return;
+      if (!hintedAgain && (moved || round > 0)) return;
+    }
+  };
 
   const stopWatching = await watchRefs(ports, git, () => void check());
   const poll = (async () => {
@@ -53,10 +72,17 @@ export async function watchGit(ports: Ports, git: GitRepo, bell: Bell): Promise<
   return {
     head: () => head,
     status: () => status,
+    hint: () => {
+      hintedAgain = true;
+      if (hinted !== undefined) return false;
+      hinted = followHints().finally(() => (hinted = undefined));
+      return true;
+    },
     stop: async () => {
       over.abort();
       await stopWatching();
       await poll;
+      await hinted;
       await last;
     },
   };

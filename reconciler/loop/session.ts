@@ -4,6 +4,7 @@ import type { ParseResult, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Stamp } from '../../schema/state.js';
 import type { Ports } from '../ports.js';
 import type { ControllerLive } from './measures.js';
+import type { Hints } from './hints.js';
 import type { Retry } from './retries.js';
 
 export interface Session {
@@ -27,6 +28,8 @@ export interface Session {
   live?: () => ControllerLive;
   /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */
   readonly toldRuns: Map<string, string>;
+  /** Only while this process is the controller: who takes what comes by webhooks. */
+  hints?: Hints | undefined;
 }
 
 const sessions = new WeakMap<Ports, Session>();

@@ -3,10 +3,13 @@ import { asAppError } from '../../schema/errors.js';
 import { dueInMs } from '../../schema/holds.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
-import type { PassReport, ControllerStatus } from '../../schema/status.js';
+import type { PassReport } from '../../schema/status.js';
+import type { HookHint } from '../../schema/webhooks.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
+import { type Hints, openHints } from './hints.js';
 import { type Monitor, type MonitorTransition, startMonitor } from './monitor.js';
+import { type ControllerNote, openNote } from './note.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
 import type { CheckedMachine } from './look-checks.js';
@@ -18,6 +21,7 @@ import { openSampler, type Sampler } from './sample.js';
 import type { Considered } from './preview.js';
 import { nextTryInMs } from './retries.js';
 import { stands, withSuspends } from './watched.js';
+import type { GitRepo } from '../ports.js';
 import { sessionOf } from './session.js';
 import { gitStatus, liveOf } from './measures.js';
 import { openTally, type Tally } from './tally.js';
@@ -29,6 +33,8 @@ export interface ControllerOptions {
   /** After each pass, and when the health of something has changed. */
   readonly onHealth?: (health: ReturnType<Monitor['status']>) => void;
   readonly onTransition?: (transition: MonitorTransition) => void;
+  /** A webhook says that something is new with a pull request into the branch; absent: they are not looked at. */
+  readonly onPullRequestHint?: (hint: HookHint) => void;
 }
 
 const defaultIntervalMs = 60_000;
@@ -45,42 +51,11 @@ interface Turn {
   readonly tally: Tally;
   readonly git: GitWatch | undefined;
   readonly since: number;
+  readonly note: ControllerNote;
   readonly options: ControllerOptions;
   considered?: Considered;
   failures: number;
   cron: { readonly expression: string; readonly stop: () => void } | undefined;
-}
-
-const resultOf = (report: PassReport): string =>
-  report.error?.message ?? (report.next.next === 'settled' ? 'settled' : `${report.next.next}: ${report.next.why}`);
-
-async function note(turn: Turn, report: PassReport | undefined, nextPassAt: number | undefined): Promise<void> {
-  const { ports } = turn.context;
-  const status: ControllerStatus = {
-    pid: Number(ports.state.processName.split(':')[0]),
-    process: ports.state.processName,
-    since: turn.since,
-    git: gitStatus(turn.git),
-    ...(report === undefined
-      ? {}
-      : {
-          lastPass: {
-            id: report.id,
-            endedAt: report.endedAt,
-            result: resultOf(report),
-            ...(report.commit === undefined ? {} : { commit: report.commit }),
-          },
-        }),
-    ...(nextPassAt === undefined ? {} : { nextPassAt }),
-    history: ports.store.state(),
-  };
-  ports.bus?.tell({ kind: 'controller', status });
-  try {
-    await ports.state.write('controller', status);
-  } catch (thrown) {
-    // Others then read an older note; a full disk here is no reason to leave the machines alone.
-    ports.log.warn({ code: asAppError(thrown).code }, 'controller note not written');
-  }
 }
 
 /** What was brought up is checked continuously; what never was, is blocked or held is not. */
@@ -230,7 +205,7 @@ async function turnAround(turn: Turn): Promise<void> {
     if (signal.aborted) return;
     const afterMs = delayAfter(turn, report, turn.considered?.desired.policy.intervalMs ?? defaultIntervalMs);
     const delayMs = Math.min(afterMs, dueInMs(report.plan, ports.clock.now()), nextTryInMs(ports));
-    await note(turn, report, ports.clock.now() + delayMs);
+    await turn.note.write(report, ports.clock.now() + delayMs);
     const over = new AbortController();
     const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };
     const timer = waitForTime(turn, wait, AbortSignal.any([over.signal, signal]));
@@ -240,6 +215,18 @@ async function turnAround(turn: Turn): Promise<void> {
     if (rung === undefined) return;
     turn.bell.ring(rung);
   }
+}
+
+/** Takes what comes by webhooks, until it is stopped. */
+function takeHints(turn: Turn, git: GitRepo, watch: GitWatch): Hints {
+  const { ports } = turn.context;
+  return (sessionOf(ports).hints = openHints({
+    ports,
+    git,
+    look: () => watch.hint(),
+    onPullRequest: turn.options.onPullRequestHint,
+    onDelivery: () => void turn.note.again(),
+  }));
 }
 
 /** Runs until the signal aborts; then finishes what machines are in the middle of and leaves nothing behind. */
@@ -263,7 +250,9 @@ export async function runController(context: PassContext, options: ControllerOpt
       if (to === 'unhealthy') bell.ring(`${key} is unhealthy`);
     },
   });
-  const git = ports.source.git === undefined ? undefined : await watchGit(ports, ports.source.git, bell);
+  const { git: repository } = ports.source;
+  const git = repository === undefined ? undefined : await watchGit(ports, repository, bell);
+  const since = ports.clock.now();
   const soak = startSoak(ports, lists, key => bell.ring(`${key} became ill soon after its deploy`));
   const turn: Turn = {
     context,
@@ -273,18 +262,23 @@ export async function runController(context: PassContext, options: ControllerOpt
     sample: openSampler(ports),
     tally: openTally(),
     git,
-    since: ports.clock.now(),
+    since,
+    note: openNote(ports, git, since),
     options,
     failures: 0,
     cron: undefined,
   };
+  const hints = repository && git && takeHints(turn, repository, git);
   try {
     sessionOf(ports).live = () => liveOf(turn);
-    await note(turn, undefined, undefined);
+    await turn.note.write();
     await turnAround(turn);
   } finally {
     delete sessionOf(ports).live;
     turn.cron?.stop();
+    sessionOf(ports).hints = undefined;
+    hints?.stop();
+    await turn.note.settled();
     await monitor.stop();
     await soak.stop();
     await git?.stop();

@@ -18,6 +18,7 @@ export const operations = {
   'history.list': async () => (await import('./history-list.js')).historyList,
   'history.rollback': async () => (await import('./history-rollback.js')).historyRollback,
   'history.show': async () => (await import('./history-show.js')).historyShow,
+  hook: async () => (await import('./hook.js')).hook,
   import: async () => (await import('./import.js')).importRegistry,
   'lock.break': async () => (await import('./lock-break.js')).lockBreak,
   'lock.show': async () => (await import('./lock-show.js')).lockShow,
@@ -53,6 +54,7 @@ export const operations = {
   status: async () => (await import('./status.js')).status,
   suspend: async () => (await import('./suspend.js')).suspend,
   uptime: async () => (await import('./uptime.js')).uptime,
+  webhooks: async () => (await import('./webhooks.js')).webhooks,
   why: async () => (await import('./why.js')).why,
 } as const satisfies Record<string, () => Promise<Operation>>;
 

@@ -64,7 +64,11 @@ async function keep(context: Context): Promise<void> {
     announcer.passEnded(report, desired);
     review?.passed(report);
   };
-  const forReview = review && { onConsidered: review.considered, onHealth: review.health };
+  const forReview = review && {
+    onPullRequestHint: () => review.hint(),
+    onConsidered: review.considered,
+    onHealth: review.health,
+  };
   try {
     await runController({ ...context, emit }, { onPass, onTransition: announcer.healthChanged, ...forReview });
   } finally {

@@ -7,6 +7,7 @@ import { systemClock } from '../../reconciler/adapters/clock.js';
 import { openDatabase } from '../../reconciler/adapters/store-database.js';
 import { migrate, readMigrations } from '../../reconciler/adapters/store-migrate.js';
 import { openStateDir } from '../../reconciler/adapters/state-dir.js';
+import { clearDeliveries } from '../../reconciler/adapters/store-write.js';
 import { openStore } from '../../reconciler/adapters/store.js';
 import { eventRecord, runRecord, storeContract } from '../contracts/store.js';
 import { createFakeLog } from '../fakes/log.js';
@@ -62,6 +63,33 @@ const waitingIn = async (folder: string): Promise<readonly string[]> => {
   );
   return texts.flatMap(text => text.split('\n').filter(line => line !== ''));
 };
+
+describe('deliveries of webhooks', () => {
+  it('are let go when they are old, and when they are many', async () => {
+    const database = openDatabase({ address: { url: await makeDatabase() }, connectMs: 10_000, queryMs: 10_000 });
+    try {
+      await migrate(database, await readMigrations());
+      const made = (id: string, from: string, count: number) =>
+        database.query(
+          `insert into portoser.deliveries (id, at, last_at, times, forge, verdict, why)
+           select $1 || n, now(), ${from} - n * interval '1 ms', 1, 'generic', 'refused', '' from generate_series(1, ${count}) as n`,
+          [id],
+        );
+      await made('old', `now() - interval '91 days'`, 5);
+      await made('new', 'now()', 10_050);
+      await clearDeliveries(database.query, Date.now());
+      const [left] = await database.query(
+        'select count(*)::integer as count, max(id) filter (where id like $1) as old from portoser.deliveries',
+        ['old%'],
+      );
+      expect(left).toEqual({ count: 10_000, old: null });
+      const gone = await database.query(`select id from portoser.deliveries where id in ('new10000', 'new10001')`, []);
+      expect(gone).toEqual([{ id: 'new10000' }]);
+    } finally {
+      await database.close();
+    }
+  });
+});
 
 describe('migrations', () => {
   it('are made once by programs that begin at the same time, and again not at all', async () => {

@@ -152,6 +152,37 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect((await under.store.deployments({ service: 'step', limit: 1 }))[0]).not.toHaveProperty('steps');
     });
 
+    it('keeps deliveries of webhooks, newest first, with their highest count', async () => {
+      const push = {
+        id: 'w1',
+        at: began,
+        lastAt: began,
+        times: 1,
+        forge: 'github',
+        kind: 'push',
+        verdict: 'folded',
+        why: 'main is looked at',
+        repository: 'https://github.com/ada/fleet',
+        branch: 'main',
+      } as const;
+      const again = { ...push, lastAt: began + 60_000, times: 400 };
+      const pull = { ...push, id: 'w2', lastAt: began + 5, kind: 'pull-request', number: 2 ** 40 } as const;
+      const stranger = {
+        id: 'w3',
+        at: began,
+        lastAt: began + 1,
+        times: 1,
+        forge: 'generic',
+        verdict: 'refused',
+        why: '',
+      };
+      const of = (...all: readonly object[]) => all.map(delivery => ({ kind: 'delivery', delivery }) as HistoryRecord);
+      await keep(...of(push, pull, again, stranger));
+      await keep(...of(push));
+      expect(await under.store.deliveries(10)).toEqual([again, pull, stranger]);
+      expect(await under.store.deliveries(1)).toEqual([again]);
+    });
+
     it('keeps what comes twice once', async () => {
       const record = runRecord('cc01', began + 180_000, { 'once@m1': applied });
       const event = eventRecord('cc-event', began, { key: 'once@m1' });

@@ -4,6 +4,7 @@ import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '.
 import type { Write } from '../../schema/journal.js';
 import { choiceOf, type Measurement } from '../../schema/samples.js';
 import type { Store } from '../../reconciler/ports.js';
+import type { Delivery } from '../../schema/webhooks.js';
 import { pointsOf, spansOf } from './samples.js';
 
 export interface FakeStore extends Store {
@@ -36,6 +37,7 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
   const transitions = new Map<string, Transition>();
   const writes = new Map<string, Write>();
   const measured = new Map<string, Measurement>();
+  const deliveries = new Map<string, Delivery>();
   const once = <T extends { readonly id: string }>(kept: Map<string, T>, one: T) => {
     if (!kept.has(one.id)) kept.set(one.id, one);
   };
@@ -74,6 +76,11 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
         return once(transitions, noted.transition);
       case 'write':
         return once(writes, noted.write);
+      case 'delivery': {
+        const { delivery } = noted;
+        if ((deliveries.get(delivery.id)?.times ?? 0) < delivery.times) deliveries.set(delivery.id, delivery);
+        return;
+      }
       case 'samples': {
         const { machine, at } = noted.measurement;
         const id = `${machine} ${at}`;
@@ -129,6 +136,8 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
       const before = new Map(all.filter(one => one.at < since).map(one => [one.key, one]));
       return all.filter(one => one.at >= since || before.get(one.key) === one);
     },
+    deliveries: async limit =>
+      [...deliveries.values()].toSorted((one, other) => other.lastAt - one.lastAt).slice(0, limit),
     samples: async ask => {
       const { resolution, from, to, stepMs } = choiceOf(ask, now());
       const own = [...measured.values()].filter(one => one.machine === ask.machine);

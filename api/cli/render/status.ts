@@ -3,6 +3,7 @@ import { catalogue } from '../../../schema/errors.js';
 import type { MachineStatus, PlacementStatus, StatusReport } from '../../../schema/status.js';
 import type { Paint } from '../paint.js';
 import { table } from './table.js';
+import { webhookLines } from './webhooks.js';
 
 function syncWord(sync: PlacementStatus['sync'], paint: Paint): string {
   return sync === 'synced' ? paint.good(sync) : sync === 'blocked' ? paint.bad(sync) : paint.warn(sync);
@@ -100,6 +101,7 @@ export function statusText(report: StatusReport, paint: Paint): string {
     ...heldLines(report, paint),
     controllerLine(report),
     ...historyLines(report),
+    ...webhookLines(report.controller?.webhooks, at => age((report.at - at) / 1000), paint),
   ].join('\n');
 }
 

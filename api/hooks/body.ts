@@ -1,0 +1,95 @@
+// The body of a webhook as it was sent, to the byte: at most 1 MiB, not compressed, within seconds, and few at a time.
+import type { IncomingMessage } from 'node:http';
+import { AppError } from '../../schema/errors.js';
+
+export const mostBytes = 1024 * 1024;
+
+/** A refusal of its own status (RFC 9110), in its details. */
+export function refusal(status: 400 | 408 | 413 | 415 | 429, message: string): AppError {
+  return new AppError(status === 429 ? 'webhook-busy' : 'webhook-unread', message, { details: { status } });
+}
+
+export interface Room {
+  /** Bytes that all bodies together may take. */
+  readonly bytes: number;
+  /** Requests that may wait for it; a waiting one takes some of the kernel's memory, and little of ours. */
+  readonly waiting: number;
+}
+
+export interface Gate {
+  /** Resolves with the way to give them back. Throws with 429 when too many wait already. */
+  enter(bytes: number): Promise<() => void>;
+}
+
+/** In the order of coming, but what has room does not wait for what has none: a few slow ones must not hold up all others. */
+export function openGate(room: Room): Gate {
+  let free = room.bytes;
+  const queue: { readonly bytes: number; readonly enter: () => void }[] = [];
+  const admit = (): void => {
+    for (const next of [...queue]) {
+      if (next.bytes > free) continue;
+      queue.splice(queue.indexOf(next), 1);
+      free -= next.bytes;
+      next.enter();
+    }
+  };
+  const leave = (bytes: number) => (): void => {
+    free += bytes;
+    bytes = 0; // once
+    admit();
+  };
+  return {
+    enter: async bytes => {
+      if (queue.length >= room.waiting) throw refusal(429, 'too many webhooks came at once');
+      await new Promise<void>(enter => {
+        queue.push({ bytes, enter });
+        admit();
+      });
+      return leave(bytes);
+    },
+  };
+}
+
+/** What it says that it is long; of one that does not say, the most that is taken. */
+export function sizeOf({ headers }: Pick<IncomingMessage, 'headers'>): number {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') throw refusal(415, 'compressed bodies are not taken');
+  const written = headers['content-length'];
+  const bytes = written === undefined ? mostBytes : Number(written);
+  if (bytes > mostBytes) throw tooLong();
+  return bytes;
+}
+
+const tooLong = (): AppError => refusal(413, `the body is longer than ${mostBytes} bytes`);
+const cutShort = (): AppError => refusal(400, 'the body was cut short');
+
+/** Throws for more than it said, for what is cut short, and for what takes longer. */
+export function collect(stream: IncomingMessage, bytes: number, limitMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (stream.destroyed) return reject(cutShort());
+    // One piece from the beginning: chunks to be joined would take twice the room.
+    const whole = Buffer.allocUnsafeSlow(bytes);
+    let length = 0;
+    const end = (): void => {
+      clearTimeout(timer);
+      stream.off('data', take).off('end', done).off('error', cut).off('close', cut);
+    };
+    const refuse = (why: AppError): void => {
+      end();
+      stream.pause();
+      reject(why);
+    };
+    const take = (chunk: Buffer): void => {
+      if (length + chunk.length > bytes) return refuse(tooLong());
+      length += chunk.copy(whole, length);
+    };
+    const done = (): void => {
+      end();
+      resolve(whole.subarray(0, length));
+    };
+    const cut = (): void => refuse(cutShort());
+    const timer = setTimeout(() => refuse(refusal(408, `the body took longer than ${limitMs} ms`)), limitMs);
+    stream.on('data', take).once('end', done).once('error', cut).once('close', cut);
+    return undefined;
+  });
+}

@@ -1,0 +1,266 @@
+// Webhooks at a controller that runs, its repository behind a server: 500 of one push, hostile ones, and what they cost.
+import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type GitHttpServer, startGitHttp } from '../contracts/git-http-server.js';
+import { stopServices } from './stop-services.js';
+import { until } from './until.js';
+
+const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
+const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
+const cluster = `hooks-${process.pid}`;
+const secret = '2f9c0e417b6ad5837e10c4f2';
+
+let top = '';
+let clone = '';
+let remote: GitHttpServer;
+let url = '';
+let address: { readonly host: string; readonly port: number };
+let controller: ReturnType<typeof start>;
+
+const env = (more: Readonly<Record<string, string>> = {}) => ({
+  PATH: process.env.PATH,
+  HOME: top,
+  USER: 'ada',
+  PORTOSER_STATE_DIR: join(top, 'state'),
+  PORTOSER_REPO: `${remote.url}/ada/fleet.git`,
+  XDG_STATE_HOME: top,
+  DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
+  PORTOSER_WEBHOOK_SECRET: secret,
+  ...more,
+});
+
+function start(line: string, more?: Readonly<Record<string, string>>) {
+  const words = ['--import', tsx, main, ...line.split(' ')];
+  const child = spawn(process.execPath, words, { cwd: top, env: env(more), stdio: ['ignore', 'pipe', 'pipe'] });
+  const texts = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
+  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
+  return { child, texts };
+}
+
+async function portoser(line: string, more?: Readonly<Record<string, string>>) {
+  const { child, texts } = start(line, more);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...texts };
+}
+
+const git = (...words: string[]) => promisify(execFile)('git', words, { env: { ...process.env, HOME: top } });
+
+/** Pushes a registry whose service waits for so long; answers the commit. */
+async function push(seconds: number): Promise<string> {
+  const registry = `cluster: ${cluster}
+machines:
+  me: {host: local, user: root, platform: linux}
+services:
+  tick: {type: local, machine: me, path: ${join(top, 'tick')}, scope: none, command: sleep ${seconds}}
+policy: {interval: 1h}
+`;
+  await writeFile(join(clone, 'registry.yml'), registry);
+  await git('-C', clone, 'add', '-A');
+  await git('-C', clone, 'commit', '-q', '-m', `${seconds}`);
+  await git('-C', clone, 'push', '-q', 'origin', 'main');
+  return (await git('-C', clone, 'rev-parse', 'HEAD')).stdout.trim();
+}
+
+/** A push as GitHub tells it; the commit ids are nobody's. `size`: bytes of the body, about. */
+function payload(size = 20_000): string {
+  const repository = { full_name: 'ada/fleet', clone_url: `${remote.url}/ada/fleet.git` };
+  const commit = { id: 'f'.repeat(40), message: 'x'.repeat(400), modified: ['registry.yml'] };
+  const commits = Array.from({ length: Math.max(1, Math.round(size / 500)) }, () => commit);
+  return JSON.stringify({ ref: 'refs/heads/main', before: 'e'.repeat(40), after: 'f'.repeat(40), repository, commits });
+}
+
+const signature = (body: string | Buffer): string =>
+  `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+
+interface Sent {
+  readonly status: number;
+  readonly json: { readonly verdict?: string; readonly code?: string };
+}
+
+/** Each address may send so many a minute: this machine has several. */
+let localAddress = '127.0.0.2';
+const agent = new Agent({ keepAlive: true, maxSockets: 25 });
+
+function send(body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<Sent> {
+  const signed = {
+    'content-type': 'application/json',
+    'x-github-event': 'push',
+    'x-hub-signature-256': signature(body),
+  };
+  return new Promise((resolve, reject) => {
+    const options = { ...address, path: '/hooks/git', method: 'POST', agent, localAddress };
+    const asked = request({ ...options, headers: { ...signed, ...headers } }, response => {
+      let text = '';
+      response.on('data', chunk => (text += String(chunk)));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, json: JSON.parse(text) as Sent['json'] }));
+    });
+    asked.on('error', reject).end(body);
+  });
+}
+
+/** All of them, 25 at a time. */
+const sendMany = (count: number, body: string): Promise<readonly Sent[]> =>
+  Promise.all(Array.from({ length: count }, () => send(body)));
+
+/** Bytes on a connection of its own; resolves with what came back until it was closed. */
+async function raw(...parts: readonly (string | Buffer)[]): Promise<string> {
+  const socket = connect(address);
+  let answer = '';
+  socket.on('data', chunk => (answer += String(chunk)));
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  for (const part of parts) socket.write(part);
+  await once(socket, 'close');
+  return answer;
+}
+
+const head = (length: number | string, more = ''): string =>
+  `POST /hooks/git HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: push\r\nContent-Length: ${length}\r\n${more}\r\n`;
+
+/** Kilobytes that the controller has, or had at most since the last call of `forget`. */
+async function memory(name: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const text = await readFile(`/proc/${controller.child.pid}/status`, 'utf8');
+  return Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1]);
+}
+const forget = (): Promise<void> => writeFile(`/proc/${controller.child.pid}/clear_refs`, '5');
+
+async function packs(): Promise<number> {
+  const all = await readdir(join(top, 'state/git'), { recursive: true });
+  return all.filter(one => one.endsWith('.pack')).length;
+}
+
+/** What waits for the database. */
+async function history(): Promise<string> {
+  const folder = join(top, 'state/history');
+  const names = (await readdir(folder, { withFileTypes: true }).catch(() => [])).filter(one => one.isFile());
+  return (await Promise.all(names.map(one => readFile(join(folder, one.name), 'utf8').catch(() => '')))).join('');
+}
+
+const tell = () => `${controller.texts.out}\n${controller.texts.err}`;
+const deployed = (commit: string) =>
+  until(`${commit} is deployed`, async () => (await history()).includes(`"commit":"${commit}"`), tell);
+
+beforeAll(async () => {
+  top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-hooks-')));
+  const bare = join(top, 'git/ada/fleet.git');
+  clone = join(top, 'clone');
+  await mkdir(bare, { recursive: true });
+  await git('init', '-q', '--bare', '-b', 'main', bare);
+  await git('clone', '-q', bare, clone);
+  await git('-C', clone, 'checkout', '-q', '-b', 'main');
+  await git('-C', clone, 'config', 'user.name', 'Ada');
+  await git('-C', clone, 'config', 'user.email', 'ada@example.org');
+  remote = await startGitHttp(join(top, 'git'));
+  const first = await push(900);
+  controller = start('run --listen 127.0.0.1:0');
+  await until('it listens', () => controller.texts.out.includes('listens on http://'), tell);
+  url = /listens on (http:\S+)/.exec(controller.texts.out)?.[1] ?? '';
+  address = { host: '127.0.0.1', port: Number(new URL(url).port) };
+  await until('it is ready', async () => (await fetch(`${url}/readyz`)).ok, tell);
+  await deployed(first);
+});
+
+afterAll(async () => {
+  const closed = once(controller.child, 'close');
+  controller.child.kill('SIGTERM');
+  await closed;
+  agent.destroy();
+  await stopServices(clone, cluster, async line => {
+    await git('-C', clone, 'push', '-q', 'origin', 'main');
+    return await portoser(line);
+  });
+  await remote.stop();
+  await rm(top, { recursive: true, force: true });
+});
+
+describe('500 webhooks of one push', () => {
+  it('are one fetch and one pass, of the commit that the branch names', async () => {
+    const before = await packs();
+    const commit = await push(901);
+    const sent = await sendMany(500, payload());
+    expect(sent.every(one => one.status === 202)).toBe(true);
+    await deployed(commit);
+    expect((await packs()) - before).toBeLessThanOrEqual(2);
+    const runs = (await history()).split('\n').filter(line => line.includes(`"commit":"${commit}"`));
+    expect(runs).toHaveLength(1);
+    expect(runs[0]).toContain('"trigger":"webhook"');
+    expect(`${await history()}${tell()}`).not.toMatch(/f{40}|e{40}/);
+    expect(sent.filter(one => one.json.verdict === 'woken').length).toBeLessThanOrEqual(3);
+  }, 180_000);
+
+  it('and many that are refused, huge ones among them, take less than 20 MB', async () => {
+    localAddress = '127.0.0.3';
+    await sendMany(20, payload());
+    await forget();
+    const before = await memory('VmRSS');
+    localAddress = '127.0.0.4';
+    await sendMany(500, payload());
+    localAddress = '127.0.0.5';
+    for (let call = 0; call < 50; call += 1) {
+      expect((await send(payload(), { 'x-hub-signature-256': 'sha256=' })).status).toBe(403);
+      expect(await raw(head(50_000_000))).toContain('HTTP/1.1 413');
+    }
+    const grown = (await memory('VmHWM')) - before;
+    console.log(`memory: ${(before / 1024).toFixed(0)} MB, at most ${(grown / 1024).toFixed(1)} MB more`);
+    expect(grown).toBeLessThan(20 * 1024);
+  }, 180_000);
+});
+
+describe('what is hostile', () => {
+  it('is refused, and the next one is heard', async () => {
+    localAddress = '127.0.0.7';
+    const body = payload();
+    const bomb = gzipSync(Buffer.alloc(1 << 28));
+    const rightly = `X-Hub-Signature-256: ${signature(bomb)}\r\n`;
+    expect(await raw(head(bomb.length, `Content-Encoding: gzip\r\n${rightly}`), bomb)).toContain('HTTP/1.1 415');
+    expect(await raw(head(50_000_000))).toContain('HTTP/1.1 413');
+    const chunks = Array.from({ length: 20 }, () => `10000\r\n${'x'.repeat(0x10000)}\r\n`);
+    const chunked = head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked');
+    expect(await raw(chunked, ...chunks)).toMatch(/^$|HTTP\/1.1 413/);
+    expect(await raw(head('1e3'))).toContain('HTTP/1.1 400');
+    expect((await send(body, { 'x-hub-signature-256': signature('x') })).status).toBe(403);
+    expect((await send('['.repeat(1_000_000))).status).toBe(400);
+    expect((await send(body.replace('heads/main', 'heads/topic'))).json.verdict).toBe('ignored');
+    expect((await send(body.replaceAll('fleet', 'other'))).json.verdict).toBe('ignored');
+    expect((await send(body)).status).toBe(202);
+  }, 120_000);
+
+  it('as slow as can be, or cut short, holds up nobody', async () => {
+    localAddress = '127.0.0.8';
+    const slow = Array.from({ length: 12 }, () => raw(head(900_000), '{'));
+    const cut = connect(address);
+    await once(cut, 'connect');
+    cut.write(`${head(1000)}{`);
+    cut.destroy();
+    const late = send(payload());
+    const ends = await Promise.all(slow);
+    expect(ends.filter(one => /HTTP\/1.1 (408|429)/.test(one))).toHaveLength(12);
+    expect((await late).status).toBe(202);
+    expect((await send(payload())).status).toBe(202);
+  }, 120_000);
+});
+
+describe('a secret that can be guessed', () => {
+  it.each([
+    ['', 'PORTOSER_WEBHOOK_SECRET is empty'],
+    ['fifteen charact', 'PORTOSER_WEBHOOK_SECRET has 15 characters'],
+    ['change-me-change-me', 'everybody tries'],
+  ])('%j ends the start of the controller', async (given, why) => {
+    const ended = await portoser('run --listen 127.0.0.1:0', { PORTOSER_WEBHOOK_SECRET: given });
+    expect(ended).toMatchObject({ code: 1, out: '' });
+    expect(ended.err).toContain(why);
+    expect(ended.err).toContain('[webhook-secret]');
+    expect(ended.err).toContain('openssl rand -hex 32');
+  });
+});
