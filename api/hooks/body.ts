@@ -26,7 +26,7 @@ export function openGate(room: Room): Gate {
   let free = room.bytes;
   const queue: { readonly bytes: number; readonly enter: () => void }[] = [];
   const admit = (): void => {
-    for (const next of [...queue]) {
+    for (const next of queue.slice()) {
       if (next.bytes > free) continue;
       queue.splice(queue.indexOf(next), 1);
       free -= next.bytes;

@@ -49,8 +49,10 @@ function tame(text: Buffer): Buffer {
     if (inner === undefined || outer === undefined) throw unread('its body is no JSON');
     const length = at - inner.from;
     const isCut = isList && length - inner.removed > longestList;
-    while (isCut && (cuts.at(-1)?.from ?? -1) > inner.from) cuts.pop();
-    if (isCut) cuts.push({ from: inner.from + 1, to: at });
+    if (isCut) {
+      while ((cuts.at(-1)?.from ?? -1) > inner.from) cuts.pop();
+      cuts.push({ from: inner.from + 1, to: at });
+    }
     outer.removed += isCut ? length - 1 : inner.removed;
     outer.parts += isCut ? 1 : inner.parts + 1;
   };

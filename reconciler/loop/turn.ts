@@ -23,7 +23,7 @@ import { nextTryInMs } from './retries.js';
 import { stands, withSuspends } from './watched.js';
 import type { GitRepo } from '../ports.js';
 import { sessionOf } from './session.js';
-import { gitStatus, liveOf } from './measures.js';
+import { liveOf } from './measures.js';
 import { openTally, type Tally } from './tally.js';
 
 export interface ControllerOptions {

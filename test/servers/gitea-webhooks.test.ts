@@ -152,7 +152,7 @@ describe.skipIf(obstacle !== undefined)('the webhooks of a Gitea', () => {
   });
 
   it('with another secret are refused', async () => {
-    const stranger = await addHook('0c7f3e91b85d42a6f01e', ['create']);
+    const stranger = await addHook('0c7f3e91b85d42a6f01e', ['push']);
     await gitea.api('POST', `/repos/${path}/hooks/${stranger}/tests`);
     const refused = await delivered('it is refused', one => one.verdict === 'refused');
     expect(refused).toMatchObject({ forge: 'gitea', why: expect.stringContaining('fits none') as string });
