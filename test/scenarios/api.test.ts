@@ -227,7 +227,7 @@ describe('the API of a controller', () => {
       expect(await from(line)).toEqual(await portoser(line));
     const registry = join(repo, 'registry.yml');
     const committed = await readFile(registry, 'utf8');
-    await writeFile(registry, committed.replace('sleep 999', 'sleep 998'));
+    await writeFile(registry, committed.replace('tick-tock', 'tock-tick'));
     expect((await portoser('plan')).code).toBe(2);
     expect((await from('plan')).code).toBe(0);
     expect(await from('deploy tick')).toMatchObject({ code: 0, err: '' });

@@ -282,10 +282,10 @@ describe('run', () => {
     );
     const dies = spawn(process.execPath, [main, 'deploy'], {
       cwd: repo,
-      env: { ...env(), PORTOSER_CRASH_AT: '10' },
+      env: { ...env(), PORTOSER_CRASH_AT: '12' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    expect((await ended(dies)).err).toContain('crash point 10: after the write');
+    expect((await ended(dies)).err).toContain('crash point 12: after the write');
     expect(dies.signalCode).toBe('SIGKILL');
     expect((await portoser('plan')).out).toContain('An earlier run was killed in the middle');
 

@@ -1,4 +1,5 @@
 // Three embedded machines, a repository and the built program as its controller: a world in which that may be killed anywhere.
+import type { Intent } from '../../schema/journal.js';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -61,7 +62,8 @@ export interface CrashWorld {
   /** What history of passes of `once` says, newest first: they have no database, so it waits on the disk. */
   history(): Promise<readonly Deployment[]>;
   /** Ids of intents without a result. */
-  openIntents(): Promise<readonly string[]>;
+  /** Ids; `but`: of all that do not write there. */
+  openIntents(but?: Intent['to']): Promise<readonly string[]>;
   /** Locks, step folders, temporary files and open intents. */
   leftovers(): readonly string[];
   close(): Promise<void>;
@@ -225,11 +227,13 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
       return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
     },
     history: () => waitingHistory(state),
-    openIntents: async () => {
+    openIntents: async but => {
       const files = filesBelow(state).filter(path => /\/journal\.[^/]*\.jsonl$/.test(path));
       const rows = files.flatMap(path => readFileSync(path, 'utf8').trim().split('\n')).filter(Boolean);
-      const ids = rows.map(row => (JSON.parse(row) as { readonly id: string }).id);
-      return ids.filter(id => ids.indexOf(id) === ids.lastIndexOf(id));
+      const read = rows.map(row => JSON.parse(row) as { readonly id: string; readonly to?: Intent['to'] });
+      const ids = read.map(row => row.id);
+      const open = read.filter(({ id }) => ids.indexOf(id) === ids.lastIndexOf(id));
+      return open.filter(({ to }) => but === undefined || to !== but).map(({ id }) => id);
     },
     halves: () => halvesBelow(join(top, 'machines')),
     leftovers: () => [

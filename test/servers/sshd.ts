@@ -1,7 +1,8 @@
 // A real OpenSSH server on a free loopback port, with host keys, a client key and a configuration of its own.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mustRun } from '../lab/run-program.js';
 import { startChild, type Child } from './child.js';
 import { freePort, untilListening } from './ports.js';
@@ -70,9 +71,11 @@ export async function startSshd(wish: SshdWish = {}): Promise<Sshd> {
       child = undefined;
     },
     async start() {
+      rmSync(join(dir, 'pid'), { force: true });
       // -D in the foreground, -e to standard error; sshd wants to be called by its full path, for it starts itself again
       child = startChild('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'sshd_config')]);
       await untilListening(port, () => sshd.log());
+      await untilNoted(dir, () => sshd.log());
     },
     async remove() {
       await sshd.stop();
@@ -117,6 +120,14 @@ function configText(dir: string, port: number, types: readonly KeyType[], wish: 
 function prepareSeparation(): void {
   mkdirSync('/run/sshd', { recursive: true });
   chmodSync('/run/sshd', 0o755);
+}
+
+/** It listens before it says which process it is. */
+async function untilNoted(dir: string, log: () => string): Promise<void> {
+  const file = join(dir, 'pid');
+  for (const end = performance.now() + 10_000; performance.now() < end; await sleep(10))
+    if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '') return;
+  throw new Error(`sshd has not written ${file}: ${log()}`);
 }
 
 /** The children that serve connections outlive the listener: they are ended first, found by their parent. */
