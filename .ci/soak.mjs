@@ -68,7 +68,8 @@ async function soak() {
   for (const { name, what, story, env } of chosen) {
     console.log(`--- ${name}: ${what}`);
     const startedAt = Date.now();
-    const words = ['run', '--project', 'lab', '--disable-console-intercept', `test/lab/stories/${story}.test.ts`];
+    // The file before the flag, which would take it for its value.
+    const words = ['run', `test/lab/stories/${story}.test.ts`, '--project', 'lab', '--disable-console-intercept'];
     const { code } = await tool('vitest', words, { env });
     const tookMin = ((Date.now() - startedAt) / 60_000).toFixed(1);
     told.push({ code, line: `${code === 0 ? 'held' : 'FAILED'}  ${name}: ${what} (${tookMin} min)` });
