@@ -132,7 +132,8 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
     status: async () => (await told<StatusReport>('status')).report,
     run(options = {}) {
       const words = [...program, 'run', ...where(options.stateDir ?? stateDir)];
-      return start(words, { ...env, ...options.env });
+      // As it is started by default, with its API, but on a port that is free.
+      return start(words, { ...env, PORTOSER_LISTEN: '127.0.0.1:0', ...options.env });
     },
     start: ([command = '', ...words]) => start([...program, command, ...where(stateDir), ...words]),
     async remove() {

@@ -1,7 +1,7 @@
 // A git push from another host brings nine services up on three, in order; then nothing moves; then one field moves one service.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { mustRun, withLab } from '../harness.js';
+import { eventually, mustRun, withLab } from '../harness.js';
 import { freshStory, untilApplied, type Controller, type Story } from '../story.js';
 import { evidenceOf, startedAt } from './fleet-evidence.js';
 import { composePorts, dependencies, fleetFiles, fleetRegistry, kept, type Greetings } from './fleet.js';
@@ -44,7 +44,7 @@ async function starts(): Promise<Readonly<Record<string, number>>> {
  * All that a pass could change: on the hosts, in the repository, and in the controller's own folder (its lock, its notes
  * of time and its database aside: the controller measures on beside us).
  */
-async function everything(): Promise<unknown> {
+async function everything(): Promise<readonly string[]> {
   const own = [
     '-c',
     `find "$@" -name postgres -prune -o -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`,
@@ -55,7 +55,20 @@ async function everything(): Promise<unknown> {
     starts(),
     mustRun('sh', [...own, story.stateDir, story.repo.bare]),
   ]);
-  return { onHosts, started, here };
+  const lives = onHosts.map(({ files, lives }, index) => `h${index + 1}\n${files}\n${lives}`);
+  return [...lives, JSON.stringify(started), here].join('\n').split('\n');
+}
+
+/** Once the controller has also written down what it did: its history may still be on the way into its database. */
+async function atRest(): Promise<readonly string[]> {
+  let last = await everything();
+  await eventually('nothing is written any more', async () => {
+    const now = await everything();
+    const same = now.join('\n') === last.join('\n');
+    last = now;
+    return same;
+  });
+  return last;
 }
 
 /** `service: what it answers` for whoever has a port. */
@@ -97,7 +110,7 @@ test('one push from another host: all nine run, each after what it depends on wa
 });
 
 test('afterwards the plan is empty, and looking changes nothing', async () => {
-  const before = await everything();
+  const before = await atRest();
   const { code, report } = await story.plan();
   expect(report).toMatchObject({ changes: 0, plan: { waves: [], leftAlone: [], machines: [] } });
   expect(code).toBe(0);
@@ -127,7 +140,7 @@ test('the change has reached the processes', async () => {
 
 test('the controller stops when told to; a second pass runs no changing command', async () => {
   expect(await controller.stop()).toBe(0);
-  const before = await everything();
+  const before = await atRest();
   const { code, report } = await story.once();
   expect(report).toMatchObject({ outcomes: [], findings: [], next: { next: 'settled' } });
   expect(code).toBe(0);
