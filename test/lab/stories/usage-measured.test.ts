@@ -1,4 +1,6 @@
 // What services use is measured on the passes of a controller: containers, system and user units, and a bare process, as a user without root.
+import { chmodSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Metrics } from '../../../reconciler/operations/metrics.js';
 import { eventually, withLab } from '../harness.js';
@@ -35,6 +37,8 @@ let story: Story;
 let controller: Controller;
 beforeAll(async () => {
   story = await freshStory();
+  // The database's own user has to pass through it.
+  chmodSync(dirname(story.stateDir), 0o711);
   await story.push(registry, { 'web/compose.yaml': compose, 'busy/busy.py': busy });
   const { report } = await story.once();
   const amiss = [...report.outcomes.filter(one => one.result !== 'applied'), ...report.findings];
