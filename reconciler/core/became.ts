@@ -79,6 +79,11 @@ function onMachine(change: IntendedChange, seen: MachineSeen, live: LiveState): 
   return { end: failedBy(noEnd(`${change.key} was not finished on ${change.machine}`)) };
 }
 
+/** A later run went on with it: what its machine shows is that one's doing. */
+export const overtakenEnd = ({ key }: IntendedChange): Became => ({
+  end: failedBy(noEnd(`a later run went on with ${key}`)),
+});
+
 /** By stamps, which say whose they are and what was seen healthy. A change that left its stamp as it was did nothing. */
 export function becameOf(change: IntendedChange, live: LiveState): Became {
   const view = live.machines[change.machine];

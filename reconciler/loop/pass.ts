@@ -19,6 +19,7 @@ import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
 import { loopActor, type RunRecorder, recorderOf } from './record.js';
 import { publish } from './publish.js';
+import { sessionOf } from './session.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 import { takeOver } from './takeover.js';
@@ -137,6 +138,8 @@ async function carryOut(
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
   await ask.history.begins(considered, synced.commit);
+  const { begun } = sessionOf(context.ports);
+  for (const { key } of considered.plan.waves.flat()) begun.set(key, context.ports.clock.now());
   ask.teller.planned(considered.plan);
   const outcomes = await apply(roomOf(context, ask, synced, considered), considered.plan);
   ask.history.carried(outcomes);

@@ -26,6 +26,8 @@ export interface Session {
   readonly culprits: Map<string, readonly Culprit[]>;
   /** What the controller of this process knows now; absent where none runs. */
   live?: () => ControllerLive;
+  /** When a run of this process last began to change a placement, in milliseconds since 1970. */
+  readonly begun: Map<PlacementKey, number>;
   /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */
   readonly toldRuns: Map<string, string>;
   /** Only while this process is the controller: who takes what comes by webhooks. */
@@ -44,6 +46,7 @@ export function sessionOf(ports: Ports): Session {
     busy: new Map(),
     retries: new Map(),
     culprits: new Map(),
+    begun: new Map(),
     toldRuns: new Map(),
   };
   sessions.set(ports, session);

@@ -3,8 +3,9 @@ import { asAppError } from '../../schema/errors.js';
 import type { IntendedChange, IntendedRun } from '../../schema/intended.js';
 import type { LeftIntent, Settled } from '../../schema/journal.js';
 import type { Change, Next } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
 import type { LiveState } from '../../schema/state.js';
-import { type Became, becameOf } from '../core/became.js';
+import { type Became, becameOf, overtakenEnd } from '../core/became.js';
 import { optional } from '../core/optional.js';
 import type { Ports } from '../ports.js';
 import { deploymentOf } from './record.js';
@@ -81,9 +82,14 @@ function textOf(became: readonly Became[]): string {
  * undefined: it is told already, or cannot be told whole yet; what is known of it is in history by then. The intent is
  * closed when history has all of it for good.
  */
-export function settleRun(ports: Ports, left: LeftIntent, intends: IntendedRun, live: LiveState): Settled | undefined {
+export function settleRun(
+  ports: Ports,
+  left: LeftIntent,
+  intends: IntendedRun,
+  { live, overtaken }: { readonly live: LiveState; readonly overtaken: (key: PlacementKey) => boolean },
+): Settled | undefined {
   const { toldRuns } = sessionOf(ports);
-  const became = intends.changes.map(change => becameOf(change, live));
+  const became = intends.changes.map(change => (overtaken(change.key) ? overtakenEnd(change) : becameOf(change, live)));
   const over = became.every(one => one.open === undefined) || ports.clock.now() - left.at > longestWaitMs;
   const ends = JSON.stringify([over, became.map(one => one.end.result)]);
   const before = toldRuns.get(left.id);

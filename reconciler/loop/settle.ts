@@ -1,6 +1,7 @@
 // Closes what killed processes had begun: read from the journal, judged by what the pass saw, told in one line each.
 import { asAppError } from '../../schema/errors.js';
 import type { LeftIntent, Settled } from '../../schema/journal.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import { doingOf, endingOf } from '../core/left.js';
 import type { Progress } from '../operations/operation.js';
@@ -8,6 +9,7 @@ import type { GitRepo, Ports } from '../ports.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { readFleet } from './fleet.js';
+import { sessionOf } from './session.js';
 import { settleRun } from './settle-run.js';
 
 /** Commits that are looked through for one of ours; a branch gets no more while a controller is down. */
@@ -70,6 +72,12 @@ async function settleWrite(
   return { ...left, end: ending.end, text };
 }
 
+/** Whether a run that began later, here or in a process that was killed as well, was about to change it too. */
+function isOvertaken(ports: Ports, all: readonly LeftIntent[], { at }: LeftIntent, key: PlacementKey): boolean {
+  if ((sessionOf(ports).begun.get(key) ?? Number.NEGATIVE_INFINITY) > at) return true;
+  return all.some(one => one.at > at && one.intends?.changes.some(change => change.key === key) === true);
+}
+
 /**
  * Nothing of the machines is changed here: what is not whole differs from what git says, and the pass does it again. What
  * cannot be told yet (its machine does not answer, its steps still run) stays open for a later pass. Runs are told to
@@ -78,10 +86,14 @@ async function settleWrite(
 export async function settleLeft(context: Settling, sight: Sight): Promise<readonly Settled[]> {
   const { ports, emit } = context;
   const settled: Settled[] = [];
-  for (const left of await ports.journal.left()) {
+  const all = await ports.journal.left();
+  for (const left of all) {
     const { intends } = left;
+    const overtaken = (key: PlacementKey): boolean => isOvertaken(ports, all, left, key);
     const one =
-      intends === undefined ? await settleWrite(context, sight, left) : settleRun(ports, left, intends, sight.live);
+      intends === undefined
+        ? await settleWrite(context, sight, left)
+        : settleRun(ports, left, intends, { live: sight.live, overtaken });
     if (one === undefined) continue;
     settled.push(one);
     emit({ kind: 'note', text: one.text });

@@ -167,6 +167,32 @@ describe('a run that was killed', () => {
     expect(open()).toEqual([]);
   });
 
+  it('does not claim what a later run did, while it waits for a machine', async () => {
+    await world.push({ db: { machine: 'm1' }, web: { machine: 'm2' } });
+    const { id } = await killedAt('after the gates');
+    world.down.add('m2');
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['db@m1 applied repair']);
+    world.down.clear();
+    await world.pass();
+    expect(open()).toEqual([]);
+    const ofDb = (await history()).filter(one => one.includes('db@m1'));
+    expect(ofDb.toSorted()).toEqual(
+      [`${id} db@m1 create failed interrupted`, `${report.id} db@m1 repair applied`].toSorted(),
+    );
+  });
+
+  it('does not claim what a later one did that was killed as well', async () => {
+    await world.push({ web: { machine: 'm1' } });
+    const first = await killedAt('after the gates');
+    const second = await killedAt('before the pass is noted');
+    await world.pass();
+    expect(open()).toEqual([]);
+    expect((await history()).toSorted()).toEqual(
+      [`${first.id} web@m1 create failed interrupted`, `${second.id} web@m1 repair applied`].toSorted(),
+    );
+  });
+
   it('waits no longer than an hour for a machine', async () => {
     await world.push({ web: { machine: 'm1' } });
     const { id } = await killedAt('before the pass is noted');
