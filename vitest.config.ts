@@ -19,7 +19,7 @@ export default defineConfig({
       ),
       room('parts', ['test/{adapters,passes,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { ...built, testTimeout: 120_000, hookTimeout: 120_000 }),
-      room('servers', ['test/servers/**/*.test.ts'], alone),
+      room('servers', ['test/servers/**/*.test.ts'], { ...built, ...alone }),
       room('lab', ['test/lab/**/*.test.ts'], { ...built, ...alone }),
     ],
   },

@@ -109,7 +109,7 @@ const longest = 500;
 
 export function textAt(payload: Payload, ...path: readonly string[]): string | undefined {
   const found = at(payload, ...path);
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- names are shown in one line
   return typeof found === 'string' && found !== '' && found.length <= longest && !/[\0-\x1f\x7f]/.test(found)
     ? found
     : undefined;

@@ -33,6 +33,15 @@ const insertDeployments = `
     "durationMs" integer, fingerprint text, images jsonb, steps jsonb, "startedAt" numeric, "endedAt" numeric)
   on conflict do nothing`;
 
+/** The ends that $1 tells; a clause must say which of the rows may take one. */
+const setEnds = `update portoser.deployments as d
+  set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
+    undone = e.undone, duration_ms = e."durationMs", images = e.images, steps = e.steps,
+    ended_at = ${instant('e."endedAt"')}
+  from jsonb_to_recordset($1::jsonb) as e(
+    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, steps jsonb,
+    "endedAt" numeric)`;
+
 /** Nobody saw its end, or could say what came of it. */
 const unseen = (row: string, tail: string): string =>
   `(${row}.result = 'in-progress' or (${row}.result = 'failed' and ${row}.error->>'code' = 'interrupted'
@@ -43,24 +52,12 @@ const unseen = (row: string, tail: string): string =>
  * after it, and may be told better later. A record that comes twice changes nothing.
  */
 const endUnseen = `
-  update portoser.deployments as d
-  set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
-    undone = e.undone, duration_ms = e."durationMs", images = e.images, steps = e.steps,
-    ended_at = ${instant('e."endedAt"')}
-  from jsonb_to_recordset($1::jsonb) as e(
-    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, steps jsonb,
-    "endedAt" numeric)
+  ${setEnds}
   where d.id = e.id and ${unseen('d', 'output_tail')} and not ${unseen('e', '"outputTail"')}`;
 
 /** Only what is still open ends: a record that comes twice changes nothing. */
 const endDeployments = `
-  update portoser.deployments as d
-  set result = e.result, why = e.why, error = e.error, output_tail = e."outputTail",
-    undone = e.undone, duration_ms = e."durationMs", images = e.images, steps = e.steps,
-    ended_at = ${instant('e."endedAt"')}
-  from jsonb_to_recordset($1::jsonb) as e(
-    id text, result text, why text, error jsonb, "outputTail" text, undone jsonb, "durationMs" integer, images jsonb, steps jsonb,
-    "endedAt" numeric)
+  ${setEnds}
   where d.id = e.id and d.result = 'in-progress'`;
 
 const insertEvents = `

@@ -1,14 +1,15 @@
 // A story on real hosts: a repository with a registry of its own, and Portoser driven over it as a person does, by the command line.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import type { PlanReport } from '../../reconciler/operations/plan.js';
 import type { Change } from '../../schema/plan.js';
 import type { PassReport, StatusReport } from '../../schema/status.js';
+import { program, project } from '../program.js';
 import {
   eventually,
   freshRepo,
@@ -46,6 +47,8 @@ export interface StoryWish {
   readonly env?: NodeJS.ProcessEnv;
   /** What --repo names (default: the bare repository as a folder). */
   readonly address?: string;
+  /** Its controllers keep history in a database of their own, whose user has to pass through the story's folder. */
+  readonly database?: true;
 }
 
 export interface Story {
@@ -88,13 +91,11 @@ export interface Controller {
   kill(): Promise<void>;
 }
 
-const project = fileURLToPath(new URL('../../', import.meta.url));
-const program = [join(project, 'dist/api/cli/main.js')];
-
 /** Give it to `afterAll` by `remove`. */
 export async function freshStory(wish: StoryWish = {}): Promise<Story> {
   const repo = await freshRepo();
   const home = mkdtempSync(join(tmpdir(), 'portoser-story-'));
+  if (wish.database === true) chmodSync(home, 0o711);
   const stateDir = join(home, 'state');
   const running = new Set<Controller>();
   const env = {
@@ -108,7 +109,7 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
   };
   const where = (folder: string) => ['--repo', wish.address ?? repo.bare, '--state-dir', folder];
   const cli: Story['cli'] = (words, { timeoutMs = 240_000, stateDir: folder = stateDir, env: more = {} } = {}) =>
-    runProgram('node', [...program, ...words, ...where(folder)], { cwd: project, env: { ...env, ...more }, timeoutMs });
+    runProgram('node', [program, ...words, ...where(folder)], { cwd: project, env: { ...env, ...more }, timeoutMs });
   const told = async <T>(...words: string[]): Promise<{ code: number; report: T }> => {
     const ended = await cli([...words, '--json']);
     return { code: ended.code, report: parsed<T>(words, ended) };
@@ -131,13 +132,16 @@ export async function freshStory(wish: StoryWish = {}): Promise<Story> {
     plan: () => told<PlanReport>('plan', '--committed'),
     status: async () => (await told<StatusReport>('status')).report,
     run(options = {}) {
-      const words = [...program, 'run', ...where(options.stateDir ?? stateDir)];
+      const words = [program, 'run', ...where(options.stateDir ?? stateDir)];
       // As it is started by default, with its API, but on a port that is free.
       return start(words, { ...env, PORTOSER_LISTEN: '127.0.0.1:0', ...options.env });
     },
-    start: ([command = '', ...words]) => start([...program, command, ...where(stateDir), ...words]),
+    start: ([command = '', ...words]) => start([program, command, ...where(stateDir), ...words]),
     async remove() {
       await Promise.all([...running].map(one => one.kill()));
+      const data = join(stateDir, 'postgres/data');
+      const database = await runningPostmaster(data);
+      if (database !== undefined) await stopPostmaster(database.pid, data);
       repo.remove();
       rmSync(home, { recursive: true, force: true });
     },

@@ -1,26 +1,22 @@
 // The API of a controller that runs, with its database away: who is let in, what is done for them, and how it ends.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PassReport } from '../../schema/status.js';
 import { stopServices } from './stop-services.js';
 import { WebSocket } from 'ws';
+import { beginRepo, commitAll, typist } from './typist.js';
 import { until } from './until.js';
 
-const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
 const cluster = `api-${process.pid}`;
 
 let top = '';
 let repo = '';
-const started: ChildProcess[] = [];
 
 const env = () => ({
   PATH: process.env.PATH,
@@ -31,25 +27,7 @@ const env = () => ({
   DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
 });
 
-function start(line: string, more: NodeJS.ProcessEnv = {}) {
-  const words = [main, ...line.split(' ')];
-  const child = spawn(process.execPath, words, {
-    cwd: repo,
-    env: { ...env(), ...more },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  started.push(child);
-  const texts = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
-  return { child, texts };
-}
-
-async function portoser(line: string, more: NodeJS.ProcessEnv = {}) {
-  const { child, texts } = start(line, more);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...texts };
-}
+const { start, portoser, endAll } = typist(() => ({ cwd: repo, env: env() }));
 
 async function commit(services: string): Promise<void> {
   const registry = `cluster: ${cluster}
@@ -59,8 +37,7 @@ services:${services}
 policy: {interval: 1h}
 `;
   await writeFile(join(repo, 'registry.yml'), registry);
-  await promisify(execFile)('git', ['-C', repo, 'add', '-A']);
-  await promisify(execFile)('git', ['-C', repo, 'commit', '-q', '-m', 'change']);
+  await commitAll(repo, 'change');
 }
 
 /** A controller that answers, and its address. */
@@ -81,17 +58,13 @@ async function startRun(more = '') {
 beforeAll(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-api-')));
   repo = join(top, 'repo');
-  await mkdir(repo);
-  const git = (...words: string[]) => promisify(execFile)('git', ['-C', repo, ...words]);
-  await git('init', '-q', '-b', 'main');
-  await git('config', 'user.name', 'Ada');
-  await git('config', 'user.email', 'ada@example.org');
+  await beginRepo(repo);
   await commit(' {}');
 });
 
 afterAll(async () => {
   await stopServices(repo, cluster, portoser);
-  for (const child of started) child.kill('SIGKILL');
+  endAll();
   await rm(top, { recursive: true, force: true });
 });
 

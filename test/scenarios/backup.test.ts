@@ -1,50 +1,31 @@
 // The drill: saved while the controller runs, lost, and brought back; nothing that was done since is done or undone by it.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import type { Deployment, HistoryEvent } from '../../schema/history.js';
-import { type Built, buildProgram } from './built.js';
 import { stopServices } from './stop-services.js';
+import { beginRepo, commitAll, typist } from './typist.js';
 import { until } from './until.js';
 
-let built: Built;
 let top = '';
 let repo = '';
 let state = '';
-const started: ChildProcess[] = [];
 
-function start(line: string, more: Readonly<Record<string, string>> = {}) {
-  const env = {
+const { start, portoser, endAll } = typist(() => ({
+  cwd: repo,
+  env: {
     PATH: process.env.PATH,
     HOME: top,
     USER: 'ada',
     PORTOSER_STATE_DIR: state,
     PORTOSER_LISTEN: 'off',
     XDG_STATE_HOME: top,
-    ...more,
-  };
-  const child = spawn(process.execPath, [built.main, ...line.split(' ')], {
-    cwd: repo,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  started.push(child);
-  const texts = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
-  return { child, texts };
-}
-
-async function portoser(line: string, more?: Readonly<Record<string, string>>) {
-  const { child, texts } = start(line, more);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...texts };
-}
+  },
+}));
 
 const json = async <T>(line: string): Promise<T> => JSON.parse((await portoser(`${line} --json`)).out) as T;
 const list = () => json<readonly Deployment[]>('history list');
@@ -60,8 +41,7 @@ services:
   tick: {type: local, machine: me, path: ${top}/tick, scope: none, command: ${command}, env: {WORD: ${word}}, health: {type: command, command: ["true"]}}
 `,
   );
-  await promisify(execFile)('git', ['-C', repo, 'add', '-A']);
-  await promisify(execFile)('git', ['-C', repo, 'commit', '-q', '-m', word]);
+  await commitAll(repo, word);
 }
 
 async function startRun() {
@@ -78,16 +58,11 @@ async function stop({ child }: { readonly child: ChildProcess }): Promise<void> 
 }
 
 beforeAll(async () => {
-  built = await buildProgram();
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-backup-')));
   await chmod(top, 0o711);
   repo = join(top, 'repo');
   state = join(top, 'state');
-  await mkdir(repo);
-  const git = (...words: string[]) => promisify(execFile)('git', ['-C', repo, ...words]);
-  await git('init', '-q', '-b', 'main');
-  await git('config', 'user.name', 'Ada');
-  await git('config', 'user.email', 'ada@example.org');
+  await beginRepo(repo);
   await mkdir(join(top, '.config/portoser'), { recursive: true });
   await writeFile(join(top, '.config/portoser/config.yml'), 'branch: main\n');
   await commit('one');
@@ -95,14 +70,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stopServices(repo, `backup-${process.pid}`, portoser);
-  for (const child of started) child.kill('SIGKILL');
+  endAll();
   for (const name of ['state', 'fresh']) {
     const data = join(top, name, 'postgres/data');
     const left = await runningPostmaster(data);
     if (left !== undefined) await stopPostmaster(left.pid, data);
   }
   await rm(top, { recursive: true, force: true });
-  await built.remove();
 });
 
 it('a backup of a running controller comes back, into an older state and into an empty one', async () => {

@@ -6,12 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
+import { beginRepo, commitAll, type Ended } from './typist.js';
 
 let top = '';
 let repo = '';
-let built: Built | undefined;
-let main = '';
 
 const env = () => ({
   PATH: process.env.PATH,
@@ -22,13 +21,7 @@ const env = () => ({
   PORTOSER_LISTEN: 'off',
 });
 const start = (words: readonly string[], cwd = repo): ChildProcess =>
-  spawn(process.execPath, [main, ...words], { cwd, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+  spawn(process.execPath, [program, ...words], { cwd, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
 
 /** Reads both outputs until the process has ended. */
 async function ended(child: ChildProcess): Promise<Ended> {
@@ -47,8 +40,7 @@ async function git(...words: string[]): Promise<void> {
 
 async function commitRegistry(text: string): Promise<void> {
   await writeFile(join(repo, 'registry.yml'), text);
-  await git('add', '-A');
-  await git('commit', '-q', '-m', 'change');
+  await commitAll(repo, 'change');
 }
 
 /** Waits until the child's output holds a text; goes on reading after that. */
@@ -70,18 +62,12 @@ services:${services}
 `;
 
 beforeAll(async () => {
-  built = await buildProgram();
-  ({ main } = built);
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-cli-')));
   repo = join(top, 'repo');
-  await mkdir(repo);
-  await git('init', '-q', '-b', 'main');
-  await git('config', 'user.name', 'Ada');
-  await git('config', 'user.email', 'ada@example.org');
+  await beginRepo(repo);
   await commitRegistry(registry(' {}'));
 });
 afterAll(async () => {
-  await built?.remove();
   if (top !== '') await rm(top, { recursive: true, force: true });
 });
 
@@ -119,7 +105,7 @@ describe('without a repository', () => {
   });
 
   it('config show tells each source and no secret', async () => {
-    const child = spawn(process.execPath, [main, 'config', 'show', '--json', '--branch', 'b'], {
+    const child = spawn(process.execPath, [program, 'config', 'show', '--json', '--branch', 'b'], {
       cwd: top,
       env: { ...env(), PORTOSER_GIT_TOKEN: 'hush', PORTOSER_REPO: 'https://me:hush@forge.example/a.git' },
     });
@@ -280,7 +266,7 @@ describe('run', () => {
     await commitRegistry(
       registry(` {tock: {type: local, machine: me, path: ${top}/tock, scope: none, command: sleep 99}}`),
     );
-    const dies = spawn(process.execPath, [main, 'deploy'], {
+    const dies = spawn(process.execPath, [program, 'deploy'], {
       cwd: repo,
       env: { ...env(), PORTOSER_CRASH_AT: '12' },
       stdio: ['ignore', 'pipe', 'pipe'],

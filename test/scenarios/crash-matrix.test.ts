@@ -1,14 +1,8 @@
 // The controller is killed at every point that it passes: the next start converges, nothing was done twice, and history has it all once.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { brokenHistory, type HistoryWish } from '../history-law.js';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 import { createCrashWorld, type CrashWorld, type Ended, type Placed, wholeSize } from './crash-world.js';
-
-let built: Built | undefined;
-beforeAll(async () => {
-  built = await buildProgram();
-});
-afterAll(() => built?.remove());
 
 /** So many worlds at a time. */
 const lanes = 2;
@@ -43,7 +37,7 @@ const second: Placed = {
 const nameOf = (ended: Ended): string => /crash point .*/.exec(ended.err)?.[0] ?? 'no crash point';
 
 async function withWorld<T>(work: (world: CrashWorld) => Promise<T>): Promise<T> {
-  const world = await createCrashWorld(built?.main ?? '');
+  const world = await createCrashWorld(program);
   try {
     return await work(world);
   } finally {

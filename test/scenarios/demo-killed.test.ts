@@ -4,13 +4,12 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { runningPostmaster, serves } from '../../reconciler/adapters/postgres-process.js';
 import { sweepLeftovers } from '../../reconciler/demo/leftovers.js';
+import { program } from '../program.js';
 import { until } from './until.js';
 
-const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'portoser-killed-')));
 // As the usual folder for such things: PostgreSQL's user has to pass through it.
 chmodSync(temporary, 0o711);
@@ -24,7 +23,7 @@ interface Demo {
 
 function startDemo(...words: string[]): Demo {
   const env = { ...process.env, TMPDIR: temporary };
-  const child = spawn(process.execPath, [main, 'demo', ...words], { env, stdio: 'pipe' });
+  const child = spawn(process.execPath, [program, 'demo', ...words], { env, stdio: 'pipe' });
   started.push(child);
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += String(chunk)));

@@ -2,14 +2,12 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo } from '../../reconciler/demo/demo.js';
+import { program, project } from '../program.js';
 import { until } from './until.js';
 
-const project = fileURLToPath(new URL('../../', import.meta.url));
-const program = [process.execPath, join(project, 'dist/api/cli/main.js')];
 const names = ['api', 'cache', 'database', 'gateway', 'web', 'worker'];
 const lines: string[] = [];
 const stop = new AbortController();
@@ -32,7 +30,7 @@ function pids(): Readonly<Record<string, number>> {
 const said = (pattern: RegExp, from = 0) => lines.slice(from).some(line => pattern.test(line));
 
 beforeAll(async () => {
-  ended = runDemo({ program, signal: stop.signal, out: line => lines.push(line) });
+  ended = runDemo({ program: [process.execPath, program], signal: stop.signal, out: line => lines.push(line) });
   await until(
     'everything is up',
     () => said(/Everything is up and healthy/),

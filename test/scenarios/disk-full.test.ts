@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { filesBelow } from '../commands/batch-machine.js';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 import { createCrashWorld, type CrashWorld, type Placed, wholeSize } from './crash-world.js';
 import { until } from './until.js';
 
@@ -12,15 +12,10 @@ import { until } from './until.js';
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
 const soon = { interval: '1s' };
 
-let built: Built | undefined;
 let world: CrashWorld;
-beforeAll(async () => {
-  built = await buildProgram();
-});
-afterAll(() => built?.remove());
 
 beforeEach(async () => {
-  world = await createCrashWorld(built?.main ?? '');
+  world = await createCrashWorld(program);
   mkdirSync(world.state, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'small', world.state]);
 });

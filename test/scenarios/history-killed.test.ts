@@ -1,23 +1,18 @@
 // The controller is killed in the middle of its work, its database not: the next one has every change in history, once and ended.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { makeDatabase, useServer } from '../adapters/postgres-fixture.js';
 import { openTestStore } from '../adapters/store-fixture.js';
 import { eventRecord } from '../contracts/store.js';
 import { brokenHistory } from '../history-law.js';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 import { createCrashWorld, type CrashWorld, type Running } from './crash-world.js';
 import { until } from './until.js';
 
 useServer();
 
-let built: Built | undefined;
 let world: CrashWorld;
-beforeAll(async () => {
-  built = await buildProgram();
-});
-afterAll(() => built?.remove());
 beforeEach(async () => {
-  world = await createCrashWorld(built?.main ?? '');
+  world = await createCrashWorld(program);
 });
 afterEach(() => world.close());
 

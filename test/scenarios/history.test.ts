@@ -1,24 +1,19 @@
 // History as a person meets it: kept by the controller's own PostgreSQL, taken along from before, and there after a kill.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OutputOf } from '../../reconciler/engine.js';
 import type { Deployment, HistoryEvent } from '../../schema/history.js';
 import { runningPostmaster, stopPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import { isAlive } from '../contracts/remote-shell.js';
 import { stopServices } from './stop-services.js';
+import { beginRepo, commitAll, typist } from './typist.js';
 import { until } from './until.js';
-
-const main = fileURLToPath(new URL('../../dist/api/cli/main.js', import.meta.url));
 
 let top = '';
 let repo = '';
-const started: ChildProcess[] = [];
 const data = () => join(top, 'state/postgres/data');
 
 /** Only what it needs: whatever database the tester has is not asked. */
@@ -31,23 +26,7 @@ const env = () => ({
   XDG_STATE_HOME: top,
 });
 
-function start(line: string): { readonly child: ChildProcess; readonly texts: { out: string; err: string } } {
-  const words = [main, ...line.split(' ')];
-  const child = spawn(process.execPath, words, { cwd: repo, env: env(), stdio: ['ignore', 'pipe', 'pipe'] });
-  started.push(child);
-  const texts = { out: '', err: '' };
-  child.stdout?.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
-  child.stderr?.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
-  return { child, texts };
-}
-
-async function portoser(
-  line: string,
-): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
-  const { child, texts } = start(line);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...texts };
-}
+const { start, portoser, endAll } = typist(() => ({ cwd: repo, env: env() }));
 
 async function json<T>(line: string): Promise<T> {
   const { out } = await portoser(`${line} --json`);
@@ -66,8 +45,7 @@ services:
   tick: {type: local, machine: me, path: ${top}/tick, scope: none, command: ${command}, env: {WORD: ${greeting}}, health: ${health}}
 `,
   );
-  await promisify(execFile)('git', ['-C', repo, 'add', '-A']);
-  await promisify(execFile)('git', ['-C', repo, 'commit', '-q', '-m', greeting]);
+  await commitAll(repo, greeting);
 }
 
 /** A controller whose history is kept. */
@@ -84,17 +62,13 @@ beforeAll(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-history-')));
   await chmod(top, 0o711);
   repo = join(top, 'repo');
-  await mkdir(repo);
-  const git = (...words: string[]) => promisify(execFile)('git', ['-C', repo, ...words]);
-  await git('init', '-q', '-b', 'main');
-  await git('config', 'user.name', 'Ada');
-  await git('config', 'user.email', 'ada@example.org');
+  await beginRepo(repo);
   await commit('one');
 });
 
 afterAll(async () => {
   await stopServices(repo, `history-${process.pid}`, portoser);
-  for (const child of started) child.kill('SIGKILL');
+  endAll();
   const left = await runningPostmaster(data());
   if (left !== undefined) await stopPostmaster(left.pid, data());
   await rm(top, { recursive: true, force: true });

@@ -5,19 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 
 let top = '';
-let built: Built;
 
 beforeAll(async () => {
   top = await mkdtemp(join(tmpdir(), 'portoser-import-'));
-  built = await buildProgram();
   await writeFile(join(top, 'old.yml'), old);
   await writeFile(join(top, 'clean.yml'), old.replace('    tls_cert: /web/cert.pem\n', ''));
 });
 afterAll(async () => {
-  await built?.remove();
   await rm(top, { recursive: true, force: true });
 });
 
@@ -41,7 +38,7 @@ interface Ended {
 async function portoser(...words: readonly string[]): Promise<Ended> {
   const env = { PATH: process.env['PATH'], HOME: top, PORTOSER_STATE_DIR: join(top, 'state') };
   try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [built.main, ...words], { cwd: top, env });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...words], { cwd: top, env });
     return { code: 0, out: stdout, err: stderr };
   } catch (thrown) {
     const { code, stdout, stderr } = thrown as {

@@ -1,13 +1,7 @@
 // The controller is killed anywhere in a move with data: the next start runs it where it was or finishes it; no written line is lost or twice.
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Built, buildProgram } from './built.js';
+import { expect, it } from 'vitest';
+import { program } from '../program.js';
 import { createCrashWorld, type CrashWorld, type Placed } from './crash-world.js';
-
-let built: Built | undefined;
-beforeAll(async () => {
-  built = await buildProgram();
-});
-afterAll(() => built?.remove());
 
 /** Writes a number a line, ever on from where its file ends. */
 const writer =
@@ -18,7 +12,7 @@ const on = (machine: string): Placed => ({
 });
 
 async function withWorld<T>(work: (world: CrashWorld) => Promise<T>): Promise<T> {
-  const world = await createCrashWorld(built?.main ?? '');
+  const world = await createCrashWorld(program);
   try {
     await world.push(on('m1'));
     await world.converge();

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { inDatabase, makeDatabase, useServer } from '../adapters/postgres-fixture.js';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 import { createCrashWorld, type CrashWorld } from './crash-world.js';
 import { until } from './until.js';
 
@@ -69,16 +69,11 @@ async function wayTo(url: string): Promise<Way> {
   };
 }
 
-let built: Built | undefined;
 let world: CrashWorld;
 let way: Way;
 let url: string;
-beforeAll(async () => {
-  built = await buildProgram();
-});
-afterAll(() => built?.remove());
 beforeEach(async () => {
-  world = await createCrashWorld(built?.main ?? '');
+  world = await createCrashWorld(program);
   url = await makeDatabase();
   way = await wayTo(url);
 });

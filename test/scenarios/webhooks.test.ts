@@ -1,5 +1,5 @@
 // Webhooks at a controller that runs, its repository behind a server: 500 of one push, hostile ones, and what they cost.
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -7,16 +7,14 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GitHttpServer, startGitHttp } from '../contracts/git-http-server.js';
 import { stopServices } from './stop-services.js';
+import { type Typed, typist } from './typist.js';
 import { until } from './until.js';
 
-const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
-const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
 const cluster = `hooks-${process.pid}`;
 const secret = '2f9c0e417b6ad5837e10c4f2';
 
@@ -25,9 +23,9 @@ let clone = '';
 let remote: GitHttpServer;
 let url = '';
 let address: { readonly host: string; readonly port: number };
-let controller: ReturnType<typeof start>;
+let controller: Typed;
 
-const env = (more: Readonly<Record<string, string>> = {}) => ({
+const env = () => ({
   PATH: process.env.PATH,
   HOME: top,
   USER: 'ada',
@@ -36,23 +34,9 @@ const env = (more: Readonly<Record<string, string>> = {}) => ({
   XDG_STATE_HOME: top,
   DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
   PORTOSER_WEBHOOK_SECRET: secret,
-  ...more,
 });
 
-function start(line: string, more?: Readonly<Record<string, string>>) {
-  const words = ['--import', tsx, main, ...line.split(' ')];
-  const child = spawn(process.execPath, words, { cwd: top, env: env(more), stdio: ['ignore', 'pipe', 'pipe'] });
-  const texts = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
-  return { child, texts };
-}
-
-async function portoser(line: string, more?: Readonly<Record<string, string>>) {
-  const { child, texts } = start(line, more);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...texts };
-}
+const { start, portoser } = typist(() => ({ cwd: top, env: env() }));
 
 const git = (...words: string[]) => promisify(execFile)('git', words, { env: { ...process.env, HOME: top } });
 

@@ -7,11 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WhyReport } from '../../schema/why.js';
-import { type Built, buildProgram } from './built.js';
+import { program } from '../program.js';
 
 let top = '';
 let repo = '';
-let built: Built | undefined;
 
 const env = () => ({
   PATH: process.env.PATH,
@@ -28,7 +27,7 @@ interface Ended {
 }
 
 async function portoser(line: string): Promise<Ended> {
-  const words = [built?.main ?? '', ...line.split(' ')];
+  const words = [program, ...line.split(' ')];
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, words, { cwd: repo, env: env() });
     return { code: 0, out: stdout, err: stderr };
@@ -70,7 +69,6 @@ machines:
 `;
 
 beforeAll(async () => {
-  built = await buildProgram();
   top = await realpath(await mkdtemp(join(tmpdir(), 'portoser-why-')));
   repo = join(top, 'repo');
   for (const folder of ['services', 'apps/tick']) await mkdir(join(repo, folder), { recursive: true });
@@ -91,7 +89,6 @@ function endTick(): void {
 
 afterAll(async () => {
   endTick();
-  await built?.remove();
   if (top !== '') await rm(top, { recursive: true, force: true });
 });
 

@@ -1,20 +1,17 @@
 // A real Gitea tells a real controller of pushes, by its webhooks.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusReport } from '../../schema/status.js';
 import type { Delivery } from '../../schema/webhooks.js';
 import { commitFiles, git } from '../contracts/git-fixture.js';
 import { stopServices } from '../scenarios/stop-services.js';
+import { type Typed, typist } from '../scenarios/typist.js';
 import { until } from '../scenarios/until.js';
 import { type Gitea, giteaAdmin, giteaObstacle, startGitea } from './gitea.js';
 
-const main = fileURLToPath(new URL('../../api/cli/main.ts', import.meta.url));
-const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
 const cluster = `gitea-${process.pid}`;
 const secret = '5b1e90c3d7f2486a0c9be41d';
 const path = `${giteaAdmin}/fleet`;
@@ -24,11 +21,12 @@ if (obstacle !== undefined) console.log(`skipped: ${obstacle}`);
 let top = '';
 let clone = '';
 let gitea: Gitea;
-let controller: ReturnType<typeof start>;
+let controller: Typed;
 let hookId = 0;
 
-function start(line: string) {
-  const env = {
+const { start, portoser } = typist(() => ({
+  cwd: top,
+  env: {
     PATH: process.env['PATH'],
     HOME: top,
     USER: 'ada',
@@ -38,19 +36,8 @@ function start(line: string) {
     XDG_STATE_HOME: top,
     DATABASE_URL: 'postgres://127.0.0.1:1/nobody',
     PORTOSER_WEBHOOK_SECRET: `d0e94b7c1f3a68257be1,${secret}`,
-  };
-  const child = spawn(process.execPath, ['--import', tsx, main, ...line.split(' ')], { cwd: top, env });
-  const texts = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (texts.out += String(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => (texts.err += String(chunk)));
-  return { child, texts };
-}
-
-async function portoser(line: string) {
-  const { child, texts } = start(line);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...texts };
-}
+  },
+}));
 
 const tell = () => `${controller.texts.out}\n${controller.texts.err}\n${gitea.log().slice(-2000)}`;
 

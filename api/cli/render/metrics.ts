@@ -35,7 +35,7 @@ function amountText(name: string, value: number): string {
 }
 
 /** Names of mounts and interfaces are the machine's words. */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- a terminal would obey them
 const shown = (name: string): string => name.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '?');
 
 type Values = Measurement['values'];

@@ -1,5 +1,5 @@
 // Columns side by side, as wide as what they hold; colours do not count.
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- colours begin with one
 const colour = /\u001B\[\d+m/g;
 const width = (text: string): number => text.replaceAll(colour, '').length;
 

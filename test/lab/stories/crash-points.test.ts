@@ -1,11 +1,8 @@
 // The controller of nine services on three hosts is killed at a numbered point of a change to all of them, and started anew: it
 // converges, nothing was started twice, nothing is left open, and history tells of every change.
 // Which points: PORTOSER_CRASH_POINTS is `all` (npm run soak), numbers with commas, or absent (some, by PORTOSER_CRASH_SEED).
-import { chmodSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningPostmaster, stopPostmaster } from '../../../reconciler/adapters/postgres-process.js';
 import { brokenHistory } from '../../history-law.js';
 import { cluster, keyOf, logFolder, registryOf, slots, sourceFiles } from '../crash/services.js';
 import { eventually, withLab } from '../harness.js';
@@ -30,18 +27,13 @@ const tell = (line: string): void => console.log(`crash points: ${line}`);
 beforeAll(async () => {
   const setUp = `mkdir -p ${logFolder}; : >${logFolder}/starts; chmod 666 ${logFolder}/starts`;
   await Promise.all(hosts.map(host => host.must(setUp)));
-  story = await freshStory();
-  // As /var/lib is: the controller's database runs as a user of its own.
-  chmodSync(dirname(story.stateDir), 0o711);
+  story = await freshStory({ database: true });
   driven = drive(story);
 }, 60_000);
 
 afterAll(async () => {
   await driven?.stop();
   await driven?.close();
-  const data = join(story.stateDir, 'postgres/data');
-  const database = await runningPostmaster(data);
-  if (database !== undefined) await stopPostmaster(database.pid, data);
   await story.remove();
 }, 60_000);
 

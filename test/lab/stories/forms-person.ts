@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { freshRepo, gitEnv, keyFile, runProgram, type Ended, type FreshRepo } from '../harness.js';
+import { program } from '../../program.js';
 
 export interface Person {
   readonly home: string;
@@ -45,10 +45,8 @@ export interface Running {
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-const project = fileURLToPath(new URL('../../../', import.meta.url));
-
 function writeProgram(path: string): void {
-  writeFileSync(path, `#!/bin/sh\nexec node ${join(project, 'dist/api/cli/main.js')} "$@"\n`);
+  writeFileSync(path, `#!/bin/sh\nexec node ${program} "$@"\n`);
   chmodSync(path, 0o755);
 }
 

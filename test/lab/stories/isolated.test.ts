@@ -1,6 +1,4 @@
 // The controller is cut off from all hosts at once: one word says so, nothing is judged, planned or noted as removed, and what was pushed meanwhile is made once.
-import { chmodSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HistoryEvent } from '../../../schema/history.js';
 import { eventually, withLab } from '../harness.js';
@@ -46,8 +44,7 @@ let story: Story;
 let controller: Controller;
 
 beforeAll(async () => {
-  story = await freshStory();
-  chmodSync(dirname(story.stateDir), 0o755); // the database of a controller of root's is another user's
+  story = await freshStory({ database: true });
   const commit = await story.push(registry(1));
   controller = story.run({ env: { PORTOSER_LOG: 'warn' } });
   await untilApplied(story, controller, commit);

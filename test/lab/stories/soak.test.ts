@@ -1,9 +1,6 @@
 // A soak: by chance that can be repeated, commits, drift, kills, cuts and crashes; whenever the world comes to rest, everything must hold.
-import { chmodSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningPostmaster, stopPostmaster } from '../../../reconciler/adapters/postgres-process.js';
 import { changedTwice, openOrTwice } from '../../history-law.js';
 import { eventually, withLab } from '../harness.js';
 import { type Dice, diceOf } from '../soak/dice.js';
@@ -34,18 +31,13 @@ function tell(line: string): void {
 
 beforeAll(async () => {
   await Promise.all(hosts.map(prepare));
-  story = await freshStory();
-  // As /var/lib is: the controller's database runs as a user of its own.
-  chmodSync(dirname(story.stateDir), 0o711);
+  story = await freshStory({ database: true });
   driven = drive(story);
 }, 120_000);
 
 afterAll(async () => {
   await driven?.stop();
   await driven?.close();
-  const data = join(story.stateDir, 'postgres/data');
-  const database = await runningPostmaster(data);
-  if (database !== undefined) await stopPostmaster(database.pid, data);
   await story.remove();
 }, 120_000);
 

@@ -1,6 +1,4 @@
 // What services use is measured on the passes of a controller, as a user without root: of containers and bare processes, and how long units are up.
-import { chmodSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Metrics } from '../../../reconciler/operations/metrics.js';
 import { eventually, withLab } from '../harness.js';
@@ -36,9 +34,7 @@ const registry = {
 let story: Story;
 let controller: Controller;
 beforeAll(async () => {
-  story = await freshStory();
-  // The database's own user has to pass through it.
-  chmodSync(dirname(story.stateDir), 0o711);
+  story = await freshStory({ database: true });
   await story.push(registry, { 'web/compose.yaml': compose, 'busy/busy.py': busy });
   const { report } = await story.once();
   const amiss = [...report.outcomes.filter(one => one.result !== 'applied'), ...report.findings];
