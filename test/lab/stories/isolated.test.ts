@@ -48,6 +48,8 @@ beforeAll(async () => {
   const commit = await story.push(registry(1));
   controller = story.run({ env: { PORTOSER_LOG: 'warn' } });
   await untilApplied(story, controller, commit);
+  // Said once its database stands, which may be after the first pass.
+  await eventually('it listens', async () => controller.output().includes('listens on '), 60_000);
 }, 120_000);
 
 afterAll(() => story?.remove());

@@ -12,7 +12,7 @@ import { keyOf, registryOf, slots, sourceFiles, type Wanted, wantedOf } from '..
 import { freshStory, type Story } from '../story.js';
 
 /** `npm run soak` sets both; without it a short one, whose first rounds kill the controller in every way and have a rival. */
-const minutes = Number(process.env['PORTOSER_SOAK_MINUTES'] ?? 3);
+const minutes = Number(process.env['PORTOSER_SOAK_MINUTES'] ?? 5);
 const seed = Number(process.env['PORTOSER_SOAK_SEED'] ?? 777);
 
 const lab = withLab({ hosts: 2, docker: [1] });
