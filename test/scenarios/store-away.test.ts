@@ -11,6 +11,9 @@ import { until } from './until.js';
 
 useServer();
 
+/** For how long it stays away at least; `npm run soak` makes it three minutes. */
+const awaySeconds = Number(process.env['PORTOSER_STORE_AWAY_SECONDS'] ?? 0);
+
 /** A way to the real server that can be closed, and can swallow what is said. */
 interface Way {
   /** For DATABASE_URL. */
@@ -105,27 +108,31 @@ it('changes go on without it, and are caught up in order and once', async () => 
   await started(1);
   await waitFor('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
 
-  await way.close();
-  for (const version of [1, 2]) {
+  let version = 0;
+  const change = async (): Promise<void> => {
+    version += 1;
     await push(version);
     await started(version + 1);
-  }
+  };
+  await way.close();
+  const awayUntil = performance.now() + awaySeconds * 1000;
+  while (version < 2 || performance.now() < awayUntil) await change();
   await waitFor('it is missed', () => controller.said().includes('history waits for its database'));
   expect(await kept()).toHaveLength(1);
 
   await way.hang();
-  for (const version of [3, 4]) {
-    await push(version);
-    await started(version + 1);
-  }
+  await change();
+  await change();
   expect(await kept()).toHaveLength(1);
 
   await way.close();
   await way.open();
-  await waitFor('history has all', async () => (await kept()).length === 5 && !(await kept()).includes('in-progress'));
-  expect(new Set(await kept()).size).toBe(5);
-  expect(world.starts('db')).toHaveLength(5);
+  const complete = async (): Promise<boolean> =>
+    (await kept()).length === version + 1 && !(await kept()).includes('in-progress');
+  await waitFor('history has all', complete);
+  expect(new Set(await kept()).size).toBe(version + 1);
+  expect(world.starts('db')).toHaveLength(version + 1);
   expect((await world.plan())?.waves).toEqual([]);
   expect(await controller.stop()).toBe(0);
   expect(await world.openIntents()).toEqual([]);
-}, 300_000);
+}, 300_000 + awaySeconds * 2000);
