@@ -1,9 +1,12 @@
 // The HTTP API: every operation of the engine by its route. Built here, listening is for who builds it.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Engine } from '../reconciler/engine.js';
+import type { Actor, Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
-import { type Auth, guardAccess } from './plugins/access.js';
+import { type Auth, guardAccess, learning } from './plugins/access.js';
+import { answerBrokenRequest } from './plugins/broken-request.js';
 import { guardHeaders } from './plugins/headers.js';
+import { createLimits, type LimitOptions } from './plugins/limits.js';
+import { maskSecrets } from './plugins/mask.js';
 import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
@@ -13,29 +16,43 @@ import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
 export interface ServerParts {
-  readonly engine: Pick<Engine, 'perform' | 'describe'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'refused' | 'redactor'>;
   readonly auth: Auth;
   readonly version: string;
   /** Whether the controller has made its first pass. */
   readonly ready: () => boolean;
   /** Told of what is a bug of ours; who asked learns no more than that. */
   readonly onFault: (error: AppError) => void;
+  readonly limits?: LimitOptions;
+  readonly timeouts?: { readonly requestMs: number; readonly headersMs: number; readonly lookEveryMs: number };
 }
 
 const bodyLimit = 1024 * 1024;
 
-/** Nobody waits longer for a request to come in. */
+/** Nobody waits longer for a request to come in; an answer may take longer, so that silence alone ends no connection. */
 const requestTimeout = 30_000;
+const headersTimeout = 10_000;
+const maxHeaderSize = 16 * 1024;
+/** How often it is looked who is too slow. */
+const connectionsCheckingInterval = 2_000;
+const mostConnections = 500;
 
-function bare(): FastifyInstance {
+function bare({ timeouts }: ServerParts): FastifyInstance {
   const server = fastify({
     bodyLimit,
-    requestTimeout,
+    requestTimeout: timeouts?.requestMs ?? requestTimeout,
+    http: {
+      maxHeaderSize,
+      headersTimeout: timeouts?.headersMs ?? headersTimeout,
+      connectionsCheckingInterval: timeouts?.lookEveryMs ?? connectionsCheckingInterval,
+    },
+    clientErrorHandler: answerBrokenRequest,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
   });
   server.removeContentTypeParser('text/plain');
+  server.server.maxConnections = mostConnections;
   return server;
 }
 
@@ -44,7 +61,7 @@ function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Rou
   server.route({
     method,
     url,
-    config: { needs: role },
+    config: { needs: role, ...(effect === 'changes' ? { changes: operation } : {}) },
     schema: { params, [restIn]: rest },
     preValidation: async request => {
       if (restIn === 'body') request.body ??= {};
@@ -53,12 +70,16 @@ function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Rou
     handler: async (request, reply) => {
       const given = (restIn === 'body' ? request.body : request.query) as object;
       const input = { ...(request.params as object), ...given };
-      const name = request.asker?.name ?? '';
       const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
-      const work = engine.perform(operation, input, { name, by: 'api' }, signal);
+      const work = engine.perform(operation, input, actorOf(request), signal);
       return await (effect === 'reads' ? unlessAborted(work, signal) : work);
     },
   });
+}
+
+function actorOf({ asker, ip }: FastifyRequest): Actor {
+  const { name = '', token } = asker ?? {};
+  return { name, by: 'api', from: ip, ...(token === undefined ? {} : { token }) };
 }
 
 /** Whoever asked has gone away: what only reads need not go on. What changes something is never left half done. */
@@ -101,11 +122,16 @@ function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts
 
 /** Does not listen. `close()` lets what machines are in the middle of come to its end, for a while. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const server = bare();
+  const server = bare(parts);
   const stopping = endRequests(server);
   checkInputs(server);
   guardHeaders(server);
-  guardAccess(server, parts.auth);
+  guardAccess(server, {
+    auth: learning(parts.auth, parts.engine.redactor),
+    limits: createLimits(parts.limits),
+    refused: parts.engine.refused,
+  });
+  maskSecrets(server, parts.engine.redactor);
   tellProblems(server, parts.onFault);
   const routes = await readRoutes(parts.engine);
   for (const route of routes) serveRoute(server, parts, route, stopping);

@@ -9,8 +9,10 @@ import type {
   HistoryState,
   Transition,
 } from '../schema/history.js';
+import type { Audit, AuditAnchor, AuditAsk, AuditRecord } from '../schema/audit.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Machine } from '../schema/registry-types.js';
+import type { Redactor } from '../schema/redact.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
 
@@ -286,6 +288,10 @@ export interface Store {
   spans(ask: SpansAsk): Promise<readonly SampleSpan[]>;
   /** What was measured last of each machine within a day, or of that one; by name. */
   newest(machine?: string): Promise<readonly Measurement[]>;
+  /** The last record of that audit log that was copied here. */
+  auditHead(log: string): Promise<AuditAnchor | undefined>;
+  /** The copies of records of all audit logs, newest first. */
+  audit(ask: AuditAsk): Promise<readonly AuditRecord[]>;
   /** Brings what was noted to the database or to disk, and stops what `serve` started. Nothing is noted afterwards. */
   close(): Promise<void>;
 }
@@ -301,6 +307,9 @@ export interface Ports {
   readonly log: Log;
   readonly schedule: Schedule;
   readonly store: Store;
+  readonly audit: Audit;
+  /** Takes known secrets out of what is told. */
+  readonly redactor: Redactor;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

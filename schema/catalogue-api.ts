@@ -38,5 +38,17 @@ export const apiErrors = {
     502,
     'Check --server, the network and that `portoser run` serves its API there; without --server the command works by itself.',
   ),
+  'too-many-requests': entry(
+    'Too many requests',
+    'backoff',
+    429,
+    'Wait as long as Retry-After says; a program of its own gets a token of its own.',
+  ),
+  'audit-unwritable': entry(
+    'The audit log cannot be written',
+    'backoff',
+    503,
+    'Nothing was done, since nobody could tell later who did it: free space in the state folder, or correct its rights.',
+  ),
   'route-unknown': entry('There is no such address', 'never', 404, 'See /api/docs for those that there are.'),
 } as const satisfies Record<string, CatalogueEntry>;

@@ -2,6 +2,7 @@
 import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import type { Query } from './store-database.js';
+import { insertAudit } from './store-audit.js';
 import { insertSamples } from './store-samples.js';
 
 /** jsonb and text hold neither NUL nor half a surrogate pair. */
@@ -140,6 +141,9 @@ export async function writeRecords(query: Query, records: readonly HistoryRecord
         break;
       case 'write':
         await query(insertWrites, [asJson(only(stretch, kind).map((one): Write => one.write)), controller]);
+        break;
+      case 'audit':
+        await query(insertAudit, [asJson(only(stretch, kind).map(({ log, record }) => ({ log, record })))]);
         break;
       case 'samples':
         await query(insertSamples, [asJson(only(stretch, kind).map(one => one.measurement))]);

@@ -12,7 +12,12 @@ export interface Lists {
 }
 
 /** Who asks, for history and audit. */
-export type Actor = HistoryActor;
+export interface Actor extends HistoryActor {
+  /** The address that it came from; absent: this machine. */
+  readonly from?: string;
+  /** Id of the token that was shown. */
+  readonly token?: string;
+}
 
 /** What every operation gets. `emit` tells progress while it runs; people see it line by line. */
 export interface Context {

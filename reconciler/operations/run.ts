@@ -1,6 +1,8 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
+import { auditPass } from '../loop/audited.js';
+import { keepCopying } from '../loop/copy-audit.js';
 import { recorded } from '../loop/record.js';
 import { runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
@@ -29,13 +31,22 @@ async function greet({ ports, emit }: Context): Promise<void> {
   emit({ kind: 'change', text, event: 'controller.started', ...data });
 }
 
-function tellPasses({ emit }: Context): (report: PassReport) => void {
+interface Passes {
+  readonly tell: (report: PassReport) => void;
+  /** What was told stands in the audit log, too. */
+  readonly settled: () => Promise<void>;
+}
+
+function tellPasses({ ports, emit }: Context): Passes {
   let said: Said | undefined;
-  return report => {
+  let audit: Promise<void> = Promise.resolve();
+  const tell = (report: PassReport): void => {
+    audit = audit.then(() => auditPass(ports, report));
     const words = passWords(report, said);
     said = words.said;
     for (const line of words.lines) emit({ kind: 'change', ...line });
   };
+  return { tell, settled: () => audit };
 }
 
 /** Whoever reads one that stays (the disk is full) sees that its process is gone. */
@@ -57,14 +68,21 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     const context = recorded(asked);
     const { state, store } = context.ports;
     const release = await state.lock();
+    const ended = new AbortController();
+    const passes = tellPasses(context);
+    let copying: Promise<void> | undefined;
     try {
       store.serve();
+      copying = keepCopying(context.ports, AbortSignal.any([context.signal, ended.signal]));
       await greet(context);
-      await runController(context, { onPass: tellPasses(context) });
+      await runController(context, { onPass: passes.tell });
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {
       await takeNoteAway(context);
+      await passes.settled();
+      ended.abort();
+      await copying;
       // The database is this controller's, and nobody's after it.
       await store.close();
       await release();

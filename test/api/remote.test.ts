@@ -28,7 +28,7 @@ const perform = (async (name: string, input: object, _: object, signal: AbortSig
 
 const token: ApiToken = { id: 'a', name: 'a', role: 'admin', createdAt: 0, expiresAt: 9 };
 const server = await buildServer({
-  engine: { describe: here.describe, perform },
+  engine: { describe: here.describe, perform, refused: here.refused, redactor: here.redactor },
   auth: { tokens: { find: async text => (text === 'good' ? token : undefined) } },
   version: '1',
   ready: () => true,

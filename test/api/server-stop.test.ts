@@ -31,7 +31,12 @@ beforeEach(async () => {
     new Promise(end => {
       tell({ signal, end });
     });
-  const doing = { describe: engine.describe, perform: perform as never };
+  const doing = {
+    describe: engine.describe,
+    perform: perform as never,
+    redactor: engine.redactor,
+    refused: () => undefined,
+  };
   server = await buildServer({
     engine: doing,
     auth: 'none',
