@@ -163,8 +163,8 @@ describe('the API of a controller', () => {
     expect((await ask('/api/machines', viewer)).status).toBe(401);
     // Refused, done by a token and by a person, changed by the controller itself: all of it is told.
     const deeds = (await (await ask('/api/audit', admin)).json()) as readonly AuditDeed[];
-    const told = deeds.map(({ what, who, from, result }) => `${what} by ${who.name} (${who.by}, ${from}): ${result}`);
-    expect(told).toEqual(
+    const lines = deeds.map(({ what, who, from, result }) => `${what} by ${who.name} (${who.by}, ${from}): ${result}`);
+    expect(lines).toEqual(
       expect.arrayContaining([
         'run by ada (cli, here): open',
         'token.create by portoser (loop, here): done',
