@@ -85,6 +85,7 @@ export function openFeeds(parts: FeedsParts): Feeds {
       case 'ended':
       case 'write':
       case 'delivery':
+      case 'audit':
         // Records for history: who follows was told on the way.
         return;
       default:

@@ -130,6 +130,8 @@ export async function openLiveWorld(
         followers.add(listener);
         return () => followers.delete(listener);
       },
+      refused: () => undefined,
+      redactor: bare.redactor,
     },
     auth: more.auth ?? { tokens: { find: async token => tokens.get(token), list: async () => [...tokens.values()] } },
     version: '1',
