@@ -123,7 +123,9 @@ function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts
     const signal = AbortSignal.any([stopping, goneOf(reply)]);
     const actor = { name: request.asker?.name ?? '', by: 'api' } as const;
     const measures = await unlessAborted(engine.perform('measures', {}, actor, signal), signal);
-    return reply.type(expositionType).send(exposition([...measures, ...processMeasures(version, Date.now())]));
+    // A text is no answer that the mask of all others looks at.
+    const told = engine.redactor.value([...measures, ...processMeasures(version, Date.now())]);
+    return reply.type(expositionType).send(exposition(told));
   });
 }
 

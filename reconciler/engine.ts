@@ -5,6 +5,7 @@ import type { Settings } from '../schema/settings.js';
 import { audited, deedOf } from './loop/audited.js';
 import { countRefusals, type Refusal, type Refusals } from './loop/refusals.js';
 import { learnHere } from './loop/sync.js';
+import { maskForge } from './loop/tell-forge.js';
 import { tellRedacted } from './loop/tell-redacted.js';
 import { tellRecords, tellWaits } from './loop/waits.js';
 import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
@@ -37,7 +38,7 @@ export interface Engine {
   readonly refused: (refusal: Refusal) => void;
   /** Progress of all operations; answers how to stop listening. */
   readonly subscribe: (listener: (progress: Progress) => void) => () => void;
-  /** What happens, as data; answers how to stop listening. A listener must not throw, and returns at once: passes wait for it. */
+  /** What happens, as data, and as it is: who hands it on masks it. Answers how to stop listening. A listener must not throw, and returns at once: passes wait for it. */
   readonly listen: (listener: (told: Told) => void) => () => void;
   /** Knows what is secret: faces take it out of answers and errors. */
   readonly redactor: Redactor;
@@ -73,7 +74,8 @@ export function createEngine(parts: EngineParts): Engine {
   const openOnce = async (): Promise<World> => {
     const opened = await parts.open();
     const ports = tellWaits(opened.ports, progress => emit(redactor.value(progress)));
-    return { ...opened, ports: tellRecords(ports, bus) };
+    const forge = ports.forge === undefined ? {} : { forge: maskForge(ports.forge, redactor) };
+    return { ...opened, ports: { ...tellRecords(ports, bus), ...forge } };
   };
   const open = (): Promise<World> => (world ??= openOnce());
 

@@ -83,13 +83,18 @@ function secretsOfWord(word: string, name: string): readonly Secret[] {
   return [...own, ...secretsOfEnvFile(word.replace(/^--?/, '')), ...secretsOfAddress(word)];
 }
 
+/** Each may be sent by itself; what stands before the bytes of a signing key (Standard Webhooks) is no part of them. */
+const listed = (value: string): readonly string[] =>
+  value.split(/\s*[,\n]\s*/).flatMap(one => [one, one.replace(/^whsec_/, '')]);
+
 /** The credentials that the settings hold; keys that are named by their files are not read for it. */
 export function secretsOfSettings(settings: Settings): readonly Secret[] {
   return settingNames.flatMap(setting => {
     const { value } = settings[setting];
-    const { secret, env: name, fileVariant } = settingEntry(setting);
+    const { secret, list, env: name, fileVariant } = settingEntry(setting);
     if (value === undefined) return [];
     const isFile = fileVariant === 'path' && !value.includes('PRIVATE KEY');
-    return [...(secret === true && !isFile ? [{ name, value }] : []), ...secretsOfAddress(value)];
+    const own = secret === true && !isFile ? [value, ...(list === true ? listed(value) : [])] : [];
+    return [...own.map(one => ({ name, value: one })), ...secretsOfAddress(value)];
   });
 }

@@ -1,8 +1,10 @@
 // What of a registry is secret: values of variables, in its own text and in the env files that lie beside it in the repository.
 import { asAppError } from '../../schema/errors.js';
 import { secretsOfEnv, secretsOfEnvFile, secretsOfLines } from '../../schema/known-secrets.js';
+import type { Destination } from '../../schema/notify.js';
 import type { ParseResult, Registry, ServiceSpec } from '../../schema/registry-types.js';
 import type { Ports, RepoFiles } from '../ports.js';
+import { revealed } from './announce-send.js';
 
 /** They are told everywhere: a variable that holds one of them makes no secret of it. */
 const namesOf = ({ cluster, domain, machines, placements }: Registry): readonly string[] => [
@@ -34,9 +36,19 @@ async function textOf({ log }: Pick<Ports, 'log'>, files: RepoFiles, path: strin
   }
 }
 
+/** What a destination refers to is known before the first message: the log may tell of it, too. */
+async function learnDestination({ redactor, post, log }: Pick<Ports, 'redactor' | 'log' | 'post'>, to: Destination) {
+  try {
+    if (post !== undefined) redactor.learn((await revealed(post, to)).secrets.map(value => ({ value })));
+  } catch (thrown) {
+    // Who tells people tells of it.
+    log.debug({ destination: to.name, code: asAppError(thrown).code }, 'what it refers to is not known');
+  }
+}
+
 /** `texts`: of the registry; where it is not valid they are all there is. */
 export async function learnSecrets(
-  ports: Pick<Ports, 'redactor' | 'log'>,
+  ports: Pick<Ports, 'redactor' | 'log' | 'post'>,
   files: RepoFiles,
   texts: Iterable<string>,
   { registry }: ParseResult,
@@ -47,4 +59,5 @@ export async function learnSecrets(
   const beside = await Promise.all([...paths].map(path => textOf(ports, files, path)));
   const secrets = [...registry.placements.flatMap(one => secretsOfEnv(one.env)), ...beside.flatMap(secretsOfEnvFile)];
   redactor.learn(secrets, namesOf(registry));
+  await Promise.all((registry.notify ?? []).map(to => learnDestination(ports, to)));
 }

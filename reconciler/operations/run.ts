@@ -6,6 +6,7 @@ import { auditPass } from '../loop/audited.js';
 import { keepCopying } from '../loop/copy-audit.js';
 import { recorded } from '../loop/record.js';
 import { startReview } from '../loop/review.js';
+import { auditForge } from '../loop/tell-forge.js';
 import { type ControllerOptions, runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
 import { passWords, type Said } from './parts/pass-words.js';
@@ -64,7 +65,7 @@ async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
 async function keep(context: Context, passes: Passes): Promise<void> {
   const { ports, lists } = context;
   const announcer = startAnnouncer(ports);
-  const review = ports.forge === undefined ? undefined : startReview(ports, lists, ports.forge);
+  const review = ports.forge === undefined ? undefined : startReview(ports, lists, auditForge(ports.forge, ports));
   const emit: Context['emit'] = progress => {
     context.emit(progress);
     announcer.progress(progress);

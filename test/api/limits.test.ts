@@ -7,6 +7,7 @@ import { buildServer } from '../../api/server.js';
 import { createEngine, type Refusal } from '../../reconciler/engine.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import type { ApiToken } from '../../schema/access.js';
+import { refusal } from './live-world.js';
 
 const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
 const engine = createEngine({
@@ -95,6 +96,18 @@ it('requests of a token wait after many, and those of another do not', async () 
   expect((await ask('good-one')).status).toBe(200);
   await tooMany(await ask('good-one'));
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+it('WebSockets count as requests, and their wrong tokens as wrong ones', async () => {
+  const { port } = new URL(url);
+  const upgrade = (token: string) => refusal(Number(port), { authorization: `Bearer ${token}` });
+  for (let at = 0; at < 5; at += 1) expect(await upgrade('good-one')).toBe(101);
+  expect(await upgrade('good-one')).toBe(429);
+  for (let at = 0; at < 3; at += 1) expect(await upgrade(`wrong-${at}`)).toBe(401);
+  expect(await upgrade('wrong-4')).toBe(429);
+  lookups = [];
+  expect(await refusal(Number(port), {}, ['portoser.v1', 'bearer.wrong-5'])).toBe(429);
+  expect(lookups).toEqual([]);
 });
 
 /** All that the server says to these bytes until it closes the connection. */

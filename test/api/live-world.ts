@@ -153,6 +153,7 @@ export async function openLiveWorld(
     performed,
     faults,
     followers,
+    redactor: bare.redactor,
     tell: (...all: readonly Told[]) => all.forEach(told => followers.forEach(one => one(told))),
     /** A client that is let in, with what it was told. */
     async open(role: string | undefined = 'viewer', path = '/ws') {
