@@ -1,12 +1,15 @@
 // The HTTP API: every operation of the engine by its route. Built here, listening is for who builds it.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Engine } from '../reconciler/engine.js';
+import type { Actor, Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
 import type { LiveLimits } from '../schema/live-messages.js';
 import { serveHooks } from './hooks/route.js';
-import { type Auth, guardAccess } from './plugins/access.js';
+import { type Auth, guardAccess, learning } from './plugins/access.js';
+import { answerBrokenRequest } from './plugins/broken-request.js';
 import { guardHeaders } from './plugins/headers.js';
+import { createLimits, type LimitOptions } from './plugins/limits.js';
 import { acceptSockets, serveLive } from './plugins/live.js';
+import { maskSecrets } from './plugins/mask.js';
 import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
@@ -16,7 +19,7 @@ import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
 export interface ServerParts {
-  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'refused' | 'redactor'>;
   readonly auth: Auth;
   readonly version: string;
   /** What webhooks may be signed with; none: they are not taken. */
@@ -27,22 +30,36 @@ export interface ServerParts {
   readonly onFault: (error: AppError) => void;
   /** For tests of what is bounded. */
   readonly liveLimits?: Partial<LiveLimits>;
+  readonly limits?: LimitOptions;
+  readonly timeouts?: { readonly requestMs: number; readonly headersMs: number; readonly lookEveryMs: number };
 }
 
 const bodyLimit = 1024 * 1024;
 
-/** Nobody waits longer for a request to come in. */
+/** Nobody waits longer for a request to come in; an answer may take longer, so that silence alone ends no connection. */
 const requestTimeout = 30_000;
+const headersTimeout = 10_000;
+const maxHeaderSize = 16 * 1024;
+/** How often it is looked who is too slow. */
+const connectionsCheckingInterval = 2_000;
+const mostConnections = 500;
 
-function bare(): FastifyInstance {
+function bare({ timeouts }: ServerParts): FastifyInstance {
   const server = fastify({
     bodyLimit,
-    requestTimeout,
+    requestTimeout: timeouts?.requestMs ?? requestTimeout,
+    http: {
+      maxHeaderSize,
+      headersTimeout: timeouts?.headersMs ?? headersTimeout,
+      connectionsCheckingInterval: timeouts?.lookEveryMs ?? connectionsCheckingInterval,
+    },
+    clientErrorHandler: answerBrokenRequest,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
   });
   server.removeContentTypeParser('text/plain');
+  server.server.maxConnections = mostConnections;
   return server;
 }
 
@@ -51,7 +68,7 @@ function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Rou
   server.route({
     method,
     url,
-    config: { needs: role },
+    config: { needs: role, ...(effect === 'changes' ? { changes: operation } : {}) },
     schema: { params, [restIn]: rest },
     preValidation: async request => {
       if (restIn === 'body') request.body ??= {};
@@ -60,12 +77,16 @@ function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Rou
     handler: async (request, reply) => {
       const given = (restIn === 'body' ? request.body : request.query) as object;
       const input = { ...(request.params as object), ...given };
-      const name = request.asker?.name ?? '';
       const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
-      const work = engine.perform(operation, input, { name, by: 'api' }, signal);
+      const work = engine.perform(operation, input, actorOf(request), signal);
       return await (effect === 'reads' ? unlessAborted(work, signal) : work);
     },
   });
+}
+
+function actorOf({ asker, ip }: FastifyRequest): Actor {
+  const { name = '', id } = asker ?? {};
+  return { name, by: 'api', from: ip, ...(id === undefined ? {} : { token: id }) };
 }
 
 /** Whoever asked has gone away: what only reads need not go on. What changes something is never left half done. */
@@ -102,18 +123,25 @@ function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts
     const signal = AbortSignal.any([stopping, goneOf(reply)]);
     const actor = { name: request.asker?.name ?? '', by: 'api' } as const;
     const measures = await unlessAborted(engine.perform('measures', {}, actor, signal), signal);
-    return reply.type(expositionType).send(exposition([...measures, ...processMeasures(version, Date.now())]));
+    // A text is no answer that the mask of all others looks at.
+    const told = engine.redactor.value([...measures, ...processMeasures(version, Date.now())]);
+    return reply.type(expositionType).send(exposition(told));
   });
 }
 
 /** Does not listen. `close()` lets what machines are in the middle of come to its end, for a while. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const server = bare();
+  const server = bare(parts);
   await acceptSockets(server, parts.liveLimits);
   const stopping = endRequests(server);
   checkInputs(server);
   guardHeaders(server);
-  guardAccess(server, parts.auth);
+  guardAccess(server, {
+    auth: learning(parts.auth, parts.engine.redactor),
+    limits: createLimits(parts.limits),
+    refused: parts.engine.refused,
+  });
+  maskSecrets(server, parts.engine.redactor);
   tellProblems(server, parts.onFault);
   serveLive(server, { ...parts, limits: parts.liveLimits }, stopping);
   const routes = await readRoutes(parts.engine);

@@ -1,6 +1,12 @@
 // The one door: performs an operation of the list for somebody, and tells everybody who listens how it goes.
 import type { Bus, Told } from '../schema/live.js';
+import { createRedactor, type Redactor } from '../schema/redact.js';
 import type { Settings } from '../schema/settings.js';
+import { audited, deedOf } from './loop/audited.js';
+import { countRefusals, type Refusal, type Refusals } from './loop/refusals.js';
+import { learnHere } from './loop/sync.js';
+import { maskForge } from './loop/tell-forge.js';
+import { tellRedacted } from './loop/tell-redacted.js';
 import { tellRecords, tellWaits } from './loop/waits.js';
 import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
 import type { Actor, Lists, Operation, Progress } from './operations/operation.js';
@@ -8,6 +14,7 @@ import type { Ports } from './ports.js';
 
 export type { InputOf, OperationName, OutputOf } from './operations/index.js';
 export type { Actor, Progress } from './operations/operation.js';
+export type { Refusal } from './loop/refusals.js';
 
 export interface World {
   readonly ports: Ports;
@@ -27,10 +34,14 @@ export interface Engine {
   readonly describe: (
     name: OperationName,
   ) => Promise<Pick<Operation, 'name' | 'summary' | 'effect' | 'role' | 'input' | 'bare'>>;
+  /** Somebody asked for what changes something, and was not let in: the audit log has it. Waits for nothing. */
+  readonly refused: (refusal: Refusal) => void;
   /** Progress of all operations; answers how to stop listening. */
   readonly subscribe: (listener: (progress: Progress) => void) => () => void;
-  /** What happens, as data; answers how to stop listening. A listener must not throw, and returns at once: passes wait for it. */
+  /** What happens, as data, and as it is: who hands it on masks it. Answers how to stop listening. A listener must not throw, and returns at once: passes wait for it. */
   readonly listen: (listener: (told: Told) => void) => () => void;
+  /** Knows what is secret: faces take it out of answers and errors. */
+  readonly redactor: Redactor;
   readonly close: () => Promise<void>;
 }
 
@@ -39,6 +50,8 @@ export interface EngineParts {
   /** Called once, by the first operation that needs the world. */
   readonly open: () => Promise<World>;
   readonly close: () => Promise<void>;
+  /** That of the world. */
+  readonly redactor?: Redactor;
 }
 
 /** A bare operation that reaches for the world has its mark wrong. */
@@ -50,6 +63,7 @@ const nowhere = new Proxy({} as World['ports'], {
 
 export function createEngine(parts: EngineParts): Engine {
   const listeners = new Set<(progress: Progress) => void>();
+  const { redactor = createRedactor() } = parts;
   const emit = (progress: Progress): void => listeners.forEach(listener => listener(progress));
   const followers = new Set<(told: Told) => void>();
   const bus: Bus = {
@@ -59,7 +73,9 @@ export function createEngine(parts: EngineParts): Engine {
   let world: Promise<World> | undefined;
   const openOnce = async (): Promise<World> => {
     const opened = await parts.open();
-    return { ...opened, ports: tellRecords(tellWaits(opened.ports, emit), bus) };
+    const ports = tellWaits(opened.ports, progress => emit(redactor.value(progress)));
+    const forge = ports.forge === undefined ? {} : { forge: maskForge(ports.forge, redactor) };
+    return { ...opened, ports: { ...tellRecords(ports, bus), ...forge } };
   };
   const open = (): Promise<World> => (world ??= openOnce());
 
@@ -76,13 +92,33 @@ export function createEngine(parts: EngineParts): Engine {
     signal.throwIfAborted();
     // Who looks by the API is told by the answer; those who sit at the controller did not ask.
     const aside = operation.effect === 'reads' && actor.by === 'api';
-    const tell = heard ?? (aside ? () => undefined : emit);
-    return await operation.run({ ports, lists, settings: parts.settings, actor, emit: tell, signal }, input);
+    const telling = tellRedacted(redactor, heard ?? (aside ? () => undefined : emit));
+    const run = () =>
+      operation.run({ ports, lists, settings: parts.settings, actor, emit: telling.emit, signal }, input);
+    try {
+      if (operation.effect === 'reads' || operation.audits === 'itself') return await run();
+      await learnHere(ports);
+      // The controller keeps machines as git says whether that can be told or not; its passes tell of themselves.
+      return await audited(ports, { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) }, run);
+    } finally {
+      telling.end();
+    }
   }
+
+  let refusals: Promise<Refusals> | undefined;
+  const countOnce = async (): Promise<Refusals> => countRefusals((await open()).ports);
 
   return {
     perform: perform as Engine['perform'],
     describe: name => operations[name](),
+    redactor,
+    refused: refusal => {
+      // A world that cannot be opened is told to whoever asks for something in it.
+      (refusals ??= countOnce()).then(
+        counting => counting.tell(refusal),
+        () => undefined,
+      );
+    },
     subscribe: listener => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -91,6 +127,12 @@ export function createEngine(parts: EngineParts): Engine {
       followers.add(follower);
       return () => followers.delete(follower);
     },
-    close: parts.close,
+    close: async () => {
+      await refusals?.then(
+        counting => counting.close(),
+        () => undefined,
+      );
+      await parts.close();
+    },
   };
 }

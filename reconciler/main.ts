@@ -3,13 +3,17 @@ import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import type { TokenBook } from '../schema/access.js';
 import { AppError } from '../schema/errors.js';
+import { secretsOfSettings } from '../schema/known-secrets.js';
+import { createRedactor, type Redactor } from '../schema/redact.js';
 import type { Flags, Settings } from '../schema/settings.js';
 import type { DemoAsk } from './demo/demo.js';
-import { createEngine, type Engine, type World } from './engine.js';
-import { locate, type Place } from './locate.js';
-import type { Log, Schedule, Source } from './ports.js';
+import { type Actor, createEngine, type Engine, type World } from './engine.js';
+import { locate } from './locate.js';
+import { audited, type AuditPorts } from './loop/audited.js';
+import { openForgeOf, openSource } from './open-source.js';
+import type { Log, Schedule } from './ports.js';
 import type { BackedUp, BackupAsk } from './adapters/backup.js';
-import { configFilePath, type Environment, resolveSettings } from './settings.js';
+import { configFilePath, type Environment, resolveSettings, stateFolder } from './settings.js';
 
 export interface EngineAsk {
   readonly flags: Flags;
@@ -18,6 +22,8 @@ export interface EngineAsk {
   readonly uid: number | undefined;
   /** The controller writes a log; a command only when PORTOSER_LOG asks for it. */
   readonly logs: boolean;
+  /** Learns what is secret; default: one of its own. */
+  readonly redactor?: Redactor;
 }
 
 type Opened = World & { readonly close: () => Promise<void> };
@@ -25,13 +31,15 @@ type Opened = World & { readonly close: () => Promise<void> };
 /** Opens nothing yet: the first operation that needs the world does. Throws `settings-invalid`. */
 export function openEngine(ask: EngineAsk): Engine & { readonly settings: Settings } {
   const settings = resolveSettings(ask);
+  const { redactor = createRedactor() } = ask;
+  redactor.learn(secretsOfSettings(settings));
   let close = async (): Promise<void> => undefined;
   const open = async (): Promise<World> => {
-    const opened = await openWorld(settings, ask);
+    const opened = await openWorld(settings, ask, redactor);
     close = opened.close;
     return opened;
   };
-  return { ...createEngine({ settings, open, close: () => close() }), settings };
+  return { ...createEngine({ settings, open, close: () => close(), redactor }), settings };
 }
 
 /** Builds a world of its own, and takes it away again. Answers the exit code. */
@@ -44,12 +52,28 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
 interface BackupWish {
   readonly ask: Pick<EngineAsk, 'env' | 'cwd'>;
   readonly settings: Settings;
+  readonly actor: Actor;
   readonly file: string;
   readonly passphrase?: string;
   readonly yes: boolean;
 }
 
 export type { BackedUp } from './adapters/backup.js';
+
+/** What needs no repository, and is no operation for that, is told to the audit log all the same. */
+async function aside<T>(settings: Settings, actor: Actor, what: string, input: object, work: () => Promise<T>) {
+  const { openAudit } = await import('./adapters/audit-file.js');
+  const redactor = createRedactor();
+  redactor.learn(secretsOfSettings(settings));
+  const ports: AuditPorts = {
+    audit: openAudit(stateFolder(settings)),
+    redactor,
+    clock: { now: Date.now },
+    log: silent,
+  };
+  const { name, by, from = 'here' } = actor;
+  return await audited(ports, { who: { name, by }, from, what, input, anyway: by === 'loop' }, work);
+}
 
 async function backupAsk({ ask, settings, file, yes, ...more }: BackupWish): Promise<BackupAsk> {
   refuseServer(settings);
@@ -70,19 +94,37 @@ async function backupAsk({ ask, settings, file, yes, ...more }: BackupWish): Pro
 /** Neither needs a repository: after a loss there may be none yet. */
 export async function runBackup(wish: BackupWish): Promise<BackedUp> {
   const { saveBackup } = await import('./adapters/backup.js');
-  return await saveBackup(await backupAsk(wish));
+  const { settings, actor, file } = wish;
+  const ask = await backupAsk(wish);
+  return await aside(settings, actor, 'backup', { file }, () => saveBackup(ask));
 }
 
 export async function runRestore(wish: BackupWish): Promise<BackedUp> {
   const { restoreBackup } = await import('./adapters/backup.js');
-  return await restoreBackup(await backupAsk(wish));
+  const { settings, actor, file, yes } = wish;
+  const ask = await backupAsk(wish);
+  return await aside(settings, actor, 'restore', { file, yes }, () => restoreBackup(ask));
 }
 
-/** Tokens are made where the controller keeps its files: by who may read these. Throws `usage` where a controller elsewhere is named. */
-export async function openTokens(settings: Settings): Promise<TokenBook> {
+const controller: Actor = { name: 'portoser', by: 'loop' };
+
+/**
+ * Tokens are made where the controller keeps its files: by who may read these. Throws `usage` where a controller elsewhere is
+ * named, and `audit-unwritable` for what a person asks when nobody could tell later who did it.
+ */
+export async function openTokens(settings: Settings, actor: Actor = controller): Promise<TokenBook> {
   refuseServer(settings);
   const { openTokenBook } = await import('./adapters/tokens.js');
-  return openTokenBook(stateFolder(settings), Date.now);
+  const book = openTokenBook(stateFolder(settings), Date.now);
+  return {
+    ...book,
+    create: wish => aside(settings, actor, 'token.create', wish, () => book.create(wish)),
+    revoke: idOrName => aside(settings, actor, 'token.revoke', { which: idOrName }, () => book.revoke(idOrName)),
+    createFirst: async () =>
+      (await book.hadOne())
+        ? undefined
+        : await aside(settings, actor, 'token.create', { name: 'first-admin' }, () => book.createFirst()),
+  };
 }
 
 function refuseServer(settings: Settings): void {
@@ -97,9 +139,9 @@ function refuseServer(settings: Settings): void {
   }
 }
 
-async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
+async function openWorld(settings: Settings, ask: EngineAsk, redactor: Redactor): Promise<Opened> {
   const place = locate(settings, ask.cwd);
-  const log = await openLogFor(ask);
+  const log = await openLogFor(ask, redactor);
   const [{ source, scope }, openNotes, shell, lists, schedule, clock, crash, { openLazyStore }, { openPost }] =
     await Promise.all([
       openSource(place, settings, log),
@@ -117,6 +159,7 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
     ...notes,
     clock: clock.systemClock,
     log,
+    redactor,
     newId: () => createHash('sha256').update(globalThis.crypto.randomUUID()).digest('hex').slice(0, 32),
     ...crash,
   };
@@ -135,17 +178,16 @@ async function openWorld(settings: Settings, ask: EngineAsk): Promise<Opened> {
   return { ports, lists, close };
 }
 
-const stateFolder = (settings: Settings): string => settings.stateDir.value ?? '';
-
 /** What the controller keeps on its own disk. */
 async function loadNotes() {
-  const [{ openStateDir }, { openJournal }] = await Promise.all([
+  const [{ openStateDir }, { openJournal }, { openAudit }] = await Promise.all([
     import('./adapters/state-dir.js'),
     import('./adapters/journal-file.js'),
+    import('./adapters/audit-file.js'),
   ]);
-  return (folder: string, scope: string): Pick<World['ports'], 'state' | 'journal'> => {
+  return (folder: string, scope: string): Pick<World['ports'], 'state' | 'journal' | 'audit'> => {
     const state = openStateDir(folder, scope);
-    return { state, journal: openJournal(join(folder, scope), state) };
+    return { state, journal: openJournal(join(folder, scope), state), audit: openAudit(folder) };
   };
 }
 
@@ -169,14 +211,14 @@ function nothing(): void {
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-async function openLogFor(ask: EngineAsk): Promise<Log> {
+async function openLogFor(ask: EngineAsk, redactor: Redactor): Promise<Log> {
   const written = ask.env.PORTOSER_LOG;
   if (!ask.logs && !written) return silent;
   const level = levels.find(one => one === (written || 'info'));
   if (level === undefined)
     throw new AppError('settings-invalid', `PORTOSER_LOG is ${written}, which is none of ${levels.join(', ')}`);
   const { openLog } = await import('./adapters/log.js');
-  return openLog({ level, format: ask.env.PORTOSER_LOG_FORMAT === 'json' ? 'json' : 'plain' });
+  return openLog({ level, format: ask.env.PORTOSER_LOG_FORMAT === 'json' ? 'json' : 'plain', redactor });
 }
 
 /** Only a controller waits for a time of day; all others are spared the loading. */
@@ -196,81 +238,4 @@ async function openMachines(settings: Settings): Promise<Pick<World['ports'], 's
     ...(sshPassphrase.value === undefined ? {} : { passphrase: sshPassphrase.value }),
   });
   return { shell, tunnel: openTunnel(shell) };
-}
-
-interface OpenSource {
-  readonly source: Source;
-  /** Where the notes on this repository lie in the state folder. */
-  readonly scope: string;
-}
-
-async function openSource(place: Place, settings: Settings, log: Log): Promise<OpenSource> {
-  if (place.kind === 'file') {
-    const { openPlainFolder } = await import('./adapters/plain-folder.js');
-    const { scopeOf } = await import('./adapters/state-dir.js');
-    return {
-      source: { workTree: await openPlainFolder(place.folder), path: place.path },
-      scope: scopeOf(place.folder, place.path),
-    };
-  }
-  const [{ openGitRepo }, { scopeOf }] = await Promise.all([
-    import('./adapters/git.js'),
-    import('./adapters/state-dir.js'),
-  ]);
-  const git = await openGitRepo({
-    address: place.kind === 'named' ? place.address : place.root,
-    branch: settings.branch.value,
-    stateDir: join(stateFolder(settings), 'git'),
-    credentials: credentialsOf(settings),
-    log,
-  });
-  const scope = scopeOf(git.address, git.branch);
-  if (place.kind === 'named') return { source: { git, path: place.path }, scope };
-  const { openWorkTree } = await import('./adapters/work-tree.js');
-  const tree = await openWorkTree(place.root);
-  // The repository of a work tree writes its commits through that work tree, as its person.
-  const workTree = { folder: place.root, files: async () => tree, commit: git.commit.bind(git) };
-  return { source: { git, workTree, path: place.path }, scope };
-}
-
-/** Only a token says that there is something to be told there. Throws `settings-invalid`. */
-async function openForgeOf({ git }: Source, settings: Settings): Promise<Pick<World['ports'], 'forge'>> {
-  const { forgeToken, forge: kind, forgeUrl, gitCa } = settings;
-  if (git === undefined || forgeToken.value === undefined) return {};
-  const { openForge } = await import('./adapters/forge.js');
-  const token = forgeToken.value;
-  const forge = await openForge({
-    address: git.address,
-    token,
-    kind: kind.value,
-    url: forgeUrl.value,
-    ca: gitCa.value,
-  });
-  return forge === undefined ? {} : { forge };
-}
-
-/** A key is a path, or the text of the key itself. */
-function keyOf(value: string | undefined): { readonly sshKey?: string; readonly sshKeyPath?: string } {
-  if (value === undefined) return {};
-  return value.includes('PRIVATE KEY') ? { sshKey: value } : { sshKeyPath: value };
-}
-
-function credentialsOf(settings: Settings) {
-  const common = {
-    sshPassphrase: settings.sshPassphrase.value,
-    knownHostsFiles: settings.knownHosts.value === undefined ? undefined : [settings.knownHosts.value],
-  };
-  const read = {
-    token: settings.gitToken.value,
-    ca: settings.gitCa.value,
-    ...keyOf(settings.gitSshKey.value),
-    ...common,
-  };
-  const own = {
-    token: settings.gitTokenWrite.value,
-    ca: settings.gitCaWrite.value,
-    ...keyOf(settings.gitSshKeyWrite.value),
-  };
-  const differs = Object.values(own).some(value => value !== undefined);
-  return differs ? { ...read, write: { ...own, ca: own.ca ?? read.ca, ...common } } : read;
 }

@@ -12,11 +12,13 @@ import type {
   TransitionsAsk,
 } from '../schema/history.js';
 import type { Forge } from '../schema/forge.js';
+import type { Audit, AuditAnchor, AuditAsk, AuditRecord } from '../schema/audit.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
 import type { Bus } from '../schema/live.js';
 import type { Post } from '../schema/notify.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Delivery } from '../schema/webhooks.js';
+import type { Redactor } from '../schema/redact.js';
 import type { Measurement, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../schema/samples.js';
 import type { Command } from './commands/command.js';
 import type { EditFiles, GitRepo, RepoFiles } from './ports-git.js';
@@ -215,6 +217,10 @@ export interface Store {
   spans(ask: SpansAsk): Promise<readonly SampleSpan[]>;
   /** What was measured last of each machine within a day, or of that one; by name. */
   newest(machine?: string): Promise<readonly Measurement[]>;
+  /** The last record of that audit log that was copied here. */
+  auditHead(log: string): Promise<AuditAnchor | undefined>;
+  /** The copies of records of all audit logs, newest first. */
+  audit(ask: AuditAsk): Promise<readonly AuditRecord[]>;
   /** Brings what was noted to the database or to disk, and stops what `serve` started. Nothing is noted afterwards. */
   close(): Promise<void>;
 }
@@ -236,6 +242,9 @@ export interface Ports {
   readonly forge?: Forge;
   /** Absent: nobody can be told here. */
   readonly post?: Post;
+  readonly audit: Audit;
+  /** Takes known secrets out of what is told. */
+  readonly redactor: Redactor;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

@@ -137,3 +137,6 @@ export function resolveSettings(ask: SettingsAsk): Settings {
   });
   return Object.fromEntries(pairs) as Record<SettingName, Setting>;
 }
+
+/** Where the controller keeps its files. */
+export const stateFolder = (settings: Settings): string => settings.stateDir.value ?? '';

@@ -32,6 +32,8 @@ export interface TokenBook {
   /** Where they are kept. */
   readonly folder: string;
   create(wish: TokenWish): Promise<NewToken>;
+  /** There was a token before, even if it is gone. */
+  hadOne(): Promise<boolean>;
   /** The very first one, for an admin; undefined where a controller had one before, even if it is gone. */
   createFirst(): Promise<NewToken | undefined>;
   /** Oldest first, with those that have expired. */

@@ -80,5 +80,17 @@ export const apiErrors = {
     503,
     'It is starting or ending; when it is back it looks at the repository by itself.',
   ),
+  'too-many-requests': entry(
+    'Too many requests',
+    'backoff',
+    429,
+    'Wait as long as Retry-After says; a program of its own gets a token of its own.',
+  ),
+  'audit-unwritable': entry(
+    'The audit log cannot be written',
+    'backoff',
+    503,
+    'Nothing was done, since nobody could tell later who did it: free space in the state folder, or correct its rights.',
+  ),
   'route-unknown': entry('There is no such address', 'never', 404, 'See /api/docs for those that there are.'),
 } as const satisfies Record<string, CatalogueEntry>;

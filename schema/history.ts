@@ -1,4 +1,5 @@
 // What history keeps, as plain data: runs (passes that changed something), their deployments, events, transitions of health.
+import type { AuditRecord } from './audit.js';
 import type { ErrorReport } from './errors.js';
 import type { HistoryActor } from './intended.js';
 import type { Write } from './journal.js';
@@ -125,6 +126,8 @@ export type HistoryRecord =
   | { readonly kind: 'write'; readonly write: Write }
   /** Comes again when it was repeated: the one with more times counts. */
   | { readonly kind: 'delivery'; readonly delivery: Delivery }
+  /** A copy of a line of the audit log of that name. */
+  | { readonly kind: 'audit'; readonly log: string; readonly record: AuditRecord }
   /** Known by machine and time. The first to go when too much waits. */
   | { readonly kind: 'samples'; readonly measurement: Measurement };
 

@@ -7,6 +7,8 @@ interface SettingEntry {
   /** `content`: its `…_FILE` names a file with the value. `path`: the value is itself a file or its text, so `…_FILE` is that file. */
   readonly fileVariant?: 'content' | 'path';
   readonly secret?: true;
+  /** Several, between commas or on lines of their own. */
+  readonly list?: true;
   /** Set and empty is not the same as not set: who uses it says what is wrong with that. */
   readonly emptyCounts?: true;
   /** What stands for the value in help. */
@@ -125,6 +127,7 @@ export const settingEntries = {
     env: 'PORTOSER_WEBHOOK_SECRET',
     fileVariant: 'content',
     secret: true,
+    list: true,
     emptyCounts: true,
     placeholder: 'secret,…',
     summary: 'webhooks are signed with one of these, 16 characters or more each',

@@ -42,6 +42,9 @@ function importsOf(file: string): readonly Import[] {
   });
 }
 
+/** What builds things, and what it knows them by. */
+const mainRoom = new Set(['main.ts', 'settings.ts', 'config-file.ts', 'locate.ts', 'open-source.ts']);
+
 /** The room that a file stands in. */
 function roomOf(file: string): string {
   if (file.startsWith('schema/')) return 'schema';
@@ -50,9 +53,7 @@ function roomOf(file: string): string {
   const [, second = ''] = file.split('/');
   if (!second.endsWith('.ts')) return second;
   if (second.startsWith('ports')) return 'ports';
-  return second === 'main.ts' || second === 'settings.ts' || second === 'config-file.ts' || second === 'locate.ts'
-    ? 'main'
-    : second.replace('.ts', '');
+  return mainRoom.has(second) ? 'main' : second.replace('.ts', '');
 }
 
 /** Rooms by what they may import at run time; `types` adds what only types may be taken from. */

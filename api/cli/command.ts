@@ -1,5 +1,5 @@
 // What a command of the command line is: its words after the name, its options, and what it does.
-import type { Engine, InputOf, OperationName, OutputOf, Progress } from '../../reconciler/engine.js';
+import type { Actor, Engine, InputOf, OperationName, OutputOf, Progress } from '../../reconciler/engine.js';
 import type { Settings } from '../../schema/settings.js';
 import type { Terminal } from './terminal.js';
 
@@ -30,7 +30,9 @@ export interface Call<O extends Options> {
   /** Performs an operation; ends at once when the person interrupts, where that leaves nothing half done. */
   perform<N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>>;
   /** For a face beside this one, whose people ask for themselves. */
-  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'refused' | 'redactor'>;
+  /** Who sits there. */
+  readonly actor: Actor;
   readonly subscribe: Engine['subscribe'];
   readonly signal: AbortSignal;
   /** Resolves after that long, or when the person interrupts. */
@@ -48,6 +50,8 @@ export interface Command<O extends Options> {
   readonly notes?: string;
   /** Says what it does while it does it; else progress is told as for all others. */
   readonly voice?: (progress: Progress, call: Call<O>) => void;
+  /** What it prints is meant to be used as it is: a new token, a file. Else secrets are masked. */
+  readonly verbatim?: true;
   /** Whether it goes on for long and writes a log. */
   readonly logs?: (values: Values<O>) => boolean;
   /** What it answers when it was interrupted; default 130. */

@@ -26,6 +26,7 @@ function nowRows(): string {
     deps: 'who needs whom, in what order',
     history: 'what was deployed: a list, one of them, what it changed',
     token: 'who may use the API of this controller',
+    audit: 'who did what, and whether that log is as it was written',
     git: 'accept a branch that was rewritten',
     config: 'each setting, its value and where it comes from',
   };

@@ -1,7 +1,8 @@
 // Runs one line: finds the command, opens the engine for it, answers its exit code, and closes in order.
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine, InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
+import type { Actor, Engine, InputOf, OperationName, OutputOf } from '../../reconciler/engine.js';
+import { createRedactor, type Redactor } from '../../schema/redact.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { Settings } from '../../schema/settings.js';
 import type { AnyCommand, Call, ExitCode } from './command.js';
@@ -11,7 +12,7 @@ import { commandHelp, groupHelp, rootHelp } from './help.js';
 import { watchForInterrupts } from './interrupt.js';
 import { createPaint } from './paint.js';
 import { split, type Typed, understand, type Understood } from './parse.js';
-import { openTerminal, type Terminal, wantsColours } from './terminal.js';
+import { maskedTerminal, openTerminal, type Terminal, wantsColours } from './terminal.js';
 import { createVoice } from './voice.js';
 
 export async function runLine(argv: readonly string[], process: NodeJS.Process): Promise<void> {
@@ -25,15 +26,16 @@ export async function runLine(argv: readonly string[], process: NodeJS.Process):
 async function answer(argv: readonly string[], process: NodeJS.Process): Promise<ExitCode> {
   const json = frontOf(argv).includes('--json');
   const terminal = openTerminal(process, { colours: wantsColours(process.env, frontOf(argv).includes('--no-color')) });
+  const redactor = createRedactor();
   try {
     const line = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
     if (frontOf(line).includes('--version')) {
       terminal.out((await import('./version.js')).version());
       return 0;
     }
-    return await dispatch(line, terminal, process);
+    return await dispatch(line, terminal, process, redactor);
   } catch (thrown) {
-    return fail(thrown, terminal, json);
+    return fail(thrown, maskedTerminal(terminal, redactor, json), json);
   }
 }
 
@@ -50,7 +52,12 @@ function fail(thrown: unknown, terminal: Terminal, json: boolean): ExitCode {
   return error.code === 'interrupted' ? 130 : 1;
 }
 
-async function dispatch(line: readonly string[], terminal: Terminal, process: NodeJS.Process): Promise<ExitCode> {
+async function dispatch(
+  line: readonly string[],
+  terminal: Terminal,
+  process: NodeJS.Process,
+  redactor: Redactor,
+): Promise<ExitCode> {
   const typed = split(line);
   const { word } = typed;
   if (word === undefined) return withoutWord(typed, terminal);
@@ -61,7 +68,8 @@ async function dispatch(line: readonly string[], terminal: Terminal, process: No
     terminal.raw(commandHelp(word, command, globalOptions));
     return 0;
   }
-  return await perform(command, understood, terminal, process);
+  const shown = command.verbatim === true ? terminal : maskedTerminal(terminal, redactor, understood.json);
+  return await perform(command, understood, shown, process, redactor);
 }
 
 function later(words: string, rest: readonly string[], terminal: Terminal): ExitCode {
@@ -82,8 +90,10 @@ async function perform(
   understood: Understood,
   terminal: Terminal,
   process: NodeJS.Process,
+  redactor: Redactor,
 ): Promise<ExitCode> {
-  const { settings, remote, engine } = await open(command, understood, process);
+  const { settings, remote, engine } = await open(command, understood, process, redactor);
+  const actor = actorOf(process);
   const interrupts = watchForInterrupts(process);
   const colours = terminal.colours && !understood.noColor;
   const voice = createVoice(terminal, createPaint(colours), { quiet: understood.json });
@@ -96,12 +106,13 @@ async function perform(
     signal: interrupts.signal,
     pause: interrupts.pause,
     engine,
+    actor,
     subscribe: engine.subscribe,
     perform: async <N extends OperationName>(name: N, input: InputOf<N>): Promise<OutputOf<N>> => {
       const { effect } = await engine.describe(name);
       if (effect === 'changes')
         interrupts.signal.addEventListener('abort', () => terminal.err(remote ? leaving : stopping), { once: true });
-      const work = engine.perform(name, input, { name: userName(process), by: 'cli' }, interrupts.signal);
+      const work = engine.perform(name, input, actor, interrupts.signal);
       return await (effect === 'reads' ? Promise.race([work, interrupts.interrupted]) : work);
     },
   };
@@ -126,6 +137,7 @@ async function open(
   command: AnyCommand,
   understood: Understood,
   process: NodeJS.Process,
+  redactor: Redactor,
 ): Promise<{ readonly settings: Settings; readonly remote: boolean; readonly engine: Engine }> {
   const { openEngine } = await import('../../reconciler/main.js');
   const here = openEngine({
@@ -134,6 +146,7 @@ async function open(
     cwd: process.cwd(),
     uid: process.geteuid?.(),
     logs: command.logs?.(understood.values as never) ?? false,
+    redactor,
   });
   const { settings } = here;
   const { server, token } = settings;
@@ -149,7 +162,9 @@ const stopping = 'stopping: what machines are in the middle of is finished first
 /** A connection that does not close keeps nobody waiting. */
 const closeLimitMs = 3_000;
 
-/** Who sits there, for history and approvals: the person behind sudo. */
-function userName({ env }: NodeJS.Process): string {
-  return env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? userInfo().username;
+/** Who sits there, for history, approvals and audit: the person behind sudo, and where they logged in from (sshd(8), SSH_CONNECTION). */
+function actorOf({ env }: NodeJS.Process): Actor {
+  const name = env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? userInfo().username;
+  const [from] = env.SSH_CONNECTION?.split(' ') ?? [];
+  return { name, by: 'cli', ...(from ? { from } : {}) };
 }

@@ -1,5 +1,6 @@
 // The person's terminal: two streams, whether somebody sits there, and questions with yes or no.
 import { createInterface } from 'node:readline/promises';
+import type { Redactor } from '../../schema/redact.js';
 
 export interface Terminal {
   /** The result. */
@@ -41,6 +42,17 @@ export function openTerminal(process: NodeJS.Process, more: { readonly colours: 
       }
     },
     clear: () => void stdout.write('\u001B[2J\u001B[3J\u001B[H'),
+  };
+}
+
+/** The same, and no secret is shown; `json`: what goes to `out` is JSON, and stays so. */
+export function maskedTerminal(terminal: Terminal, redactor: Redactor, json: boolean): Terminal {
+  return {
+    ...terminal,
+    out: text => terminal.out(json ? redactor.json(text) : redactor.text(text)),
+    err: text => terminal.err(redactor.text(text)),
+    raw: text => terminal.raw(redactor.text(text)),
+    ask: (question, signal) => terminal.ask(redactor.text(question), signal),
   };
 }
 

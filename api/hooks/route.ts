@@ -14,7 +14,7 @@ import { readPayload } from './payload.js';
 export const hooksUrl = '/hooks/git';
 
 export interface HookParts {
-  readonly engine: Pick<Engine, 'perform'>;
+  readonly engine: Pick<Engine, 'perform' | 'refused'>;
   /** None: webhooks are not taken. */
   readonly secrets: readonly string[];
 }
@@ -32,13 +32,14 @@ declare module 'fastify' {
 }
 
 /** Only words of ours: what an unknown sender wrote is kept nowhere. */
-async function refuse({ engine }: HookParts, forge: Forge, error: AppError): Promise<AppError> {
+async function refuse({ engine }: HookParts, forge: Forge, from: string, error: AppError): Promise<void> {
+  const { code, message } = error;
+  engine.refused({ from, what: 'hook', code, message });
   try {
-    await engine.perform('hook', { forge, refused: error.message }, { name: forge, by: 'api' }, never);
+    await engine.perform('hook', { forge, refused: message }, { name: forge, by: 'api', from }, never);
   } catch (thrown) {
     if (asAppError(thrown).code !== 'webhook-away') throw thrown;
   }
-  return error;
 }
 
 const never = new AbortController().signal;
@@ -56,7 +57,7 @@ async function take(parts: HookParts, request: FastifyRequest): Promise<HookAnsw
   const payload = body.length === 0 ? {} : readPayload(body, request.headers['content-type']);
   const { repositories, branches, ...more } = hook.read(request.headers, payload);
   const hint = { forge: hook.forge, repositories: [...repositories], branches: [...branches], ...more };
-  return await parts.engine.perform('hook', hint, { name: hook.forge, by: 'api' }, never);
+  return await parts.engine.perform('hook', hint, { name: hook.forge, by: 'api', from: request.ip }, never);
 }
 
 /** Everything about the body is ours: Fastify would read it before anybody looked at its headers, and parse it before its signature. */
@@ -80,7 +81,7 @@ function tellRefusals(scope: FastifyInstance, parts: HookParts): void {
   scope.setErrorHandler(async (thrown, request, reply) => {
     const error = asAppError(thrown);
     if (error.code === 'internal' || error.code === 'webhook-off' || error.code === 'webhook-away') throw thrown;
-    await refuse(parts, forgeOf(request.headers).forge, error);
+    await refuse(parts, forgeOf(request.headers).forge, request.ip, error);
     // What was not read of the body is not read any more.
     void reply.header('connection', 'close');
     const { status } = error.details;

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from '@fastify/websocket';
 import { closeCodes, type LiveLimits, type LiveMessage } from '../../schema/live-messages.js';
+import type { Redactor } from '../../schema/redact.js';
 import type { AppError } from '../../schema/errors.js';
 import type { Asker } from '../plugins/access.js';
 import { problemOf } from '../plugins/problems.js';
@@ -23,7 +24,12 @@ export interface Shared {
   readonly text: string;
 }
 
-export const shared = (message: LiveMessage): Shared => ({ text: JSON.stringify(message).slice(1) });
+/** Writes messages, without secrets: it is the only way from what happens to who follows. */
+export type Write = (message: LiveMessage) => Shared;
+
+export const writeMasked =
+  (redactor: Redactor): Write =>
+  message => ({ text: JSON.stringify(redactor.value(message)).slice(1) });
 
 export interface ConnectionParts {
   readonly socket: WebSocket;
@@ -31,6 +37,7 @@ export interface ConnectionParts {
   readonly stream: Duplex;
   readonly asker: Asker;
   readonly limits: LiveLimits;
+  readonly redactor: Redactor;
   readonly now: () => number;
   readonly onGone: (connection: Connection) => void;
 }
@@ -106,7 +113,8 @@ export class Connection {
   }
 
   fail(error: AppError, id?: string): void {
-    this.#write(JSON.stringify({ ...(id === undefined ? {} : { id }), type: 'error', problem: problemOf(error) }));
+    const problem = this.#parts.redactor.value(problemOf(error));
+    this.#write(JSON.stringify({ ...(id === undefined ? {} : { id }), type: 'error', problem }));
   }
 
   say(message: { readonly type: string; readonly id: string }): void {

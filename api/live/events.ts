@@ -2,7 +2,7 @@
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { HistoryEvent } from '../../schema/history.js';
 import type { EventsTopic } from '../../schema/live-messages.js';
-import { shared, type Subscriber } from './connection.js';
+import type { Subscriber, Write } from './connection.js';
 import type { EventsFeed } from './events-feed.js';
 
 /** What is kept after an event and is of what was asked for, oldest first. */
@@ -42,7 +42,7 @@ interface Delivery {
   release(): void;
 }
 
-function openDelivery(ask: EventsTopic, to: Subscriber): Delivery {
+function openDelivery(ask: EventsTopic, to: Subscriber, write: Write): Delivery {
   const wanted = isOf(ask);
   const seen = openSeen();
   let waiting: HistoryEvent[] | undefined = ask.after === undefined ? undefined : [];
@@ -50,7 +50,7 @@ function openDelivery(ask: EventsTopic, to: Subscriber): Delivery {
   const hand = (event: HistoryEvent): void => {
     if (seen.has(event.id)) return;
     seen.add(event.id);
-    to.send(shared({ type: 'event', event }));
+    to.send(write({ type: 'event', event }));
   };
   return {
     hand,
@@ -94,17 +94,18 @@ export async function followEvents(
   read: ReadEvents,
   ask: EventsTopic,
   to: Subscriber,
+  write: Write,
 ): Promise<void> {
-  const delivery = openDelivery(ask, to);
+  const delivery = openDelivery(ask, to, write);
   const kept = (isKept: boolean, why: string | undefined): void =>
-    to.send(shared({ type: 'history', kept: isKept, ...(why === undefined ? {} : { why }) }));
+    to.send(write({ type: 'history', kept: isKept, ...(why === undefined ? {} : { why }) }));
   const leave = await feed.join({ event: delivery.happened, kept });
   if (to.signal.aborted) return leave();
   to.signal.addEventListener('abort', leave, { once: true });
   if (ask.after === undefined) return;
   try {
     await catchUp(read, ask, to, delivery);
-    to.send(shared({ type: 'caught-up' }));
+    to.send(write({ type: 'caught-up' }));
   } catch (thrown) {
     if (!isAway(thrown)) throw thrown;
     kept(false, asAppError(thrown).message);

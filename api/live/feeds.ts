@@ -3,7 +3,7 @@ import type { Engine } from '../../reconciler/engine.js';
 import { type AppError, asAppError } from '../../schema/errors.js';
 import type { Told } from '../../schema/live.js';
 import type { Subscribe } from '../../schema/live-messages.js';
-import type { Subscriber } from './connection.js';
+import { type Subscriber, writeMasked } from './connection.js';
 import { followEvents } from './events.js';
 import { openEventsFeed } from './events-feed.js';
 import { followLog } from './logs.js';
@@ -19,7 +19,7 @@ export interface Feeds {
 }
 
 export interface FeedsParts {
-  readonly engine: Pick<Engine, 'perform' | 'listen'>;
+  readonly engine: Pick<Engine, 'perform' | 'listen' | 'redactor'>;
   readonly onFault: (error: AppError) => void;
   /** Told when something was handed on. */
   readonly onHanded: () => void;
@@ -66,9 +66,11 @@ export function openFeeds(parts: FeedsParts): Feeds {
     lookMs: eventsLookMs,
     patienceMs: eventsPatienceMs,
   });
-  const runs = openRuns();
-  const standing = openStanding();
+  const write = writeMasked(engine.redactor);
+  const runs = openRuns(write);
+  const standing = openStanding(write);
   const measured = openMeasured(
+    write,
     async ({ asker, signal }) => (await engine.perform('metrics', {}, asApi(asker.name), signal)).newest,
   );
 
@@ -85,6 +87,7 @@ export function openFeeds(parts: FeedsParts): Feeds {
       case 'ended':
       case 'write':
       case 'delivery':
+      case 'audit':
         // Records for history: who follows was told on the way.
         return;
       default:
@@ -97,13 +100,13 @@ export function openFeeds(parts: FeedsParts): Feeds {
       case 'events': {
         const read = (wish: object & { readonly limit: number }) =>
           engine.perform('events', wish, asApi(to.asker.name), to.signal);
-        return await followEvents(events, read, ask, to);
+        return await followEvents(events, read, ask, to, write);
       }
       case 'run':
       case 'deployment':
         return runs.follow(ask, to);
       case 'logs':
-        await followLog(engine, ask, to);
+        await followLog(engine, ask, to, write);
         return to.end();
       case 'status':
         return standing.follow(to);

@@ -10,7 +10,7 @@ import { type ListTokens, openDesk, standing } from './desk.js';
 import { openFeeds } from './feeds.js';
 
 export interface HubParts {
-  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'redactor'>;
   /** Absent: nobody needs one. */
   readonly tokens?: ListTokens | undefined;
   readonly onFault: (error: AppError) => void;
@@ -68,7 +68,9 @@ export function openHub({ engine, tokens, onFault, ...more }: HubParts): Hub {
   return {
     connect: (socket, stream, asker, metrics) => {
       const onGone = (one: Connection): void => void connections.delete(one);
-      const client = new Connection({ socket, stream, asker, limits, now: () => performance.now(), onGone });
+      const { redactor } = engine;
+      const now = (): number => performance.now();
+      const client = new Connection({ socket, stream, asker, limits, redactor, now, onGone });
       connections.add(client);
       if (stopped) return client.drop('stopping', 'the controller is being stopped');
       if (connections.size > limits.connections) return client.drop('full', 'too many follow already');

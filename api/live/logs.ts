@@ -1,7 +1,7 @@
 // One client that follows the log of a service: line by line, over the connection that the controller has to the machine.
 import type { Engine } from '../../reconciler/engine.js';
 import type { LogsTopic } from '../../schema/live-messages.js';
-import { shared, type Subscriber } from './connection.js';
+import type { Subscriber, Write } from './connection.js';
 
 const longestLine = 16 * 1024;
 
@@ -27,10 +27,11 @@ export async function followLog(
   { perform }: Pick<Engine, 'perform'>,
   { service, machine, lines, since }: LogsTopic,
   to: Subscriber,
+  write: Write,
 ): Promise<void> {
   const whole = new Map<string, ReturnType<typeof createLines>>();
   const send = (key: string, found: readonly string[]): void => {
-    if (found.length > 0) to.send(shared({ type: 'log', key, lines: found }));
+    if (found.length > 0) to.send(write({ type: 'log', key, lines: found }));
   };
   const input = {
     service,

@@ -1,7 +1,7 @@
 // What was measured of machines: the last of each first, then each as it comes.
 import { AppError } from '../../schema/errors.js';
 import type { Measurement } from '../../schema/samples.js';
-import { shared, type Subscriber } from './connection.js';
+import type { Subscriber, Write } from './connection.js';
 
 export interface Measured {
   hear(measurement: Measurement): void;
@@ -15,7 +15,7 @@ const freshMs = 24 * 3_600_000;
 const isAway = (thrown: unknown): boolean =>
   thrown instanceof AppError && (thrown.code === 'store-away' || thrown.code === 'store-none');
 
-export function openMeasured(read: (to: Subscriber) => Promise<readonly Measurement[]>): Measured {
+export function openMeasured(write: Write, read: (to: Subscriber) => Promise<readonly Measurement[]>): Measured {
   const last = new Map<string, Measurement>();
   const followers = new Map<Subscriber, string | undefined>();
 
@@ -24,7 +24,7 @@ export function openMeasured(read: (to: Subscriber) => Promise<readonly Measurem
       return await read(to);
     } catch (thrown) {
       if (!isAway(thrown)) throw thrown;
-      to.send(shared({ type: 'history', kept: false, why: (thrown as AppError).message }));
+      to.send(write({ type: 'history', kept: false, why: (thrown as AppError).message }));
       return [];
     }
   }
@@ -33,7 +33,7 @@ export function openMeasured(read: (to: Subscriber) => Promise<readonly Measurem
     hear: measurement => {
       last.set(measurement.machine, measurement);
       for (const { machine, at } of last.values()) if (at < measurement.at - freshMs) last.delete(machine);
-      const message = shared({ type: 'sample', measurement });
+      const message = write({ type: 'sample', measurement });
       for (const [to, machine] of followers)
         if (machine === undefined || machine === measurement.machine) to.send(message);
     },
@@ -44,7 +44,7 @@ export function openMeasured(read: (to: Subscriber) => Promise<readonly Measurem
       followers.set(to, machine);
       to.signal.addEventListener('abort', () => followers.delete(to), { once: true });
       for (const one of newest.values())
-        if (machine === undefined || machine === one.machine) to.send(shared({ type: 'sample', measurement: one }));
+        if (machine === undefined || machine === one.machine) to.send(write({ type: 'sample', measurement: one }));
     },
   };
 }

@@ -1,7 +1,7 @@
 // How runs go: handed on as it is told, and of a run that is under way first what was told before.
 import { AppError } from '../../schema/errors.js';
 import type { RunTold } from '../../schema/live.js';
-import { shared, type Shared, type Subscriber } from './connection.js';
+import type { Shared, Subscriber, Write } from './connection.js';
 
 /** What a client asked for; neither: all runs. */
 export interface RunsAsk {
@@ -54,13 +54,6 @@ function isOf(ask: RunsAsk, told: RunTold): boolean {
   }
 }
 
-/** A plan names only the change that was asked for. */
-function messageFor({ deployment }: RunsAsk, { told, message }: Remembered): Shared {
-  if (deployment === undefined || told.kind !== 'run.planned') return message;
-  const changes = told.changes.filter(one => one.deployment === deployment);
-  return shared({ type: 'run', told: { ...told, changes } });
-}
-
 function remember(trail: Trail, one: Remembered): void {
   trail.told.push(one);
   trail.length += one.message.text.length;
@@ -83,9 +76,16 @@ function advance(trail: Trail, told: RunTold): void {
 
 const isOver = ({ ended, open }: Trail): boolean => ended && open.size === 0;
 
-export function openRuns(): Runs {
+export function openRuns(write: Write): Runs {
   const known = new Map<string, Trail>();
   const followers = new Map<Subscriber, RunsAsk>();
+
+  /** A plan names only the change that was asked for. */
+  function messageFor({ deployment }: RunsAsk, { told, message }: Remembered): Shared {
+    if (deployment === undefined || told.kind !== 'run.planned') return message;
+    const changes = told.changes.filter(one => one.deployment === deployment);
+    return write({ type: 'run', told: { ...told, changes } });
+  }
 
   function trailOf(run: string): Trail {
     const trail = known.get(run) ?? { told: [], length: 0, open: new Set<string>(), ended: false };
@@ -102,7 +102,7 @@ export function openRuns(): Runs {
   return {
     hear: told => {
       const trail = trailOf(told.run);
-      const one = { told, message: shared({ type: 'run', told }) };
+      const one = { told, message: write({ type: 'run', told }) };
       remember(trail, one);
       advance(trail, told);
       for (const [to, ask] of followers) {
@@ -121,7 +121,9 @@ export function openRuns(): Runs {
       to.signal.addEventListener('abort', () => followers.delete(to), { once: true });
       for (const trail of known.values()) {
         if (named === undefined && isOver(trail)) continue;
-        for (const one of trail.told) if (isOf(ask, one.told)) to.send(messageFor(ask, one));
+        // Written anew: more may be known to be secret than when it was told.
+        for (const { told } of trail.told)
+          if (isOf(ask, told)) to.send(messageFor(ask, { told, message: write({ type: 'run', told }) }));
         if (named !== undefined && isOver(trail) && followsIn(trail, ask)) to.end();
       }
     },

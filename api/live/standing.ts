@@ -1,7 +1,7 @@
 // How it stands: changes of health, and what the controller last noted of itself.
 import type { HistoryRecord } from '../../schema/history.js';
 import type { ControllerTold } from '../../schema/live.js';
-import { shared, type Subscriber } from './connection.js';
+import type { Subscriber, Write } from './connection.js';
 
 type Transitioned = Extract<HistoryRecord, { kind: 'transition' }>;
 
@@ -10,7 +10,7 @@ export interface Standing {
   follow(to: Subscriber): void;
 }
 
-export function openStanding(): Standing {
+export function openStanding(write: Write): Standing {
   const followers = new Set<Subscriber>();
   let noted: ControllerTold | undefined;
   return {
@@ -18,14 +18,14 @@ export function openStanding(): Standing {
       if (told.kind === 'controller') noted = told;
       const message =
         told.kind === 'controller'
-          ? shared({ type: 'controller', status: told.status })
-          : shared({ type: 'health', transition: told.transition });
+          ? write({ type: 'controller', status: told.status })
+          : write({ type: 'health', transition: told.transition });
       for (const to of followers) to.send(message);
     },
     follow: to => {
       followers.add(to);
       to.signal.addEventListener('abort', () => followers.delete(to), { once: true });
-      if (noted !== undefined) to.send(shared({ type: 'controller', status: noted.status }));
+      if (noted !== undefined) to.send(write({ type: 'controller', status: noted.status }));
     },
   };
 }

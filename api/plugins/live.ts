@@ -8,7 +8,7 @@ import { openHub } from '../live/hub.js';
 import type { Auth } from './access.js';
 
 export interface LiveParts {
-  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen'>;
+  readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'redactor'>;
   readonly auth: Auth;
   readonly onFault: (error: AppError) => void;
   readonly limits?: Partial<LiveLimits> | undefined;

@@ -47,6 +47,8 @@ export function tellProblems(server: FastifyInstance, onFault: (error: AppError)
   server.setErrorHandler((thrown, _, reply) => {
     const { error, status } = refusalOf(thrown);
     if (error.code === 'internal') onFault(error);
+    const { retryAfterSeconds } = error.details;
+    if (typeof retryAfterSeconds === 'number') reply.header('retry-after', String(retryAfterSeconds));
     return sendProblem(reply, error, status);
   });
   server.setNotFoundHandler((request, reply) =>

@@ -10,6 +10,8 @@ export type Served = Exclude<OperationName, 'run' | 'hook'>;
 export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   adopt: 'POST /api/machines/:machine/adopt',
   approve: 'POST /api/plans/:plan/approve',
+  'audit.list': 'GET /api/audit',
+  'audit.verify': 'GET /api/audit/verify',
   clear: 'POST /api/placements/:placement/clear',
   'config.show': 'GET /api/config',
   deploy: 'POST /api/deploy',

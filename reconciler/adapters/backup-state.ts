@@ -13,8 +13,9 @@ export interface SavedFile {
 /**
  * What is left out: clones and the database's files (made anew), machines' own folders, what holds for a process only, and
  * what people have said for plans of that time: an old approval is not given again, and a token that was revoked since stays so.
+ * An audit log is only appended to: the database has its copy.
  */
-const leftOut = new Set(['postgres', 'git', 'clusters', 'lock', 'approvals.json', 'tokens']);
+const leftOut = new Set(['postgres', 'git', 'clusters', 'lock', 'approvals.json', 'tokens', 'audit']);
 const stagePrefix = 'restoring-';
 const isPassing = (name: string): boolean =>
   name.startsWith('.') || name.startsWith(stagePrefix) || name.startsWith('journal.') || name === 'controller.json';

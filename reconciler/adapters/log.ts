@@ -1,5 +1,6 @@
 // The log (pino): JSON lines for programs, or plain lines for people, on standard error.
 import pino, { type DestinationStream, type Logger } from 'pino';
+import type { Redactor } from '../../schema/redact.js';
 import type { Log } from '../ports.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -10,6 +11,8 @@ export interface LogSettings {
   readonly format: 'json' | 'plain';
   /** Default: standard error, written at once, so that the last line before an exit is not lost. */
   readonly destination?: DestinationStream;
+  /** Takes secrets out of every line. */
+  readonly redactor?: Redactor;
 }
 
 /** What pino puts on every line besides our fields. */
@@ -49,8 +52,9 @@ function adapt(logger: Logger): Log {
 
 /** Thrown things go into the field `err`: their message, stack and fields are kept. */
 export function openLog(settings: LogSettings): Log {
-  const destination = settings.destination ?? pino.destination({ fd: 2, sync: true });
-  const plain: DestinationStream = { write: line => destination.write(plainLine(line)) };
+  const { redactor, format, destination = pino.destination({ fd: 2, sync: true }) } = settings;
+  const shown = format === 'plain' ? plainLine : (line: string): string => line;
+  const guarded: DestinationStream = { write: line => destination.write(shown(redactor?.json(line) ?? line)) };
   const options = { level: settings.level, base: null, formatters: { level: (level: string) => ({ level }) } };
-  return adapt(pino(options, settings.format === 'plain' ? plain : destination));
+  return adapt(pino(options, guarded));
 }

@@ -1,8 +1,15 @@
 // The store that is loaded by its first use: most commands note nothing and ask for no history, and their start is measured.
+import type { HistoryRecord } from '../../schema/history.js';
+import type { Redactor } from '../../schema/redact.js';
 import type { Store } from '../ports.js';
 import type { StoreOptions } from './store.js';
 
-export function openLazyStore(options: StoreOptions): Store {
+/** Of samples only numbers are told, and there are many. */
+const withoutSecrets = (record: HistoryRecord, redactor: Redactor): HistoryRecord =>
+  record.kind === 'samples' ? record : redactor.value(record);
+
+/** What is recorded is kept without secrets: in the database, and where it waits for it. */
+export function openLazyStore({ redactor, ...options }: StoreOptions & { readonly redactor: Redactor }): Store {
   let opened: Promise<Store> | undefined;
   let store: Store | undefined;
   const open = (): Promise<Store> => (opened ??= load());
@@ -15,7 +22,7 @@ export function openLazyStore(options: StoreOptions): Store {
     open().then(act, (err: unknown) => options.log.error({ err }, 'history is not kept'));
   };
   return {
-    record: (record, kept) => later(store => store.record(record, kept)),
+    record: (record, kept) => later(store => store.record(withoutSecrets(record, redactor), kept)),
     serve: () => later(store => store.serve()),
     state: () => store?.state() ?? { state: 'starting' },
     deployments: async ask => (await open()).deployments(ask),
@@ -27,6 +34,8 @@ export function openLazyStore(options: StoreOptions): Store {
     samples: async ask => (await open()).samples(ask),
     spans: async ask => (await open()).spans(ask),
     newest: async machine => (await open()).newest(machine),
+    auditHead: async log => (await open()).auditHead(log),
+    audit: async ask => (await open()).audit(ask),
     close: async () => (await opened)?.close(),
   };
 }

@@ -3,6 +3,7 @@ import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Run, Trans
 import type { Write } from '../../schema/journal.js';
 import type { Delivery } from '../../schema/webhooks.js';
 import type { Query } from './store-database.js';
+import { insertAudit } from './store-audit.js';
 import { insertSamples } from './store-samples.js';
 
 /** jsonb and text hold neither NUL nor half a surrogate pair. */
@@ -152,6 +153,9 @@ export async function writeRecords(query: Query, records: readonly HistoryRecord
         break;
       case 'delivery':
         await query(insertDeliveries, [asJson(only(stretch, kind).map((one): Delivery => one.delivery))]);
+        break;
+      case 'audit':
+        await query(insertAudit, [asJson(only(stretch, kind).map(({ log, record }) => ({ log, record })))]);
         break;
       case 'samples':
         await query(insertSamples, [asJson(only(stretch, kind).map(one => one.measurement))]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { Clock, Log, StateDir, Store } from '../ports.js';
 import { type Database, openDatabase, type Query, sqlState, storeFault } from './store-database.js';
+import { readAudit, readAuditHead } from './store-audit.js';
 import { checkVersion, type Migration, readMigrations } from './store-migrate.js';
 import { placeOf } from './store-place.js';
 import {
@@ -95,6 +96,8 @@ export function openStore(options: StoreOptions): Store {
     samples: ask => read(query => readSamples(query, ask, clock.now())),
     spans: ask => read(query => readSpans(query, ask, clock.now())),
     newest: machine => read(query => readNewest(query, machine, clock.now())),
+    auditHead: log => read(query => readAuditHead(query, log)),
+    audit: ask => read(query => readAudit(query, ask)),
     close: async () => {
       await forget();
       await writer.close();

@@ -95,6 +95,7 @@ export function openTokenBook(stateFolder: string, now: () => number): TokenBook
 
   return {
     folder,
+    hadOne: () => orUnusable(folder, async () => (await readIfThere(keyPath)) !== undefined),
     create: wish => orUnusable(folder, () => create(wish)),
     createFirst: () => orUnusable(folder, createFirst),
     list: () => orUnusable(folder, list),

@@ -1,6 +1,8 @@
 // The real adapters for the demo's controller.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { createRedactor } from '../../schema/redact.js';
+import { openAudit } from '../adapters/audit-file.js';
 import { systemClock } from '../adapters/clock.js';
 import { openGitRepo } from '../adapters/git.js';
 import { openJournal } from '../adapters/journal-file.js';
@@ -18,7 +20,8 @@ export async function openDemoPorts(
   bare: string,
   folder: string,
 ): Promise<{ readonly ports: Ports; close(): Promise<void> }> {
-  const log = openLog({ level: 'warn', format: 'plain' });
+  const redactor = createRedactor();
+  const log = openLog({ level: 'warn', format: 'plain', redactor });
   const stateDir = stateIn(folder);
   const shell = openShell();
   const git = await openGitRepo({ address: bare, stateDir: join(stateDir, 'git'), credentials: {}, log });
@@ -35,7 +38,9 @@ export async function openDemoPorts(
     clock: systemClock,
     log,
     schedule: createSchedule(log),
-    store: openLazyStore({ state, clock: systemClock, log, newId, guest: true }),
+    store: openLazyStore({ state, clock: systemClock, log, newId, redactor, guest: true }),
+    audit: openAudit(stateDir),
+    redactor,
     post: openPost({ env: process.env, folder: join(folder, 'notify') }),
     newId,
   };

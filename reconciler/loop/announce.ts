@@ -14,7 +14,7 @@ import type { Ports } from '../ports.js';
 import { sendTo } from './announce-send.js';
 import { pause } from './pause.js';
 
-export type AnnouncePorts = Pick<Ports, 'state' | 'clock' | 'log' | 'newId' | 'post'>;
+export type AnnouncePorts = Pick<Ports, 'state' | 'clock' | 'log' | 'newId' | 'post' | 'redactor'>;
 
 export interface Announcer {
   readonly passEnded: (report: PassReport, desired: DesiredState | undefined) => void;
@@ -56,7 +56,7 @@ function delayAfter(tries: number, error: ReturnType<typeof asAppError>): number
 }
 
 export function startAnnouncer(ports: AnnouncePorts): Announcer {
-  const { state, clock, log, newId, post } = ports;
+  const { state, clock, log, newId, post, redactor } = ports;
   const stopping = new AbortController();
   const sending = new Map<string, Promise<void>>();
   /** What came to its end since the last pass did, and the commits of what outlasted one. */
@@ -104,9 +104,9 @@ export function startAnnouncer(ports: AnnouncePorts): Announcer {
     const now = clock.now();
     const destinations = desired === undefined ? notes.destinations : (desired.notify ?? []);
     const cluster = desired?.cluster ?? notes.cluster;
-    const { incidents, tellings } = step(notes.incidents, look, now);
+    const { incidents, tellings } = step(notes.incidents, { ...look, seen: redactor.value(look.seen) }, now);
     const { noted, fresh } = notYetTold(notes.noted, notices, now);
-    const boxes = deal(notes.boxes, destinations, [...tellings, ...fresh], { cluster, now, newId });
+    const boxes = deal(notes.boxes, destinations, redactor.value([...tellings, ...fresh]), { cluster, now, newId });
     await change({ cluster, destinations, incidents, noted, boxes });
     sendDue();
   }
@@ -138,7 +138,7 @@ export function startAnnouncer(ports: AnnouncePorts): Announcer {
   ): Promise<((boxes: Boxes) => Boxes) | undefined> {
     if (post === undefined) return undefined;
     try {
-      await sendTo(post, to, message, { now: clock.now(), signal: stopping.signal });
+      await sendTo({ post, redactor }, to, message, { now: clock.now(), signal: stopping.signal });
       return boxes => delivered(boxes, to.name, message, clock.now());
     } catch (thrown) {
       if (stopping.signal.aborted) return undefined;

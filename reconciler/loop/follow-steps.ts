@@ -2,6 +2,7 @@
 import type { RunTold } from '../../schema/live.js';
 import type { Change } from '../../schema/plan.js';
 import type { Step } from '../drivers/driver.js';
+import type { Ports } from '../ports.js';
 import { type Following, followedOf } from './follow.js';
 import { fixed } from './step-ends.js';
 
@@ -12,6 +13,8 @@ export interface FollowedBatch {
   /** The changes of the batch, in its order. */
   readonly changes: readonly { readonly change: Pick<Change, 'key'>; readonly steps: readonly Step[] }[];
 }
+
+type StepsFollowing = Following & { readonly ports: Pick<Ports, 'redactor'> };
 
 interface StepOfBatch {
   readonly what: string;
@@ -49,12 +52,14 @@ export function stepOf(batch: FollowedBatch, id: string): StepOfBatch | undefine
 
 /** Takes the output as it comes; undefined: nobody follows. */
 export function followSteps(
-  { ports: { bus, clock }, runId }: Following,
+  { ports: { bus, clock, redactor }, runId }: StepsFollowing,
   batch: FollowedBatch,
 ): ((chunk: Uint8Array) => void) | undefined {
   if (runId === undefined || bus?.followed() !== true) return undefined;
   const mark = `@${batch.nonce} `;
   const decoder = new TextDecoder();
+  // Before it is cut into lines that are not too long: half of a secret would not be known.
+  const pieces = redactor.pieces();
   let open = '';
   let current: StepOfBatch | undefined;
 
@@ -83,7 +88,7 @@ export function followSteps(
   }
 
   return chunk => {
-    const found = `${open}${decoder.decode(chunk, { stream: true })}`.split('\n');
+    const found = `${open}${pieces.push(decoder.decode(chunk, { stream: true }))}`.split('\n');
     open = found.pop() ?? '';
     for (const one of found) {
       if (one.startsWith(mark)) frame(one.slice(mark.length).split(' '));

@@ -6,6 +6,7 @@ import { includePatterns, matchIncludes } from '../core/includes.js';
 import { parse } from '../core/parse.js';
 import type { GitRepo, Ports, RepoEntry, RepoFiles } from '../ports.js';
 import { readApplied } from './applied.js';
+import { learnSecrets } from './learn-secrets.js';
 import { contains } from './rewritten.js';
 import { sessionOf } from './session.js';
 
@@ -64,6 +65,7 @@ export async function readRegistry(ports: Ports, files: RepoFiles): Promise<Pars
     return known.result;
   const { texts, paths } = await readTexts(files, path);
   const result = parse({ main: path, files: texts, paths });
+  await learnSecrets(ports, files, texts.values(), result);
   session.parsed = { revision: files.revision, path, result };
   return result;
 }
@@ -209,6 +211,24 @@ async function asTheyLie(ports: Ports): Promise<Synced> {
   const { appliedCommit } = await readApplied(ports.state);
   const same = !differs && (appliedCommit === undefined || (await contains(git, head, appliedCommit)));
   return { ...base, ...(same ? { commit: head } : {}), differs };
+}
+
+/**
+ * What is secret in the registry as far as it is here, before anything that somebody asked is written down: a fresh process
+ * knows none of it yet, and nobody waits for a remote.
+ */
+export async function learnHere(ports: Ports): Promise<void> {
+  if (sessionOf(ports).parsed !== undefined) return;
+  try {
+    const { git, workTree } = ports.source;
+    const { appliedCommit } = workTree === undefined ? await readApplied(ports.state) : {};
+    const applied = appliedCommit === undefined || !(await git?.has(appliedCommit)) ? undefined : appliedCommit;
+    const files = await (applied === undefined ? workTree?.files() : git?.files(applied));
+    if (files !== undefined) await readRegistry(ports, files);
+  } catch (thrown) {
+    // What is asked meets the same fault, and tells it.
+    ports.log.debug({ code: asAppError(thrown).code }, 'the registry is not here yet');
+  }
 }
 
 /** Never throws for what the registry says; throws for what cannot be read at all. */

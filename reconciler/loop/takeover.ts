@@ -7,8 +7,10 @@ import type { Finding } from '../../schema/status.js';
 import { readFileCommand } from '../commands/read-file.js';
 import type { Progress } from '../operations/operation.js';
 import type { EditedContent, Ports, RepoFiles } from '../ports.js';
-import { editRegistry } from './edit.js';
+import { auditDone, deedOf } from './audited.js';
+import { type Edited, editRegistry } from './edit.js';
 import type { Considered } from './preview.js';
+import { loopActor } from './record.js';
 import { registryTexts } from './registry-texts.js';
 import type { Synced } from './sync.js';
 
@@ -120,6 +122,7 @@ async function commit({ ports, emit }: Run, contents: ReadonlyMap<Wanted, Edited
     const edited = await editRegistry(ports, { kind: 'drift.adopt', subject, change: () => new Map(), files, once });
     // Proposed by an earlier pass, and not merged yet.
     if (edited.unchanged) return { findings: [] };
+    await auditDone(ports, deedOf('drift.adopt', { files: all.map(one => one.file) }, loopActor), traceOf(edited));
     if (edited.pull !== undefined) {
       emit({ kind: 'note', text: `${subject}: proposed as ${edited.pull.url}`, event: 'drift.adopted' });
       return { findings: [] };
@@ -133,6 +136,8 @@ async function commit({ ports, emit }: Run, contents: ReadonlyMap<Wanted, Edited
     return { findings: all.map(one => ({ ...finding(one, error.message), code: error.code, hint: error.hint })) };
   }
 }
+
+const traceOf = ({ commit, pull }: Edited): object => ({ commit, ...(pull === undefined ? {} : { pull: pull.url }) });
 
 /** Nothing of the machines is changed by it. Where git cannot be followed or written just now, all stays as it is. */
 export async function takeOver(run: Run): Promise<TakenOver> {

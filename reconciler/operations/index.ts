@@ -5,6 +5,8 @@ import type { Operation } from './operation.js';
 export const operations = {
   adopt: async () => (await import('./adopt.js')).adopt,
   approve: async () => (await import('./approve.js')).approve,
+  'audit.list': async () => (await import('./audit-list.js')).auditList,
+  'audit.verify': async () => (await import('./audit-verify.js')).auditVerify,
   clear: async () => (await import('./clear.js')).clear,
   'config.show': async () => (await import('./config-show.js')).configShow,
   deploy: async () => (await import('./deploy.js')).deploy,

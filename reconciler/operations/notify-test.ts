@@ -21,11 +21,11 @@ function chosen(all: readonly Destination[], name: string | undefined): readonly
 
 async function tell({ ports, signal }: Context, to: Destination, cluster: string): Promise<NotifyTested> {
   const { name, type } = to;
-  const { post, clock } = ports;
+  const { post, clock, redactor } = ports;
   try {
     if (post === undefined) throw new AppError('not-supported', 'nobody can be told from here');
     const now = clock.now();
-    const answer = await sendTo(post, to, testMessage(cluster, now), { now, signal });
+    const answer = await sendTo({ post, redactor }, to, testMessage(cluster, now), { now, signal });
     return { name, type, told: true, answer };
   } catch (thrown) {
     if (signal.aborted) throw thrown;

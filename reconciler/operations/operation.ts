@@ -12,7 +12,12 @@ export interface Lists {
 }
 
 /** Who asks, for history and audit. */
-export type Actor = HistoryActor;
+export interface Actor extends HistoryActor {
+  /** The address that it came from; absent: this machine. */
+  readonly from?: string;
+  /** Id of the token that was shown. */
+  readonly token?: string;
+}
 
 /** What every operation gets. `emit` tells progress while it runs; people see it line by line. */
 export interface Context {
@@ -43,5 +48,7 @@ export interface Operation<I extends TSchema = TSchema, O = unknown> {
   readonly input: I;
   /** Asks nothing of the world but the settings: it works where there is no repository, and its ports must not be touched. */
   readonly bare?: true;
+  /** It tells the audit log itself: only it knows which of all that comes changes something. */
+  readonly audits?: 'itself';
   run(context: Context, input: Static<I>): Promise<O>;
 }

@@ -2,8 +2,11 @@
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
 import { startAnnouncer } from '../loop/announce.js';
+import { auditPass } from '../loop/audited.js';
+import { keepCopying } from '../loop/copy-audit.js';
 import { recorded } from '../loop/record.js';
 import { startReview } from '../loop/review.js';
+import { auditForge } from '../loop/tell-forge.js';
 import { type ControllerOptions, runController } from '../loop/turn.js';
 import type { Context, Operation } from './operation.js';
 import { passWords, type Said } from './parts/pass-words.js';
@@ -31,13 +34,22 @@ async function greet({ ports, emit }: Context): Promise<void> {
   emit({ kind: 'change', text, event: 'controller.started', ...data });
 }
 
-function tellPasses({ emit }: Context): (report: PassReport) => void {
+interface Passes {
+  readonly tell: (report: PassReport) => void;
+  /** What was told stands in the audit log, too. */
+  readonly settled: () => Promise<void>;
+}
+
+function tellPasses({ ports, emit }: Context): Passes {
   let said: Said | undefined;
-  return report => {
+  let audit: Promise<void> = Promise.resolve();
+  const tell = (report: PassReport): void => {
+    audit = audit.then(() => auditPass(ports, report));
     const words = passWords(report, said);
     said = words.said;
     for (const line of words.lines) emit({ kind: 'change', ...line });
   };
+  return { tell, settled: () => audit };
 }
 
 /** Whoever reads one that stays (the disk is full) sees that its process is gone. */
@@ -50,17 +62,16 @@ async function takeNoteAway({ ports: { state, log } }: Context): Promise<void> {
 }
 
 /** The controller, and who watches it from beside: those who tell people, and, where there is one, the forge. */
-async function keep(context: Context): Promise<void> {
+async function keep(context: Context, passes: Passes): Promise<void> {
   const { ports, lists } = context;
-  const say = tellPasses(context);
   const announcer = startAnnouncer(ports);
-  const review = ports.forge === undefined ? undefined : startReview(ports, lists, ports.forge);
+  const review = ports.forge === undefined ? undefined : startReview(ports, lists, auditForge(ports.forge, ports));
   const emit: Context['emit'] = progress => {
     context.emit(progress);
     announcer.progress(progress);
   };
   const onPass: ControllerOptions['onPass'] = (report, desired) => {
-    say(report);
+    passes.tell(report);
     announcer.passEnded(report, desired);
     review?.passed(report);
   };
@@ -86,14 +97,21 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     const context = recorded(asked);
     const { state, store } = context.ports;
     const release = await state.lock();
+    const ended = new AbortController();
+    const passes = tellPasses(context);
+    let copying: Promise<void> | undefined;
     try {
       store.serve();
+      copying = keepCopying(context.ports, AbortSignal.any([context.signal, ended.signal]));
       await greet(context);
-      await keep(context);
+      await keep(context, passes);
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });
       return { stopped: true };
     } finally {
       await takeNoteAway(context);
+      await passes.settled();
+      ended.abort();
+      await copying;
       // The database is this controller's, and nobody's after it.
       await store.close();
       await release();

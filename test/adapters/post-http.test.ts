@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openPost } from '../../reconciler/adapters/post.js';
 import { sendTo } from '../../reconciler/loop/announce-send.js';
+import { createRedactor } from '../../schema/redact.js';
 import { AppError } from '../../schema/errors.js';
 import type { Destination, Message } from '../../schema/notify.js';
 import {
@@ -69,7 +70,7 @@ const to = (more: Pick<Destination, 'type'> & Partial<Destination>): Destination
 });
 
 function send(destination: Destination, env: Readonly<Record<string, string>> = {}, sent = message): Promise<string> {
-  return sendTo(openPost({ env, folder }), destination, sent, { now: sentAt });
+  return sendTo({ post: openPost({ env, folder }), redactor: createRedactor() }, destination, sent, { now: sentAt });
 }
 
 const refused = (destination: Destination, env?: Readonly<Record<string, string>>): Promise<AppError> =>

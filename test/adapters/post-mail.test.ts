@@ -8,6 +8,7 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openPost } from '../../reconciler/adapters/post.js';
 import { sendTo } from '../../reconciler/loop/announce-send.js';
+import { createRedactor } from '../../schema/redact.js';
 import type { Destination, Message } from '../../schema/notify.js';
 import { type Certificates, makeCertificates } from './certificates.js';
 
@@ -102,7 +103,7 @@ function send(more: Partial<Destination>, given = password): Promise<string> {
     ...more,
   };
   const post = openPost({ env: { PORTOSER_NOTIFY_MAIL: given }, folder });
-  return sendTo(post, to, message, { now: message.at });
+  return sendTo({ post, redactor: createRedactor() }, to, message, { now: message.at });
 }
 
 const login = { secret: 'env:PORTOSER_NOTIFY_MAIL', ca: 'file:ca.pem' };

@@ -123,6 +123,29 @@ describe('migrations', () => {
     await database.close();
   });
 
+  it('bring a database of the version before the audit log forward, with what it holds', async () => {
+    const url = await makeDatabase();
+    const known = await readMigrations();
+    const before = known.slice(0, 5);
+    expect(before.at(-1)?.name).toBe('deliveries');
+    const database = openDatabase({ address: { url }, connectMs: 10_000, queryMs: 10_000 });
+    expect(await migrate(database, before)).toBe(before.length);
+    await database.query(
+      `insert into portoser.deliveries (id, at, last_at, times, forge, verdict, why)
+       values ('kept', now(), now(), 1, 'gitea', 'woken', '')`,
+      [],
+    );
+    await database.close();
+
+    const { store } = await openTestStore({ url });
+    const entry = { seq: 1, prev: '', hash: 'h1', at: began, from: 'here', what: 'deploy', result: 'done' } as const;
+    store.record({ kind: 'audit', log: 'one', record: { ...entry, who: { name: 'ada', by: 'cli' } } });
+    await until('it is kept', async () => (await store.auditHead('one').catch(() => undefined))?.seq === 1);
+    expect((await store.deliveries(10)).map(one => one.id)).toEqual(['kept']);
+    await store.close();
+    expect(await count(url, 'select count(*) from portoser.migrations')).toBe(known.length);
+  });
+
   it.each([
     ['newer', `insert into portoser.migrations (version, name, checksum) values (9999, 'later', 'x')`, 'store-newer'],
     ['changed', `update portoser.migrations set checksum = 'y'`, 'store-changed'],

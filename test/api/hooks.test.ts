@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readPayload } from '../../api/hooks/payload.js';
 import { readSecrets } from '../../api/hooks/secrets.js';
 import { buildServer } from '../../api/server.js';
-import { createEngine } from '../../reconciler/engine.js';
+import { createEngine, type Refusal } from '../../reconciler/engine.js';
 import { hook } from '../../reconciler/operations/hook.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { AppError } from '../../schema/errors.js';
@@ -14,7 +14,11 @@ import type { HookAnswer } from '../../schema/webhooks.js';
 import { hex, recorded, type Recorded, secret, signingToken } from './hooks/recorded.js';
 
 const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
-const { describe: describeOperation, listen } = createEngine({
+const {
+  describe: describeOperation,
+  listen,
+  redactor,
+} = createEngine({
   settings,
   open: () => Promise.reject(new Error('opened')),
   close: async () => undefined,
@@ -22,6 +26,7 @@ const { describe: describeOperation, listen } = createEngine({
 
 let asked: unknown[] = [];
 const faults: AppError[] = [];
+let audited: Refusal[] = [];
 let answer: () => HookAnswer = () => ({ verdict: 'woken', why: 'main is looked at now' });
 
 const build = (webhookSecrets: readonly string[]) =>
@@ -33,6 +38,8 @@ const build = (webhookSecrets: readonly string[]) =>
         asked.push([name, input, actor]);
         return 'refused' in input ? { verdict: 'refused', why: '' } : answer();
       }) as never,
+      refused: refusal => void audited.push(refusal),
+      redactor,
     },
     auth: { tokens: { find: async () => undefined, list: async () => [] } },
     version: '1',
@@ -48,6 +55,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(() => {
+  audited = [];
   asked = [];
   faults.length = 0;
   answer = () => ({ verdict: 'woken', why: 'main is looked at now' });
@@ -65,13 +73,15 @@ const named = (name: string): Recorded => {
   if (found === undefined) throw new Error(`no delivery ${name}`);
   return found;
 };
+/** Each call comes from an address of its own. */
+const from = expect.stringMatching(/^10\.0\.\d+\.\d+$/) as string;
 const hints = () => asked.map(one => (one as unknown[])[1] as object).filter(input => !('refused' in input));
 const refusals = () => asked.map(one => (one as unknown[])[1] as object).filter(input => 'refused' in input);
 
 describe.each(recorded.map(one => [one.name, one] as const))('%s', (_, { headers, body, hint }) => {
   it('is believed, read, and answered', async () => {
     expect(await send(headers, body)).toMatchObject({ status: 202, json: { verdict: 'woken' } });
-    expect(asked).toEqual([['hook', hint, { name: hint.forge, by: 'api' }]]);
+    expect(asked).toEqual([['hook', hint, { name: hint.forge, by: 'api', from }]]);
   });
 
   it('is a valid input of the operation', () => {
@@ -88,6 +98,7 @@ describe.each(recorded.map(one => [one.name, one] as const))('%s', (_, { headers
     });
     expect(hints()).toEqual([]);
     expect(refusals()).toHaveLength(1);
+    expect(audited).toEqual([expect.objectContaining({ from, what: 'hook', code: 'webhook-refused' })]);
   });
 });
 

@@ -130,6 +130,8 @@ export async function openLiveWorld(
         followers.add(listener);
         return () => followers.delete(listener);
       },
+      refused: () => undefined,
+      redactor: bare.redactor,
     },
     auth: more.auth ?? { tokens: { find: async token => tokens.get(token), list: async () => [...tokens.values()] } },
     version: '1',
@@ -151,6 +153,7 @@ export async function openLiveWorld(
     performed,
     faults,
     followers,
+    redactor: bare.redactor,
     tell: (...all: readonly Told[]) => all.forEach(told => followers.forEach(one => one(told))),
     /** A client that is let in, with what it was told. */
     async open(role: string | undefined = 'viewer', path = '/ws') {

@@ -613,3 +613,30 @@ it('a bug of ours is told to the log, and not to who asked', async () => {
   expect(broken.faults.length).toBeGreaterThan(0);
   await broken.close();
 });
+
+it('no message holds a secret: of what happens, of what is kept, of logs, and of errors', async () => {
+  world.redactor.learn([{ value: 'Sentinel-One' }]);
+  const client = await world.open('operator');
+
+  for (const [id, more] of Object.entries({
+    s: { topic: 'status' },
+    e: { topic: 'events' },
+    r: { topic: 'run' },
+    l: { topic: 'logs', service: 'web' },
+  }))
+    client.say({ type: 'subscribe', id, ...more });
+  await client.has(4, 'subscribed');
+  const of = { run: 'r1', at: 1, machine: 'm1', of: [{ key: 'web@m1', deployment: 'd1' }] } as const;
+  world.tell({ kind: 'step.line', ...of, text: 'it said U2VudGluZWwtT25l' });
+  world.tell({ kind: 'event', event: anEvent('e2', { text: 'now Sentinel-One' }) });
+  await until('the log is followed', () => world.logs.length === 1);
+  world.logs[0]?.tell('log Sentinel-One\n');
+  client.say({ type: 'subscribe', id: 'x', topic: 'run', run: 'Sentinel-One' });
+  await client.has(1, 'run');
+  await client.has(1, 'event');
+  await client.has(1, 'log');
+  await client.has(1, 'error');
+  const all = JSON.stringify(client.told);
+  expect(all).not.toMatch(/Sentinel|U2VudGluZWwt/);
+  for (const kept of ['it said ***', 'now ***', 'log ***', 'nothing is known of ***']) expect(all).toContain(kept);
+});

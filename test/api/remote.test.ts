@@ -28,7 +28,13 @@ const perform = (async (name: string, input: object, _: object, signal: AbortSig
 
 const token: ApiToken = { id: 'a', name: 'a', role: 'admin', createdAt: 0, expiresAt: 9 };
 const server = await buildServer({
-  engine: { describe: here.describe, listen: here.listen, perform },
+  engine: {
+    describe: here.describe,
+    listen: here.listen,
+    perform,
+    refused: here.refused,
+    redactor: here.redactor,
+  },
   auth: { tokens: { find: async text => (text === 'good' ? token : undefined), list: async () => [token] } },
   version: '1',
   ready: () => true,

@@ -31,7 +31,13 @@ beforeEach(async () => {
     new Promise(end => {
       tell({ signal, end });
     });
-  const doing = { describe: engine.describe, listen: engine.listen, perform: perform as never };
+  const doing = {
+    describe: engine.describe,
+    listen: engine.listen,
+    perform: perform as never,
+    redactor: engine.redactor,
+    refused: () => undefined,
+  };
   server = await buildServer({
     engine: doing,
     auth: 'none',

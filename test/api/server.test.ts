@@ -4,7 +4,7 @@ import { words } from '../../api/cli/words.js';
 import { readRoutes } from '../../api/routes/route.js';
 import { routes } from '../../api/routes/table.js';
 import { buildServer, type ServerParts } from '../../api/server.js';
-import { createEngine } from '../../reconciler/engine.js';
+import { createEngine, type Refusal } from '../../reconciler/engine.js';
 import { operations } from '../../reconciler/operations/index.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { allows, type ApiToken, type Role, roles } from '../../schema/access.js';
@@ -26,6 +26,7 @@ const tokens = {
 };
 
 let asked: unknown[] = [];
+const refusals: Refusal[] = [];
 let answer: () => Promise<unknown> = async () => ({ done: true });
 const faults: AppError[] = [];
 let ready = false;
@@ -34,6 +35,8 @@ const parts = (more: Partial<ServerParts> = {}): ServerParts => ({
   engine: {
     describe: engine.describe,
     listen: engine.listen,
+    redactor: engine.redactor,
+    refused: refusal => void refusals.push(refusal),
     perform: (async (name: string, input: object, actor: object) => {
       asked.push([name, input, actor]);
       return await answer();
@@ -42,6 +45,7 @@ const parts = (more: Partial<ServerParts> = {}): ServerParts => ({
   auth: { tokens },
   version: '9.8.7',
   ready: () => ready,
+  limits: { wrongTokens: { burst: 1e6, perMinute: 1 }, requests: { burst: 1e6, perMinute: 1 } },
   onFault: error => void faults.push(error),
   ...more,
 });
@@ -54,6 +58,7 @@ afterAll(() => server.close());
 beforeEach(() => {
   asked = [];
   faults.length = 0;
+  refusals.length = 0;
   answer = async () => ({ done: true });
 });
 
@@ -113,7 +118,12 @@ describe.each(all.map(one => [`${one.method} ${one.url}`, one] as const))('%s', 
     const codes: Readonly<Record<number, string>> = { 401: 'token-missing', 403: 'role-missing' };
     expect(response.json<{ code?: string }>().code).toBe(codes[expected]);
     const performed = asked.map(one => [(one as unknown[])[0], (one as unknown[])[2]]);
-    expect(performed).toEqual(expected === 200 ? [[route.operation, { name: `a-${who ?? ''}`, by: 'api' }]] : []);
+    expect(performed).toEqual(
+      expected === 200 ? [[route.operation, { name: `a-${who ?? ''}`, by: 'api', from: '127.0.0.1', token: who }]] : [],
+    );
+    const told = refusals.map(one => [one.what, one.from, one.code, one.who?.token]);
+    const isTold = expected !== 200 && route.effect === 'changes';
+    expect(told).toEqual(isTold ? [[route.operation, '127.0.0.1', codes[expected], role]] : []);
   });
 });
 
@@ -298,7 +308,7 @@ describe('with no tokens at all (--auth none)', () => {
 
   it.each(['localhost:8750', '127.0.0.1:8750', '[::1]:8750', 'LOCALHOST'])('%s is answered', async host => {
     expect((await inject({ host })).statusCode).toBe(200);
-    expect(asked).toEqual([['reconcile', {}, { name: 'local', by: 'api' }]]);
+    expect(asked).toEqual([['reconcile', {}, { name: 'local', by: 'api', from: '127.0.0.1' }]]);
   });
 
   it.each([

@@ -11,7 +11,7 @@ learn summary|playbooks|show, playbook validate|approve, history list|show|diff|
 registry validate|check-conflicts|reload|schema|format,
 machine add|update|remove|list|show|trust|claim|forget|doctor, service add|update|remove|list|show|move,
 deps graph|order|impact, metrics, uptime, suspend, resume, approve, clear, git accept, adopt, lock show|break,
-token create|list|revoke, mcp, audit verify, import, caddy, dns, certs, vault, backup, restore, notify test,
+token create|list|revoke, mcp, audit list|verify, import, caddy, dns, certs, vault, backup, restore, notify test,
 config show, completion`
   .split(',')
   .map(one => one.trim())

@@ -12,6 +12,8 @@ import type * as StateDirs from '../../reconciler/adapters/state-dir.js';
 import type * as Stores from '../../reconciler/adapters/store.js';
 import type * as Tunnels from '../../reconciler/adapters/tunnel.js';
 import type { Ports, Store } from '../../reconciler/ports.js';
+import { createRedactor } from '../../schema/redact.js';
+import { createFakeAudit } from '../fakes/audit.js';
 import { createFakeJournal } from '../fakes/journal.js';
 import { createFakeLog } from '../fakes/log.js';
 import { createFakeStore } from '../fakes/store.js';
@@ -48,6 +50,8 @@ async function openPorts(fleet: SmallFleet, storeUrl: string | undefined) {
     log,
     schedule: { every: () => () => undefined },
     store,
+    audit: createFakeAudit(),
+    redactor: createRedactor(),
     newId,
   };
   const close = async (): Promise<void> => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deploymentId } from '../../reconciler/loop/record.js';
 import type { Store } from '../../reconciler/ports.js';
+import type { AuditRecord } from '../../schema/audit.js';
 import type { Deployment, DeploymentEnd, HistoryEvent, HistoryRecord, Transition } from '../../schema/history.js';
 import type { Plan } from '../../schema/plan.js';
 
@@ -110,6 +111,33 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await keys({ service: 'web', machine: 'm2' })).toEqual(['aa02 web@m2']);
       expect(await keys({ service: 'web', limit: 1 })).toEqual(['aa02 web@m2']);
       expect(await keys({ service: 'we' })).toEqual([]);
+    });
+
+    it('keeps copies of audit logs, each record once, and knows up to where none is missing', async () => {
+      const record = (seq: number, more: Partial<AuditRecord> = {}): AuditRecord => ({
+        seq,
+        at: began + seq,
+        who: { name: 'ada', by: 'cli' },
+        from: 'here',
+        what: 'deploy',
+        input: { services: ['web'] },
+        result: 'begun',
+        prev: `p${seq}`,
+        hash: `h${seq}`,
+        ...more,
+      });
+      const eve = { who: { name: 'eve', by: 'api', token: 't7' } } as const;
+      const all = [record(1), record(2, eve), record(3), record(5)];
+      await keep(...all.map(one => ({ kind: 'audit', log: 'one', record: one }) as const));
+      await keep({ kind: 'audit', log: 'one', record: record(1, { hash: 'forged' }) });
+      await keep({ kind: 'audit', log: 'two', record: record(1, { at: began + 9 }) });
+      expect(await under.store.auditHead('one')).toEqual({ seq: 3, hash: 'h3' });
+      expect(await under.store.auditHead('none')).toBeUndefined();
+      const hashes = async (ask: object) => (await under.store.audit({ limit: 10, ...ask })).map(one => one.hash);
+      expect(await hashes({})).toEqual(['h1', 'h5', 'h3', 'h2', 'h1']);
+      expect(await hashes({ since: began + 5, limit: 1 })).toEqual(['h1']);
+      expect(await hashes({ actor: 'eve' })).toEqual(['h2']);
+      expect(await under.store.audit({ limit: 10, actor: 't7' })).toEqual([all[1]]);
     });
 
     it('shows one deployment with its run, by the beginning of its id', async () => {

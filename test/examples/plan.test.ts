@@ -11,6 +11,7 @@ import { drivers } from '../../reconciler/drivers/index.js';
 import { desire } from '../../reconciler/loop/desired.js';
 import { readRegistry } from '../../reconciler/loop/sync.js';
 import type { Ports, RepoFiles } from '../../reconciler/ports.js';
+import { createRedactor } from '../../schema/redact.js';
 import type { DesiredState, Placement } from '../../schema/state.js';
 import { FakeFleet, fakeFacts } from '../fakes/fleet.js';
 
@@ -39,7 +40,7 @@ async function filesOf(name: string): Promise<RepoFiles> {
 async function desiredOf(name: string): Promise<DesiredState> {
   const files = await filesOf(name);
   // Only the parts of the ports that reading uses: no repository, no machine.
-  const ports = { source: { path: 'registry.yml' } } as unknown as Ports;
+  const ports = { source: { path: 'registry.yml' }, redactor: createRedactor() } as unknown as Ports;
   const { registry, diagnostics } = await readRegistry(ports, files);
   expect(diagnostics.filter(one => one.severity === 'error')).toEqual([]);
   if (registry === undefined) throw new Error('no registry');

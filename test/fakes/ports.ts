@@ -1,6 +1,8 @@
 // Ports for thinking without a world: a repository in memory, machines that do not answer, a state folder that remembers its writes.
 import { AppError } from '../../schema/errors.js';
 import type { Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
+import { createRedactor } from '../../schema/redact.js';
+import { createFakeAudit, type FakeAudit } from './audit.js';
 import { createFakeClock, type FakeClock } from './clock.js';
 import { createFakeGit, type FakeGit } from './git.js';
 import { createFakeJournal, type FakeJournal } from './journal.js';
@@ -11,6 +13,7 @@ export interface FakePorts extends Ports {
   readonly clock: FakeClock;
   readonly log: FakeLog;
   readonly journal: FakeJournal;
+  readonly audit: FakeAudit;
   readonly git: FakeGit;
   readonly store: FakeStore;
   /** Documents of the state folder. */
@@ -63,6 +66,8 @@ export function createFakePorts(): FakePorts {
       },
     },
     store: createFakeStore(),
+    audit: createFakeAudit(),
+    redactor: createRedactor(),
     newId: () => `id${(ids += 1)}`,
     git,
     notes,

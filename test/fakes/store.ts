@@ -1,5 +1,6 @@
 // A store in memory: the same answers, from lists; what it is given it keeps once.
 import { AppError } from '../../schema/errors.js';
+import { asked, type AuditRecord } from '../../schema/audit.js';
 import type { Deployment, HistoryEvent, HistoryRecord, Run, Transition } from '../../schema/history.js';
 import type { Write } from '../../schema/journal.js';
 import { choiceOf, type Measurement } from '../../schema/samples.js';
@@ -38,6 +39,7 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
   const writes = new Map<string, Write>();
   const measured = new Map<string, Measurement>();
   const deliveries = new Map<string, Delivery>();
+  const audits = new Map<string, AuditRecord>();
   const once = <T extends { readonly id: string }>(kept: Map<string, T>, one: T) => {
     if (!kept.has(one.id)) kept.set(one.id, one);
   };
@@ -79,6 +81,11 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
       case 'delivery': {
         const { delivery } = noted;
         if ((deliveries.get(delivery.id)?.times ?? 0) < delivery.times) deliveries.set(delivery.id, delivery);
+        return;
+      }
+      case 'audit': {
+        const id = `${noted.log} ${noted.record.seq}`;
+        if (!audits.has(id)) audits.set(id, noted.record);
         return;
       }
       case 'samples': {
@@ -150,6 +157,17 @@ export function createFakeStore(now: () => number = Date.now): FakeStore {
       const last = new Map(recent.toSorted((one, other) => one.at - other.at).map(one => [one.machine, one]));
       return [...last.values()].toSorted((one, other) => (one.machine < other.machine ? -1 : 1));
     },
+    auditHead: async log => {
+      let head: AuditRecord | undefined;
+      const first = [...audits.keys()].filter(id => id.startsWith(`${log} `)).map(id => Number(id.split(' ')[1]));
+      for (let seq = Math.min(...first); audits.has(`${log} ${seq}`); seq += 1) head = audits.get(`${log} ${seq}`);
+      return head && { seq: head.seq, hash: head.hash };
+    },
+    audit: async ask =>
+      [...audits.values()]
+        .filter(one => asked(one, ask))
+        .toSorted((one, other) => other.at - one.at || other.seq - one.seq)
+        .slice(0, ask.limit),
     close: async () => undefined,
   };
 }

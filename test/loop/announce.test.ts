@@ -319,3 +319,11 @@ describe('beside that', () => {
     expect(ports.log.lines).toMatchObject([{ level: 'warn', message: 'what is told is not noted' }, {}]);
   });
 });
+
+it('no message holds a secret, and none waits with one', async () => {
+  ports.redactor.learn([{ value: 'Sentinel-One' }]);
+  const error = errorOf('gate-failed', 'it answered Sentinel-One');
+  await pass(aReport({ outcomes: [{ key: 'web@m1', result: 'failed', error }] }));
+  expect(ports.post.taken.map(one => one.text).join()).toContain('It answered ***');
+  expect(JSON.stringify([ports.post.taken, ports.writes])).not.toContain('Sentinel');
+});

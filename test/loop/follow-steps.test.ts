@@ -4,6 +4,7 @@ import type { RunTold, Told } from '../../schema/live.js';
 import type { Step } from '../../reconciler/drivers/driver.js';
 import { sh } from '../../reconciler/commands/command.js';
 import { type FollowedBatch, followSteps } from '../../reconciler/loop/follow-steps.js';
+import { createRedactor } from '../../schema/redact.js';
 import { createFakeClock } from '../fakes/clock.js';
 
 const aStep = (what: string, more: Partial<Step> = {}): Step => ({
@@ -25,15 +26,20 @@ const batch: FollowedBatch = {
   ],
 };
 
-function follow(chunks: readonly (string | Uint8Array)[]): readonly string[] {
+function follow(chunks: readonly (string | Uint8Array)[], secrets: readonly string[] = []): readonly string[] {
   const told: Told[] = [];
   const bus = { tell: (one: Told) => void told.push(one), followed: () => true };
-  const take = followSteps({ ports: { bus, clock: createFakeClock() }, runId: 'r1' }, batch);
+  const redactor = createRedactor();
+  redactor.learn(secrets.map(value => ({ value })));
+  const take = followSteps({ ports: { bus, clock: createFakeClock(), redactor }, runId: 'r1' }, batch);
   for (const one of chunks) take?.(typeof one === 'string' ? Buffer.from(one) : one);
   return (told as RunTold[]).map(one => {
     if (one.kind !== 'step.begun' && one.kind !== 'step.line' && one.kind !== 'step.ended') return one.kind;
     const keys = one.of.map(({ key }) => key).join('+');
-    const what = one.kind === 'step.line' ? `${one.text.slice(0, 20)}${one.cut ? '…' : ''}` : one.what;
+    const what =
+      one.kind === 'step.line'
+        ? `${one.text.slice(0, 20)}${one.text.slice(20).includes('Sentinel') ? ' with Sentinel' : ''}${one.cut ? '…' : ''}`
+        : one.what;
     return `${one.kind.slice(5)} ${keys} ${what}${one.kind === 'step.ended' && one.result === 'failed' ? ` ${one.code}` : ''}`;
   });
 }
@@ -88,12 +94,23 @@ describe('what a batch prints', () => {
     ]);
   });
 
+  it('holds no secret, also one that came in two pieces or stands where a line is cut', () => {
+    const begun = '\n@n1 begun 0.0\n';
+    expect(follow([begun, 'a Sent', 'inel-One b\n'], ['Sentinel-One'])).toEqual([
+      'begun web@m1 pull',
+      'line web@m1 a *** b',
+    ]);
+    const long = follow([begun, 'x'.repeat(4090), 'Sentinel', '-One\n'], ['Sentinel-One']);
+    expect(long).toEqual(['begun web@m1 pull', `line web@m1 ${'x'.repeat(20)}`]);
+  });
+
   it('of steps that are not known is told to nobody, and breaks nothing', () => {
     expect(follow(['@n1 begun 9.9\nx\n@n1 ended 9.9 1\n@n1 begun\n@n1 ended x.y 1\n@n1\n'])).toEqual([]);
   });
 
   it('is not looked at where nobody follows', () => {
     const bus = { tell: () => expect.fail('told'), followed: () => false };
-    expect(followSteps({ ports: { bus, clock: createFakeClock() }, runId: 'r1' }, batch)).toBeUndefined();
+    const redactor = createRedactor();
+    expect(followSteps({ ports: { bus, clock: createFakeClock(), redactor }, runId: 'r1' }, batch)).toBeUndefined();
   });
 });

@@ -98,6 +98,14 @@ describe('a hint', () => {
     expect(triggers()).toEqual(['start', 'webhook']);
     expect(passes[1]?.commit).toBe(head);
     expect(fetched).toBe(1);
+    // What only repeats it, or is about something else, changes nothing.
+    await take(hint());
+    await take(hint({ branches: ['other'] }));
+    await take({ forge: 'github', refused: 'there is no signature' });
+    const who = { name: 'gitea', by: 'api' };
+    expect(ports.audit.entries.filter(one => one.what === 'hook')).toMatchObject([
+      { who, what: 'hook', result: 'done', output: { verdict: 'woken' } },
+    ]);
   });
 
   it('of what is known already makes no pass', async () => {

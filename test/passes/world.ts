@@ -19,6 +19,8 @@ import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
 import type { CommandResult, GitRepo, Ports, RemoteShell, RunLimits, StateDir } from '../../reconciler/ports.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
+import { createRedactor } from '../../schema/redact.js';
+import { createFakeAudit } from '../fakes/audit.js';
 import { createFakeJournal, type FakeJournal } from '../fakes/journal.js';
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
 import { createFakeStore, type FakeStore } from '../fakes/store.js';
@@ -186,6 +188,8 @@ export async function createWorld(): Promise<World> {
     schedule: { every: () => () => undefined },
     store,
     bus: { tell: one => void followed.push(one as RunTold), followed: () => world.follows },
+    audit: createFakeAudit(),
+    redactor: createRedactor(),
     newId: () => `a${(ids += 1)}`,
   };
   const lists: Lists = { drivers, checks };

@@ -60,7 +60,7 @@ describe('Prometheus', () => {
   async function startServer() {
     const viewer = { id: 'v', name: 'prometheus', role: 'viewer', createdAt: 0, expiresAt: 9 } as const;
     const server = await buildServer({
-      engine: { describe: engine.describe, listen: engine.listen, perform: (async () => all()) as never },
+      engine: { ...engine, perform: (async () => all()) as never },
       auth: { tokens: { find: async given => (given === token ? viewer : undefined), list: async () => [viewer] } },
       version: '1.2.3',
       ready: () => true,

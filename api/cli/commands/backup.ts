@@ -18,7 +18,8 @@ export const backup = command({
     const passphrase = await readPassphrase(call.values['passphrase-file']);
     const { runBackup } = await import('../../../reconciler/main.js');
     const ask = { env: process.env, cwd: process.cwd() };
-    const wish = { ask, settings: call.settings, file, ...given(passphrase), yes: call.values.yes === true };
+    const { settings, actor } = call;
+    const wish = { ask, settings, actor, file, ...given(passphrase), yes: call.values.yes === true };
     const done = await runBackup(wish);
     return respond(call, done, () => backedUpText(done, 'saved'));
   },

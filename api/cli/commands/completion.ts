@@ -24,6 +24,7 @@ export const completion = command({
   notes: `bash: source <(portoser completion bash)
 zsh:  source <(portoser completion zsh)
 fish: portoser completion fish | source`,
+  verbatim: true,
   run: async call => {
     const shell = oneWord(call, 'shell');
     const script = Object.entries(scripts).find(([name]) => name === shell)?.[1];

@@ -42,6 +42,7 @@ export const importRegistry = command({
   },
   notes:
     'For registries with `hosts`, `current_host` and `deployment_type`. What it could not carry over is listed on standard error, with the line that says it. Exits with 2 where there is such a thing. What runs already is taken over by `portoser adopt <machine>` once the result is committed.',
+  verbatim: true,
   run: async call => {
     const file = oneWord(call, 'file');
     const target = targetOf(call.values, call.settings.path.value ?? 'registry.yml');

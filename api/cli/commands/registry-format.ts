@@ -12,6 +12,7 @@ export const registryFormat = command({
     stdout: { type: 'boolean', summary: 'print the result instead of writing it' },
   },
   notes: 'Comments, order and values stay. Nothing is committed.',
+  verbatim: true,
   run: async call => {
     noWords(call);
     const { check, stdout } = call.values;

@@ -7,6 +7,7 @@ export const registrySchema = command({
   options: {},
   notes:
     'Write it to a file and name that in the first line of registry.yml:\n  # yaml-language-server: $schema=./registry.schema.json',
+  verbatim: true,
   run: async call => {
     noWords(call);
     call.terminal.out(JSON.stringify(await call.perform('registry.schema', {}), null, 2));

@@ -41,11 +41,12 @@ export const tokenCreate = command({
   },
   notes: `Run it where the controller keeps its state folder (see \`portoser config show\`), as its user; no controller has to run.
 The token is shown once and kept nowhere. Send it as \`Authorization: Bearer <token>\`.`,
+  verbatim: true,
   run: async call => {
     const name = checked(oneWord(call, 'token'));
     const wish = { name, role: roleOf(call.values.role), lifeMs: lifeOf(call.values.expires) };
     const { openTokens } = await import('../../../reconciler/main.js');
-    const book = await openTokens(call.settings);
+    const book = await openTokens(call.settings, call.actor);
     const made = await book.create(wish);
     return respond(call, made, () => newTokenText(made, book.folder));
   },

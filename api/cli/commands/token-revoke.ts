@@ -10,7 +10,7 @@ export const tokenRevoke = command({
   run: async call => {
     const idOrName = oneWord(call, 'token');
     const { openTokens } = await import('../../../reconciler/main.js');
-    const ended = await (await openTokens(call.settings)).revoke(idOrName);
+    const ended = await (await openTokens(call.settings, call.actor)).revoke(idOrName);
     return respond(call, ended, () => `The token ${ended.name} (${ended.id}) is revoked.`);
   },
 });
