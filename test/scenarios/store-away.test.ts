@@ -98,41 +98,45 @@ const kept = (): Promise<readonly string[]> =>
     return rows.map(row => (row.result === 'applied' ? row.commit : row.result));
   });
 
-it('changes go on without it, and are caught up in order and once', async () => {
-  await way.open();
-  await push(0);
-  const controller = world.start({ DATABASE_URL: way.url });
-  const waitFor = (what: string, met: () => boolean | Promise<boolean>) => until(what, met, () => controller.said());
-  const started = (count: number) =>
-    waitFor(`db was started ${count} times`, () => world.starts('db').length === count);
-  await started(1);
-  await waitFor('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
+it(
+  'changes go on without it, and are caught up in order and once',
+  async () => {
+    await way.open();
+    await push(0);
+    const controller = world.start({ DATABASE_URL: way.url });
+    const waitFor = (what: string, met: () => boolean | Promise<boolean>) => until(what, met, () => controller.said());
+    const started = (count: number) =>
+      waitFor(`db was started ${count} times`, () => world.starts('db').length === count);
+    await started(1);
+    await waitFor('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
 
-  let version = 0;
-  const change = async (): Promise<void> => {
-    version += 1;
-    await push(version);
-    await started(version + 1);
-  };
-  await way.close();
-  const awayUntil = performance.now() + awaySeconds * 1000;
-  while (version < 2 || performance.now() < awayUntil) await change();
-  await waitFor('it is missed', () => controller.said().includes('history waits for its database'));
-  expect(await kept()).toHaveLength(1);
+    let version = 0;
+    const change = async (): Promise<void> => {
+      version += 1;
+      await push(version);
+      await started(version + 1);
+    };
+    await way.close();
+    const awayUntil = performance.now() + awaySeconds * 1000;
+    while (version < 2 || performance.now() < awayUntil) await change();
+    await waitFor('it is missed', () => controller.said().includes('history waits for its database'));
+    expect(await kept()).toHaveLength(1);
 
-  await way.hang();
-  await change();
-  await change();
-  expect(await kept()).toHaveLength(1);
+    await way.hang();
+    await change();
+    await change();
+    expect(await kept()).toHaveLength(1);
 
-  await way.close();
-  await way.open();
-  const complete = async (): Promise<boolean> =>
-    (await kept()).length === version + 1 && !(await kept()).includes('in-progress');
-  await waitFor('history has all', complete);
-  expect(new Set(await kept()).size).toBe(version + 1);
-  expect(world.starts('db')).toHaveLength(version + 1);
-  expect((await world.plan())?.waves).toEqual([]);
-  expect(await controller.stop()).toBe(0);
-  expect(await world.openIntents()).toEqual([]);
-}, 300_000 + awaySeconds * 2000);
+    await way.close();
+    await way.open();
+    const complete = async (): Promise<boolean> =>
+      (await kept()).length === version + 1 && !(await kept()).includes('in-progress');
+    await waitFor('history has all', complete);
+    expect(new Set(await kept()).size).toBe(version + 1);
+    expect(world.starts('db')).toHaveLength(version + 1);
+    expect((await world.plan())?.waves).toEqual([]);
+    expect(await controller.stop()).toBe(0);
+    expect(await world.openIntents()).toEqual([]);
+  },
+  300_000 + awaySeconds * 2000,
+);
