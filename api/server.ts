@@ -2,7 +2,7 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Actor, Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
-import type { LiveLimits } from '../schema/live-messages.js';
+import { type LiveLimits, liveLimits } from '../schema/live-messages.js';
 import { serveHooks } from './hooks/route.js';
 import { type Auth, guardAccess, learning } from './plugins/access.js';
 import { answerBrokenRequest } from './plugins/broken-request.js';
@@ -42,7 +42,8 @@ const headersTimeout = 10_000;
 const maxHeaderSize = 16 * 1024;
 /** How often it is looked who is too slow. */
 const connectionsCheckingInterval = 2_000;
-const mostConnections = 500;
+/** Those who follow (`liveLimits.connections`), and as many again who ask. */
+const mostConnections = 2 * liveLimits.connections;
 
 function bare({ timeouts }: ServerParts): FastifyInstance {
   const server = fastify({
