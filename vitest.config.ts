@@ -3,7 +3,15 @@
 import { defineConfig } from 'vitest/config';
 
 const room = (name: string, include: string[], more: object = {}) => ({
-  test: { name, include, environment: 'node', testTimeout: 60_000, hookTimeout: 60_000, ...more },
+  test: {
+    name,
+    include,
+    environment: 'node',
+    setupFiles: ['test/check-answers.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    ...more,
+  },
 });
 const built = { globalSetup: ['.ci/built.mjs'] };
 // In real shells, and slow by nature: they wait for time limits, followers and kills.

@@ -15,7 +15,6 @@ import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
-import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
 export interface ServerParts {
@@ -106,9 +105,12 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function servePages(server: FastifyInstance, parts: ServerParts, routes: readonly Route[]): void {
   const config = { needs: 'nobody' } as const;
-  const document = openApi(routes, parts.version);
+  let document: object | undefined; // when it is asked for: the schemas of all answers are some memory
   const page = docsPage(routes, parts.version);
-  server.get('/api/openapi.json', { config }, () => document);
+  server.get('/api/openapi.json', { config }, async () => {
+    document ??= (await import('./routes/openapi.js')).openApi(routes, parts.version);
+    return document;
+  });
   server.get('/api/docs', { config }, (_: FastifyRequest, reply) =>
     reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(page),
   );
