@@ -111,20 +111,20 @@ it(
     await waitFor('history has it', async () => (await kept()).length === 1 && !(await kept()).includes('in-progress'));
 
     let version = 0;
-    const change = async (): Promise<void> => {
-      version += 1;
-      await push(version);
-      await started(version + 1);
+    const change = async (to: number): Promise<number> => {
+      await push(to);
+      await started(to + 1);
+      return to;
     };
     await way.close();
     const awayUntil = performance.now() + awaySeconds * 1000;
-    while (version < 2 || performance.now() < awayUntil) await change();
+    while (version < 2 || performance.now() < awayUntil) version = await change(version + 1);
     await waitFor('it is missed', () => controller.said().includes('history waits for its database'));
     expect(await kept()).toHaveLength(1);
 
     await way.hang();
-    await change();
-    await change();
+    version = await change(version + 1);
+    version = await change(version + 1);
     expect(await kept()).toHaveLength(1);
 
     await way.close();
