@@ -243,6 +243,7 @@ describe.skipIf(process.getuid?.() !== 0)('no secret is told, in any form, and m
     await come('/ws', /"type":"health".*\*\*\*/);
     await come('/ws', /"type":"event".*\*\*\*/);
     await come('/api/metrics/ws', '"type":"sample"');
+    expect(has('/ws', '"type":"error"')).toBe(false);
   });
 
   it('by webhooks, and of who sent them', async () => {
