@@ -1,11 +1,21 @@
-// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives adapters, passes and properties hard;
+// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives adapters, passes, properties and batches that end badly;
 // `scenarios` tells whole stories on embedded machines; `servers` and `lab` need what their names say.
 import { defineConfig } from 'vitest/config';
 
 const room = (name: string, include: string[], more: object = {}) => ({
-  test: { name, include, environment: 'node', testTimeout: 60_000, hookTimeout: 60_000, ...more },
+  test: {
+    name,
+    include,
+    environment: 'node',
+    setupFiles: ['test/check-answers.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    ...more,
+  },
 });
 const built = { globalSetup: ['.ci/built.mjs'] };
+// In real shells, and slow by nature: they wait for time limits, followers and kills.
+const slowBatches = ['test/commands/batch-{ended,live}.test.ts'];
 const alone = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
@@ -15,9 +25,12 @@ export default defineConfig({
       room(
         'unit',
         ['test/*.test.ts', 'test/{schema,core,commands,drivers,checks,loop,operations,api,examples}/**/*.test.ts'],
-        { isolate: false },
+        { isolate: false, exclude: slowBatches },
       ),
-      room('parts', ['test/{adapters,passes,property}/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      room('parts', ['test/{adapters,passes,property}/**/*.test.ts', ...slowBatches], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+      }),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { ...built, testTimeout: 120_000, hookTimeout: 120_000 }),
       room('servers', ['test/servers/**/*.test.ts'], { ...built, ...alone }),
       room('lab', ['test/lab/**/*.test.ts'], { ...built, ...alone }),

@@ -3,8 +3,10 @@ import { install } from './install.mjs';
 import { tool } from './programs.mjs';
 
 const cache = ['--cache', '--cache-location', '.cache/prettier'];
+// What the last run found of files that have not changed since.
+const memory = ['--incremental', '--tsBuildInfoFile', '.cache/types.tsbuildinfo'];
 const checks = [
-  ['types', () => tool('tsc', ['--noEmit'], { quiet: true })],
+  ['types', () => tool('tsc', ['--noEmit', ...memory], { quiet: true })],
   ['lint', () => tool('oxlint', ['--type-aware', '--deny-warnings'], { quiet: true })],
   ['format', () => tool('prettier', ['--check', '--log-level', 'warn', ...cache, '.'], { quiet: true })],
   ['unit tests', () => tool('vitest', ['run', '--project', 'unit', '--passWithNoTests'], { quiet: true })],

@@ -1,13 +1,14 @@
-// npm run soak: what npm test does a part of, whole: the controller killed at every point, a long cut, then an hour of disturbances by a seed.
+// npm run soak: what npm test does a part of, whole: the controller killed at every point, a long cut, a database long away, then an hour of disturbances by a seed.
 import { parseArgs } from 'node:util';
 import { ready } from './install.mjs';
 import { isDebianRoot, missing, prepareMachine } from './machine.mjs';
 import { tool } from './programs.mjs';
 
-const usage = `npm run soak -- [--only PART]... [--points P] [--cut S] [--minutes N] [--seed S]
-  --only PART   points, cut or disturbances (default: all of them, in this order)
+const usage = `npm run soak -- [--only PART]... [--points P] [--cut S] [--away S] [--minutes N] [--seed S]
+  --only PART   points, cut, store or disturbances (default: all of them, in this order)
   --points P    where the controller is killed: all (default), or numbers with commas
   --cut S       for how many seconds packets are dropped in the middle of a step (default 300)
+  --away S      for how many seconds at least the database is away while changes are made (default 180)
   --minutes N   how long the world is disturbed (default 60); memory is judged when it is long enough
   --seed S      the same disturbances in the same order (default: one by chance, which is told)`;
 
@@ -16,36 +17,44 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     points: { type: 'string', default: 'all' },
     cut: { type: 'string', default: '300' },
+    away: { type: 'string', default: '180' },
     minutes: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     help: { type: 'boolean', default: false },
   },
 });
 
-const { points, cut, minutes, seed } = values;
+const { points, cut, away, minutes, seed } = values;
 const parts = [
   {
     name: 'points',
     what: `the controller of nine services is killed at ${points === 'all' ? 'every crash point' : `crash points ${points}`}, and started anew`,
-    story: 'crash-points',
+    file: 'lab/stories/crash-points',
     env: { PORTOSER_CRASH_POINTS: points, PORTOSER_CRASH_SEED: seed },
   },
   {
     name: 'cut',
     what: `packets are dropped for ${cut} s in the middle of a step`,
-    story: 'partition-step',
+    file: 'lab/stories/partition-step',
     env: { PORTOSER_CUT_SECONDS: cut },
+  },
+  {
+    name: 'store',
+    what: `the database of history is away for ${away} s while changes are made`,
+    room: 'scenarios',
+    file: 'scenarios/store-away',
+    env: { PORTOSER_STORE_AWAY_SECONDS: away },
   },
   {
     name: 'disturbances',
     what: `${minutes} minutes of commits, drift, kills, cuts and crashes, seed ${seed}`,
-    story: 'soak',
+    file: 'lab/stories/soak',
     env: { PORTOSER_SOAK_MINUTES: minutes, PORTOSER_SOAK_SEED: seed },
   },
 ];
 
 function chosenParts() {
-  for (const [name, value] of Object.entries({ minutes, cut, seed }))
+  for (const [name, value] of Object.entries({ minutes, cut, away, seed }))
     if (!/^\d+$/.test(value)) throw new TypeError(`--${name} ${value} is no number`);
   if (!/^(all|\d+(,\d+)*)$/.test(points))
     throw new TypeError(`--points ${points} is neither all nor numbers with commas`);
@@ -65,11 +74,11 @@ async function soak() {
     throw new Error(isDebianRoot ? `the lab needs ${programs.join(', ')}` : 'the lab needs root on Debian');
   console.log(`seed ${seed}`);
   const told = [];
-  for (const { name, what, story, env } of chosen) {
+  for (const { name, what, room = 'lab', file, env } of chosen) {
     console.log(`--- ${name}: ${what}`);
     const startedAt = Date.now();
     // The file before the flag, which would take it for its value.
-    const words = ['run', `test/lab/stories/${story}.test.ts`, '--project', 'lab', '--disable-console-intercept'];
+    const words = ['run', `test/${file}.test.ts`, '--project', room, '--disable-console-intercept'];
     const { code } = await tool('vitest', words, { env });
     const tookMin = ((Date.now() - startedAt) / 60_000).toFixed(1);
     told.push({ code, line: `${code === 0 ? 'held' : 'FAILED'}  ${name}: ${what} (${tookMin} min)` });

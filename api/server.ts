@@ -2,7 +2,7 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Actor, Engine } from '../reconciler/engine.js';
 import type { AppError } from '../schema/errors.js';
-import type { LiveLimits } from '../schema/live-messages.js';
+import { type LiveLimits, liveLimits } from '../schema/live-messages.js';
 import { serveHooks } from './hooks/route.js';
 import { type Auth, guardAccess, learning } from './plugins/access.js';
 import { answerBrokenRequest } from './plugins/broken-request.js';
@@ -15,7 +15,6 @@ import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
-import { openApi } from './routes/openapi.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
 
 export interface ServerParts {
@@ -42,7 +41,8 @@ const headersTimeout = 10_000;
 const maxHeaderSize = 16 * 1024;
 /** How often it is looked who is too slow. */
 const connectionsCheckingInterval = 2_000;
-const mostConnections = 500;
+/** Those who follow (`liveLimits.connections`), and as many again who ask. */
+const mostConnections = 2 * liveLimits.connections;
 
 function bare({ timeouts }: ServerParts): FastifyInstance {
   const server = fastify({
@@ -105,9 +105,12 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function servePages(server: FastifyInstance, parts: ServerParts, routes: readonly Route[]): void {
   const config = { needs: 'nobody' } as const;
-  const document = openApi(routes, parts.version);
+  let document: object | undefined; // when it is asked for: the schemas of all answers are some memory
   const page = docsPage(routes, parts.version);
-  server.get('/api/openapi.json', { config }, () => document);
+  server.get('/api/openapi.json', { config }, async () => {
+    document ??= (await import('./routes/openapi.js')).openApi(routes, parts.version);
+    return document;
+  });
   server.get('/api/docs', { config }, (_: FastifyRequest, reply) =>
     reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(page),
   );

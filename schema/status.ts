@@ -15,6 +15,8 @@ export interface PassReport {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly commit?: string;
+  /** A newer commit whose registry was refused, and is told by the diagnostics; `commit` is the one gone by instead, if there is one. */
+  readonly refused?: string;
   readonly diagnostics: readonly Diagnostic[];
   readonly plan?: Plan;
   readonly outcomes: readonly Outcome[];

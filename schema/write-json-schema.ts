@@ -1,8 +1,10 @@
-// Writes what is made from registry.ts: registry.schema.json for editors, and registry-parts.ts, so that checking needs no schema builder.
+// Writes what is made from registry.ts: registry.schema.json for editors, and registry-parts.ts, so that checking needs no schema builder;
+// and answer-schemas.ts, from the types of what operations answer.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { editorSchema } from './editor-schema.js';
 import { parts, registrySchema } from './registry.js';
+import { answersModule } from './write-answers.js';
 
 const partsHead = `// Written by \`npm run schema\` from registry.ts: the schemas of the parts as plain objects, because building them takes 0.15 s at each start.
 import type { PartName } from './registry.js';
@@ -28,7 +30,7 @@ function partsModule(): string {
   return `${partsHead}${lines.join('')}};\n`;
 }
 
-/** File name (beside this one) → its content. */
+/** File name (beside this one) → its content; without the answers, which take seconds. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['registry.schema.json', `${JSON.stringify(editorSchema(registrySchema), null, 1)}\n`],
@@ -37,7 +39,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 }
 
 async function write(): Promise<void> {
-  for (const [name, content] of generatedFiles()) await writeFile(new URL(name, import.meta.url), content);
+  const all = [...generatedFiles(), ['answer-schemas.ts', answersModule()] as const];
+  for (const [name, content] of all) await writeFile(new URL(name, import.meta.url), content);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await write();

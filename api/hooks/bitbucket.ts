@@ -50,8 +50,8 @@ function read(event: string, payload: Payload): ReturnType<ForgeHook['read']> {
 
 export const bitbucket: ForgeHook = {
   forge: 'bitbucket',
-  knows: headers => header(headers, 'x-event-key') !== undefined,
-  signedIn: 'X-Hub-Signature',
+  event: 'x-event-key',
+  signedIn: ['X-Hub-Signature'],
   fits: (headers, body, secrets) => {
     const written = header(headers, 'x-hub-signature');
     return written === undefined ? undefined : hexFits(written, body, secrets, 'sha256=');

@@ -8,10 +8,10 @@ export type Headers = IncomingHttpHeaders;
 
 export interface ForgeHook {
   readonly forge: Forge;
-  /** Whether the headers are of this forge. The first one of the list that says yes is asked for all else. */
-  knows(headers: Headers): boolean;
-  /** Headers that may hold the signature, for people. */
-  readonly signedIn: string;
+  /** The header that it is known by, and names its events in. The first one of the list whose header is there is asked for all else. */
+  readonly event?: string;
+  /** Headers that may hold the signature, the one that counts first. */
+  readonly signedIn: readonly string[];
   /** Undefined: there is no signature at all. `body`: as it was sent, to the byte. */
   fits(headers: Headers, body: Buffer, secrets: readonly string[]): boolean | undefined;
   read(headers: Headers, payload: Payload): Omit<HookHint, 'forge'>;

@@ -5,8 +5,8 @@ import { hexFits } from './signature.js';
 
 export const forgejo: ForgeHook = {
   forge: 'forgejo',
-  knows: headers => header(headers, 'x-forgejo-event') !== undefined,
-  signedIn: 'X-Forgejo-Signature',
+  event: 'x-forgejo-event',
+  signedIn: ['X-Forgejo-Signature', 'X-Gitea-Signature'],
   fits: (headers, body, secrets) => {
     // Where its own is there, the other one does not save it.
     const written = header(headers, 'x-forgejo-signature') ?? header(headers, 'x-gitea-signature');

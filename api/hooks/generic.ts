@@ -5,8 +5,7 @@ import { hexFits, standardFits } from './signature.js';
 
 export const generic: ForgeHook = {
   forge: 'generic',
-  knows: () => true,
-  signedIn: 'X-Hub-Signature-256',
+  signedIn: ['webhook-signature', 'X-Hub-Signature-256'],
   fits: (headers, body, secrets) => {
     const signed = standardOf(headers);
     if (signed !== undefined) return standardFits(signed, body, secrets);

@@ -5,8 +5,8 @@ import { hexFits } from './signature.js';
 
 export const gitea: ForgeHook = {
   forge: 'gitea',
-  knows: headers => header(headers, 'x-gitea-event') !== undefined,
-  signedIn: 'X-Gitea-Signature',
+  event: 'x-gitea-event',
+  signedIn: ['X-Gitea-Signature'],
   fits: (headers, body, secrets) => {
     const written = header(headers, 'x-gitea-signature');
     // Without a secret it sends the header, empty.

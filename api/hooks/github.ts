@@ -23,8 +23,8 @@ export function readGithub(event: string | undefined, payload: Payload): ReturnT
 
 export const github: ForgeHook = {
   forge: 'github',
-  knows: headers => header(headers, 'x-github-event') !== undefined,
-  signedIn: 'X-Hub-Signature-256',
+  event: 'x-github-event',
+  signedIn: ['X-Hub-Signature-256'],
   fits: (headers, body, secrets) => {
     const written = header(headers, 'x-hub-signature-256');
     return written === undefined ? undefined : hexFits(written, body, secrets, 'sha256=');

@@ -26,8 +26,8 @@ function read(payload: Payload): ReturnType<ForgeHook['read']> {
 
 export const gitlab: ForgeHook = {
   forge: 'gitlab',
-  knows: headers => header(headers, 'x-gitlab-event') !== undefined,
-  signedIn: 'webhook-signature or X-Gitlab-Token',
+  event: 'x-gitlab-event',
+  signedIn: ['webhook-signature', 'X-Gitlab-Token'],
   fits: (headers, body, secrets) => {
     const signed = standardOf(headers);
     // What is signed is not saved by a token beside it, which anybody on the way could read.

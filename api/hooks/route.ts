@@ -46,8 +46,9 @@ const never = new AbortController().signal;
 
 function checkSender(hook: ForgeHook, request: FastifyRequest, secrets: readonly string[]): void {
   const fits = hook.fits(request.headers, request.body as Buffer, secrets);
-  if (fits === undefined) throw new AppError('webhook-refused', `there is no signature in ${hook.signedIn}`);
-  if (!fits) throw new AppError('webhook-refused', `the signature in ${hook.signedIn} fits none of the secrets`);
+  const place = hook.signedIn.join(' or ');
+  if (fits === undefined) throw new AppError('webhook-refused', `there is no signature in ${place}`);
+  if (!fits) throw new AppError('webhook-refused', `the signature in ${place} fits none of the secrets`);
 }
 
 async function take(parts: HookParts, request: FastifyRequest): Promise<HookAnswer> {

@@ -1,11 +1,13 @@
 // The routes as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), from the same list that serves them.
 import { catalogue } from '../../schema/errors.js';
-import { closeCodes, subscribeSchema, topicNames, topics, unsubscribeSchema } from '../../schema/live-messages.js';
+import { answers, answerSchemas } from '../../schema/answer-schemas.js';
+import { otherPaths, problemAnswer } from './openapi-others.js';
 import type { Part, Route } from './route.js';
 
 const problem = {
   type: 'object',
   description: 'Problem details (RFC 9457).',
+  additionalProperties: false,
   required: ['type', 'title', 'status', 'detail', 'code', 'hint', 'retry'],
   properties: {
     type: { type: 'string', description: 'Where the code is explained' },
@@ -28,13 +30,13 @@ const parameters = ({ properties, required }: Part, place: 'path' | 'query') =>
     schema,
   }));
 
-const answers = {
-  '200': { description: 'What the operation answers.', content: { 'application/json': {} } },
-  default: {
-    description: 'It could not be done.',
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  },
-} as const;
+/** An answer without a schema would be one of an operation that nobody generated it for: `npm run schema`. */
+function responsesOf(operation: string): object {
+  const schema = answers[operation];
+  if (schema === undefined) throw new TypeError(`nobody wrote down what ${operation} answers`);
+  const description = 'What the operation answers, and nothing besides.';
+  return { '200': { description, content: { 'application/json': { schema } } }, default: problemAnswer };
+}
 
 function operationOf({ operation, summary, role, effect, params, rest, restIn }: Route): object {
   const query = restIn === 'querystring' ? parameters(rest, 'query') : [];
@@ -47,25 +49,9 @@ function operationOf({ operation, summary, role, effect, params, rest, restIn }:
     'x-effect': effect,
     parameters: [...parameters(params, 'path'), ...query],
     ...(restIn === 'body' && Object.keys(rest.properties).length > 0 ? { requestBody: body } : {}),
-    responses: answers,
+    responses: responsesOf(operation),
   };
 }
-
-/** OpenAPI knows no WebSockets. */
-const webSockets = {
-  '/ws': {
-    description: 'Events, runs, logs and health as they happen. A client sends these messages, each as text.',
-    messages: [
-      ...topicNames.map(topic => ({ ...subscribeSchema(topic), summary: topics[topic].summary })),
-      unsubscribeSchema,
-    ],
-    closeCodes,
-  },
-  '/api/metrics/ws': {
-    description: 'What is measured of machines, of all or of `?machine=`; takes no messages.',
-    closeCodes,
-  },
-};
 
 export function openApi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
@@ -77,11 +63,10 @@ export function openApi(routes: readonly Route[], version: string): object {
     openapi: '3.1.0',
     info: { title: 'Portoser', version, description: 'One address for each operation of the controller.' },
     security: [{ token: [] }],
-    paths,
-    'x-websockets': webSockets,
+    paths: { ...paths, ...otherPaths },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Made by `portoser token create`.' } },
-      schemas: { Problem: problem },
+      schemas: { ...answerSchemas, ProblemDetails: problem },
     },
   };
 }

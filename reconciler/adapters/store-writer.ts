@@ -40,7 +40,7 @@ const commandPatienceMs = 1_500;
 const controllerPatienceMs = 10_000;
 const catchUpMs = 60_000;
 const firstPauseMs = 1_000;
-const longestPauseMs = 60_000;
+const longestPauseMs = 15_000;
 /** How often what commands left on disk is looked for. */
 const roundMs = 60_000;
 const tidyEveryMs = 300_000;

@@ -6,7 +6,7 @@ import { readYaml } from './yaml-text.js';
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Something of the old registry that the new one does not say. */
-export interface Remark extends Position {
+export interface ImportRemark extends Position {
   /** Such as `services.web.tls_cert`. */
   readonly path: string;
   readonly text: string;
@@ -14,7 +14,7 @@ export interface Remark extends Position {
 
 export interface Old {
   readonly value: Fields;
-  readonly remarks: readonly Remark[];
+  readonly remarks: readonly ImportRemark[];
   say(path: Path, text: string): void;
 }
 
@@ -65,7 +65,7 @@ export function readOld(file: string, text: string): Old | { readonly diagnostic
   if (errors.length > 0) return { diagnostics: errors };
   const refused = refusal(file, yaml.value);
   if (refused !== undefined) return { diagnostics: [refused] };
-  const remarks: Remark[] = [];
+  const remarks: ImportRemark[] = [];
   return {
     value: yaml.value as Fields,
     remarks,

@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import { fit } from './import-fit.js';
 import { type Host, readHosts } from './import-hosts.js';
-import { type Fields, isFields, type Old, readOld, type Remark, sayOthers, wordOf } from './import-old.js';
+import { type Fields, isFields, type Old, readOld, type ImportRemark, sayOthers, wordOf } from './import-old.js';
 import { readServices } from './import-services.js';
 import { registryText } from './import-text.js';
 import { optional } from './optional.js';
@@ -13,7 +13,7 @@ export interface Imported {
   readonly machines: number;
   readonly services: number;
   /** What the text does not say, or not as it was, in the order of the old file. */
-  readonly remarks: readonly Remark[];
+  readonly remarks: readonly ImportRemark[];
 }
 
 /** Descriptions of the file itself. */

@@ -1,10 +1,12 @@
 // What is said of a commit in force as passes go: whether it was applied, and whether what it wants is well.
 import type { CommitStatus } from '../../schema/forge.js';
+import type { Diagnostic } from '../../schema/diagnostics.js';
 import { catalogue } from '../../schema/errors.js';
 import { heldOf, needsPerson } from '../../schema/holds.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import type { HealthState } from '../../schema/state.js';
+import { plain } from './review-words.js';
 
 type Said = Pick<CommitStatus, 'state' | 'description'>;
 
@@ -25,6 +27,15 @@ function failures(outcomes: readonly Outcome[]): Said | undefined {
   if (first === undefined) return undefined;
   const back = first.undone?.result === 'back' ? `; back to ${first.undone.commit.slice(0, 12)}` : '';
   return said('failure', `${first.key}: ${catalogue[first.error.code].title}${andMore(failed.length)}${back}`);
+}
+
+/** Of a commit that is not applied, for its registry is not valid. */
+export function refusedStatus(diagnostics: readonly Diagnostic[]): Said {
+  const errors = diagnostics.filter(one => one.severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return said('failure', 'there is no registry to go by');
+  const { file, line, column, code, message } = first;
+  return said('failure', plain(`${file}:${line}:${column} ${code}${andMore(errors.length)}: ${message}`));
 }
 
 /** Undefined: nothing is known of it. */

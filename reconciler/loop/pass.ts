@@ -98,6 +98,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   if (synced.registry === undefined) {
     return {
       commit: synced.commit,
+      ...refusedIn(synced),
       diagnostics: synced.diagnostics,
       outcomes: [],
       findings,
@@ -120,6 +121,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const error = await unnoted(() => publish(context, synced, considered, outcomes));
   return {
     commit: synced.commit,
+    ...refusedIn(synced),
     diagnostics: synced.diagnostics,
     plan,
     outcomes,
@@ -129,6 +131,8 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
     next: nextAfter(error, taken) ?? nextOf(plan, outcomes, synced),
   };
 }
+
+const refusedIn = ({ refused }: Synced): Pick<PassReport, 'refused'> => (refused === undefined ? {} : { refused });
 
 async function carryOut(
   context: PassContext,

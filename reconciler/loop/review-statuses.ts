@@ -5,7 +5,7 @@ import type { Ports } from '../ports.js';
 import { type Bell, hangBell } from './bell.js';
 import { pause } from './pause.js';
 
-/** Kept in the state folder as `forge`; lost, the same is told once more. */
+/** Kept in the state folder; lost, the same is told once more. */
 interface ToldNote {
   readonly commit: string;
   readonly told: Readonly<Record<string, string>>;
@@ -17,7 +17,6 @@ export interface Statuses {
   stop(): Promise<void>;
 }
 
-const document = 'forge';
 const firstMs = 5_000;
 const mostMs = 60_000;
 
@@ -27,7 +26,8 @@ const textOf = ({ state, description }: CommitStatus): string => `${state} ${des
 const isSame = (status: CommitStatus, told: string | undefined): boolean =>
   told === textOf(status) || (status.state === 'success' && told?.startsWith('success ') === true);
 
-export function startStatuses(ports: Ports, forge: Forge): Statuses {
+/** `document`: where what was told is noted. One commit at a time is told of. */
+export function startStatuses(ports: Ports, forge: Forge, document: string): Statuses {
   const wished = new Map<string, { readonly commit: string; readonly status: CommitStatus }>();
   const bell: Bell = hangBell();
   const over = new AbortController();

@@ -6,7 +6,7 @@ import type { PassReport } from '../../schema/status.js';
 import type { HealthState } from '../../schema/state.js';
 import type { HealthRecord } from '../core/health.js';
 import { commentBody, markerOf } from '../core/review-comment.js';
-import { applying, applyStatus, healthStatus } from '../core/review-status.js';
+import { applying, applyStatus, healthStatus, refusedStatus } from '../core/review-status.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { alone } from './alone.js';
@@ -104,7 +104,8 @@ export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
   const desk: Desk = { ports, lists, forge, told: new Map(), quietUntil: 0 };
   const bell = hangBell();
   const over = new AbortController();
-  const statuses = startStatuses(ports, forge);
+  const statuses = startStatuses(ports, forge, 'forge');
+  const refusals = startStatuses(ports, forge, 'forge-refused');
   let inForce: string | undefined;
   let applied = false;
 
@@ -158,6 +159,8 @@ export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
         statuses.say(inForce, { context: 'portoser/health', state: 'pending', description: 'being applied' });
     },
     passed: report => {
+      const { refused, diagnostics } = report;
+      if (refused !== undefined) refusals.say(refused, { context: 'portoser/apply', ...refusedStatus(diagnostics) });
       const found = report.commit === undefined || report.commit !== inForce ? undefined : applyStatus(report);
       if (found === undefined || inForce === undefined) return;
       applied ||= found.state === 'success';
@@ -171,7 +174,7 @@ export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
     stop: async () => {
       over.abort();
       await looking;
-      await statuses.stop();
+      await Promise.all([statuses.stop(), refusals.stop()]);
     },
   };
 }

@@ -216,6 +216,30 @@ describe('the commit in force', () => {
     expect(forge.described.get(`${base} portoser/apply`)).toBe('waits for approval of plan abc');
   });
 
+  it('is told of beside a newer one that was refused, and that one with what is wrong in it', async () => {
+    const refused = ports.git.make({ 'registry.yml': 'services: 3' });
+    const wrong = {
+      code: 'wrong-type',
+      severity: 'error',
+      file: 'registry.yml',
+      line: 1,
+      column: 11,
+      path: 'services',
+      message: 'services is <b>3</b>',
+    } as const;
+    await start();
+    for (let pass = 0; pass < 2; pass += 1) {
+      review.considered(considered());
+      review.passed(report({ refused, diagnostics: [wrong, wrong] }));
+      await still();
+    }
+    expect(forge.statuses.toSorted()).toEqual(
+      [`${base.slice(0, 7)} portoser/apply success`, `${refused.slice(0, 7)} portoser/apply failure`].toSorted(),
+    );
+    const text = 'registry.yml:1:11 wrong-type and 1 more: services is ‹b>3‹/b>';
+    expect(forge.described.get(`${refused} portoser/apply`)).toBe(text);
+  });
+
   it('waits while the forge is away, and only the newest word is told', async () => {
     forge.fault = away;
     await start();

@@ -18,6 +18,7 @@ import { drivers } from '../../reconciler/drivers/index.js';
 import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
 import type { CommandResult, GitRepo, Ports, RemoteShell, RunLimits, StateDir } from '../../reconciler/ports.js';
+import { answerFaults } from '../answers.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
 import { createRedactor } from '../../schema/redact.js';
 import { createFakeAudit } from '../fakes/audit.js';
@@ -243,7 +244,12 @@ export async function createWorld(): Promise<World> {
     bare,
     push,
     folder,
-    pass: ask => runPass(context, { trigger: 'test', from: 'commit', ...ask }),
+    pass: async ask => {
+      const report = await runPass(context, { trigger: 'test', from: 'commit', ...ask });
+      const fault = answerFaults('reconcile', report);
+      if (fault !== undefined) throw new TypeError(fault);
+      return report;
+    },
     readStamp: (machine, service) =>
       readOrUndefined(join(folder(machine), 'state/portoser/clusters/c/stamps', service)),
     close: async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { typedFaults } from '../answers.js';
 import { program } from '../program.js';
 import { beginRepo, commitAll, type Ended } from './typist.js';
 
@@ -32,7 +33,11 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { code, ...texts };
 }
 
-const portoser = (line: string, cwd?: string): Promise<Ended> => ended(start(line.split(' ').filter(Boolean), cwd));
+async function portoser(line: string, cwd?: string): Promise<Ended> {
+  const typed = await ended(start(line.split(' ').filter(Boolean), cwd));
+  expect(typedFaults(line, typed.out)).toBeUndefined();
+  return typed;
+}
 
 async function git(...words: string[]): Promise<void> {
   await promisify(execFile)('git', ['-C', repo, ...words]);

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { typedFaults } from '../answers.js';
 import { program } from '../program.js';
 
 type More = Readonly<Record<string, string>>;
@@ -46,6 +47,8 @@ export function typist(where: () => { readonly cwd: string; readonly env: NodeJS
     async portoser(line, more) {
       const { child, texts } = start(line, more);
       const [code] = (await once(child, 'close')) as [number | null];
+      const fault = typedFaults(line, texts.out);
+      if (fault !== undefined) throw new TypeError(fault);
       return { code, ...texts };
     },
     endAll: () => started.forEach(child => child.kill('SIGKILL')),

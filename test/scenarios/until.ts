@@ -7,10 +7,12 @@ export async function until(
   what: string,
   met: () => boolean | Promise<boolean>,
   tell: () => string = () => '',
+  /** More for what comes by itself only once a minute. */
+  waitMs = patienceMs,
 ): Promise<void> {
-  const end = performance.now() + patienceMs;
+  const end = performance.now() + waitMs;
   while (!(await met())) {
-    if (performance.now() > end) throw new Error(`waited ${patienceMs / 1000} s until ${what}\n${tell()}`);
+    if (performance.now() > end) throw new Error(`waited ${waitMs / 1000} s until ${what}\n${tell()}`);
     await sleep(50);
   }
 }

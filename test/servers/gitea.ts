@@ -14,6 +14,9 @@ export interface Gitea {
   /** Asks its API (`/repos/…`) as the admin; throws with what it said when it refuses. */
   api<T>(method: string, path: string, body?: object): Promise<T>;
   log(): string;
+  stop(): Promise<void>;
+  /** Again on the same port, with all that it had; nothing when it runs. */
+  start(): Promise<void>;
   /** Stops it and deletes its folder. */
   remove(): Promise<void>;
 }
@@ -45,8 +48,17 @@ export async function startGitea(): Promise<Gitea> {
   const dir = mkdtempSync(join(tmpdir(), 'portoser-gitea-'));
   const port = await freePort();
   await mustRun(script, ['make', dir, String(port)]);
-  const child: Child = startChild(script, ['run', dir]);
-  await untilListening(port, () => child.log());
+  let child: Child | undefined;
+  const log = () => child?.log() ?? '';
+  const start = async (): Promise<void> => {
+    child ??= startChild(script, ['run', dir]);
+    await untilListening(port, log);
+  };
+  const stop = async (): Promise<void> => {
+    await child?.stop();
+    child = undefined;
+  };
+  await start();
   const token = readFileSync(join(dir, 'token'), 'utf8').trim();
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -54,9 +66,11 @@ export async function startGitea(): Promise<Gitea> {
     token,
     remote: path => `http://${giteaAdmin}:${token}@127.0.0.1:${port}/${path}.git`,
     api: async <T>(method: string, path: string, body?: object) => (await ask(url, token, method, path, body)) as T,
-    log: () => child.log(),
+    log,
+    stop,
+    start,
     remove: async () => {
-      await child.stop();
+      await stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };

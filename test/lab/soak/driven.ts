@@ -1,5 +1,5 @@
 // The controller of the soak: started anew whenever it was killed, its commit and its condition as it stands now.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEngine } from '../../../reconciler/main.js';
 import type { Deployment } from '../../../schema/history.js';
@@ -26,7 +26,10 @@ export interface Driven {
   /** Also of a rival. */
   stop(): Promise<void>;
   stopRival(): Promise<number | null>;
-  sample(): Sample;
+  /** Undefined: it has ended, as one does that came to its crash point only now. */
+  sample(): Sample | undefined;
+  /** What its process waits for, by the kernel, what it has open and what it started: for one that says nothing. */
+  stance(): string;
   /** A fresh look at git and the machines, by an engine of its own. */
   plan(): Promise<PlanReport>;
   /** What the controller that runs noted last, from its own file: to ask by `status` would look at all machines. */
@@ -54,11 +57,12 @@ export function drive(story: Story): Driven {
     said.push(current);
   }
 
-  function sample(): Sample {
+  function sample(): Sample | undefined {
     const pid = current?.pid ?? 0;
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const status = unlessGone(() => readFileSync(`/proc/${pid}/status`, 'utf8'), '');
+    if (!status.includes('VmRSS')) return undefined;
     const rssMB = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
-    return { pid, rssMB, files: readdirSync(`/proc/${pid}/fd`).length };
+    return { pid, rssMB, files: unlessGone(() => readdirSync(`/proc/${pid}/fd`), []).length };
   }
 
   async function stopRival(): Promise<number | null> {
@@ -86,12 +90,34 @@ export function drive(story: Story): Driven {
       await current?.stop();
     },
     sample,
+    stance: () => unlessGone(() => stanceOf(current?.pid ?? 0), 'it has ended'),
     plan: () => engine.perform('plan', { from: 'commit' }, asker, never),
     notes: () => notesIn(story.stateDir).find(one => one.pid === current?.pid),
     history: service => engine.perform('history.list', { service, limit: 30 }, asker, never),
     journal: () => journalIn(story.stateDir),
     close: () => engine.close(),
   };
+}
+
+/** Processes and their files go away while one looks. */
+function unlessGone<T>(look: () => T, gone: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return gone;
+    throw error;
+  }
+}
+
+function stanceOf(pid: number): string {
+  const own = `/proc/${pid}`;
+  const read = (path: string): string => unlessGone(() => readFileSync(`${own}/${path}`, 'utf8').trim(), 'gone');
+  const threads = readdirSync(`${own}/task`).map(id => `${id} in ${read(`task/${id}/wchan`)}`);
+  const files = readdirSync(`${own}/fd`).map(
+    fd => `${fd} ${unlessGone(() => readlinkSync(`${own}/fd/${fd}`), 'gone')}`,
+  );
+  const state = /^State:.*/m.exec(read('status'))?.[0] ?? '';
+  return [`process ${pid}, ${state}`, ...threads, ...files, `children: ${read(`task/${pid}/children`)}`].join('\n');
 }
 
 /** Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is. */

@@ -92,7 +92,7 @@ async function comeToRest(): Promise<void> {
   try {
     await eventually('the world is at rest', async () => (why = await unrestOf(driven, head)) === undefined, 120_000);
   } catch (cause) {
-    throw new Error(`it does not come to rest: ${why}`, { cause });
+    throw new Error(`it does not come to rest: ${why}\n${driven.stance()}`, { cause });
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { typedFaults } from '../../answers.js';
 import { freshRepo, gitEnv, keyFile, runProgram, type Ended, type FreshRepo } from '../harness.js';
 import { program } from '../../program.js';
 
@@ -83,6 +84,7 @@ export async function freshPerson(): Promise<Person> {
     async json<T>(line: string, code = 0) {
       const ended = await type(`${line} --json`);
       expect(ended, line).toMatchObject({ code });
+      expect(typedFaults(`${line} --json`.replace(/^portoser /, ''), ended.stdout)).toBeUndefined();
       return JSON.parse(ended.stdout) as T;
     },
     git: (...words) => repo.git(...words),

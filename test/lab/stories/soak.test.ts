@@ -57,7 +57,7 @@ async function comeToRest(): Promise<void> {
       patienceMs,
     );
   } catch (cause) {
-    throw new Error(`${why}`, { cause });
+    throw new Error(`${why}\n${driven.stance()}`, { cause });
   }
 }
 
@@ -102,7 +102,7 @@ async function expectRecorded(wishes: Wishes, since: number, alone: boolean): Pr
 
 interface Ended {
   readonly now: Sights;
-  readonly sample: Sample;
+  readonly sample: Sample | undefined;
 }
 
 async function oneRound(
@@ -147,7 +147,9 @@ async function oneRound(
     await expectRecorded(wishes, since, !done.some(one => one.includes('rival')));
     const sample = driven.sample();
     const tookS = ((Date.now() - since) / 1000).toFixed(1);
-    tell(`${text}; at rest after ${tookS} s, ${Math.round(sample.rssMB)} MB, ${sample.files} files`);
+    tell(
+      `${text}; at rest after ${tookS} s, ${sample ? `${Math.round(sample.rssMB)} MB, ${sample.files} files` : 'ended'}`,
+    );
     return { now, sample };
   } catch (cause) {
     const said = `${text}\nseed ${seed}, ${minutes} minutes\n${log.join('\n')}\n${driven.output().slice(-20_000)}`;
@@ -195,7 +197,7 @@ test(
       const disturbances = Array.from({ length: 1 + dice.below(3) }, () => pickDisturbance(dice, share() < 0.5));
       const ended = await oneRound(number, dice, sights, disturbances);
       sights = ended.now;
-      samples.push(ended.sample);
+      if (ended.sample !== undefined) samples.push(ended.sample);
     }
     expect(slots.filter(one => wantedOf(wants, one.name).version > 1).length).toBeGreaterThan(0);
     expectFlat(samples);

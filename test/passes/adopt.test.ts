@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Adopting, adopt } from '../../reconciler/operations/adopt.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { git } from '../contracts/git-fixture.js';
-import { createWorld, outcomesOf, type World } from '../passes/world.js';
+import { createWorld, outcomesOf, type World } from './world.js';
 
 const hash = 'a'.repeat(64);
 const path = process.env['PATH'];

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Doctored, machineDoctor } from '../../reconciler/operations/machine-doctor.js';
 import type { Ports } from '../../reconciler/ports.js';
 import { resolveSettings } from '../../reconciler/settings.js';
-import { createWorld, outcomesOf, type World } from '../passes/world.js';
+import { createWorld, outcomesOf, type World } from './world.js';
 
 let world: World;
 beforeEach(async () => {

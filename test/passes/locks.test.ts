@@ -6,7 +6,7 @@ import { lockBreak } from '../../reconciler/operations/lock-break.js';
 import { lockShow } from '../../reconciler/operations/lock-show.js';
 import type { Context } from '../../reconciler/operations/operation.js';
 import { resolveSettings } from '../../reconciler/settings.js';
-import { createWorld, outcomesOf, touch, type World } from '../passes/world.js';
+import { createWorld, outcomesOf, touch, type World } from './world.js';
 
 let world: World;
 beforeEach(async () => {
