@@ -17,7 +17,8 @@ function masksOf(url: string | undefined, to: Destination): readonly string[] {
   const open = to.url !== undefined && !isReference(to.url) && to.type !== 'slack' && to.type !== 'discord';
   if (url === undefined || open || !URL.canParse(url)) return url === undefined || open ? [] : [url];
   const { pathname, search } = new URL(url);
-  return [url, ...[`${pathname}${search}`, pathname].filter(one => one.length > 8)];
+  const path = `${pathname}${search}`;
+  return [url, ...[path, path.slice(1), pathname, pathname.slice(1)].filter(one => one.length > 8)];
 }
 
 /** What a destination refers to, as it is now, and all of it that nobody may read. Throws `notify-secret`. */

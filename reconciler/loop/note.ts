@@ -40,7 +40,7 @@ export function openNote(ports: Ports, git: Pick<GitWatch, 'status'> | undefined
     };
     ports.bus?.tell({ kind: 'controller', status });
     try {
-      await ports.state.write('controller', status);
+      await ports.state.write('controller', ports.redactor.value(status));
     } catch (thrown) {
       // Others then read an older note; a full disk here is no reason to leave the machines alone.
       ports.log.warn({ code: asAppError(thrown).code }, 'controller note not written');

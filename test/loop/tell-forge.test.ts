@@ -26,9 +26,9 @@ it('comments that changed and statuses are told to the audit log, once they are 
   await forge.comment(1, 'ours', before => before ?? '');
   await forge.setStatus('c1', { context: 'portoser/apply', state: 'pending', description: 'one change' });
   fake.fault = new Error('away') as never;
-  await expect(
-    forge.setStatus('c1', { context: 'portoser/apply', state: 'success', description: '' }),
-  ).rejects.toThrow();
+  await expect(forge.setStatus('c1', { context: 'portoser/apply', state: 'success', description: '' })).rejects.toThrow(
+    'away',
+  );
   const repository = 'acme/fleet';
   const who = { name: 'portoser', by: 'loop' };
   expect(ports.audit.entries).toMatchObject([

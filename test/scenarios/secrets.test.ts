@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { filesBelow } from '../commands/batch-machine.js';
+import { foundIn, leak } from './sentinels.js';
 import { stopServices } from './stop-services.js';
 import { until } from './until.js';
 
@@ -23,36 +24,6 @@ const secrets = {
   passphrase: 'pass Sentinel & five',
   input: 'InputSentinelSix6',
 } as const;
-
-const shellQuoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
-const forms = (value: string): readonly string[] => [
-  value,
-  Buffer.from(value).toString('base64'),
-  Buffer.from(value).toString('base64url'),
-  // Within more: what the value alone decides.
-  Buffer.from(`u:${value}`).toString('base64').slice(4, -4),
-  encodeURIComponent(value),
-  new URLSearchParams({ a: value }).toString().slice(2),
-  JSON.stringify(value).slice(1, -1),
-  JSON.stringify(JSON.stringify(value)).slice(3, -3),
-  shellQuoted(value),
-];
-
-/** Prints what it holds in all forms, in two pieces too, and fails. */
-const leak = `
-const values = ['DB_PASSWORD', 'FILE_TOKEN'].map(name => process.env[name] ?? '');
-for (const value of [...values, ...process.argv.slice(2)]) {
-  console.log(value);
-  console.error(Buffer.from(value).toString('base64'), Buffer.from('u:' + value).toString('base64'));
-  console.log(encodeURIComponent(value), new URLSearchParams({ a: value }).toString());
-  console.log(JSON.stringify({ value }), JSON.stringify(JSON.stringify({ value })));
-  console.log("'" + value.replaceAll("'", "'\\\\''") + "'");
-  await new Promise(done => process.stdout.write(value.slice(0, 5), done));
-  await new Promise(done => setTimeout(done, 20));
-  console.log(value.slice(5) + ' was told');
-}
-process.exit(3);
-`;
 
 let top = '';
 let repo = '';
@@ -202,15 +173,7 @@ it.skipIf(process.getuid?.() !== 0)(
     expect(kept.some(path => path.includes('/history/'))).toBe(true);
     expect(kept.some(path => path.includes('/audit/'))).toBe(true);
     for (const path of kept) told.push(`${path}\n${await readFile(path, 'utf8')}`);
-    const found = Object.entries(secrets).flatMap(([name, value]) =>
-      forms(value).flatMap(form =>
-        told.flatMap(text => {
-          const at = text.indexOf(form);
-          return at < 0 ? [] : [`${name} as ${form}: …${text.slice(Math.max(0, at - 120), at + 60)}`];
-        }),
-      ),
-    );
-    expect(found).toEqual([]);
+    expect(foundIn(told, secrets)).toEqual([]);
   },
   300_000,
 );
