@@ -28,6 +28,7 @@ const packages = {
   fish: 'fish',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  'redis-server': 'redis-server',
 };
 
 /** Room of the tests → the programs without which it cannot run. */
@@ -35,7 +36,7 @@ export const needs = {
   unit: ['git'],
   parts: ['git', 'ssh'],
   scenarios: ['git'],
-  servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool'],
+  servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool', 'redis-server'],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };
 
