@@ -28,7 +28,7 @@ it('comments that changed and statuses are told to the audit log, once they are 
   fake.fault = new Error('away') as never;
   await expect(
     forge.setStatus('c1', { context: 'portoser/apply', state: 'success', description: '' }),
-  ).rejects.toThrow();
+  ).rejects.toThrow('away');
   const repository = 'acme/fleet';
   const who = { name: 'portoser', by: 'loop' };
   expect(ports.audit.entries).toMatchObject([
