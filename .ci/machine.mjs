@@ -31,6 +31,7 @@ const packages = {
   dockerd: 'docker.io',
   docker: 'docker.io',
   'docker-compose': 'docker-compose',
+  'redis-server': 'redis-server',
 };
 
 /** Room of the tests → the programs without which it cannot run. */
@@ -40,7 +41,7 @@ export const needs = {
   scenarios: ['git'],
   servers: [
     ...['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool', 'systemd-analyze'],
-    ...['dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'],
+    ...['redis-server', 'dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'],
   ],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };

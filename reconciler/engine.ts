@@ -10,7 +10,7 @@ import { tellRedacted } from './loop/tell-redacted.js';
 import { tellRecords, tellWaits } from './loop/waits.js';
 import { type InputOf, type OperationName, operations, type OutputOf } from './operations/index.js';
 import type { Actor, Lists, Operation, Progress } from './operations/operation.js';
-import type { Ports } from './ports.js';
+import type { Ports, Replicas } from './ports.js';
 
 export type { InputOf, OperationName, OutputOf } from './operations/index.js';
 export type { Actor, Progress } from './operations/operation.js';
@@ -67,12 +67,26 @@ export function createEngine(parts: EngineParts): Engine {
   const emit = (progress: Progress): void => listeners.forEach(listener => listener(progress));
   const followers = new Set<(told: Told) => void>();
   const bus: Bus = {
-    tell: told => followers.forEach(follower => follower(told)),
-    followed: () => followers.size > 0,
+    tell: told => {
+      followers.forEach(follower => follower(told));
+      if (shares()) replicas?.tell(redactor.value(told));
+    },
+    followed: () => followers.size > 0 || replicas?.followed() === true,
   };
+  let replicas: Replicas | undefined;
+  let heard = false;
+  const shares = (): boolean => replicas !== undefined && replicas.state().state !== 'alone';
+  /** Only where somebody follows here. */
+  function hearOthers(): void {
+    if (heard || replicas === undefined || followers.size === 0) return;
+    heard = true;
+    replicas.follow(told => followers.forEach(follower => follower(told)));
+  }
   let world: Promise<World> | undefined;
   const openOnce = async (): Promise<World> => {
     const opened = await parts.open();
+    ({ replicas } = opened.ports);
+    hearOthers();
     const ports = tellWaits(opened.ports, progress => emit(redactor.value(progress)));
     const forge = ports.forge === undefined ? {} : { forge: maskForge(ports.forge, redactor) };
     return { ...opened, ports: { ...tellRecords(ports, bus), ...forge } };
@@ -125,6 +139,7 @@ export function createEngine(parts: EngineParts): Engine {
     },
     listen: follower => {
       followers.add(follower);
+      hearOthers();
       return () => followers.delete(follower);
     },
     close: async () => {

@@ -11,7 +11,7 @@ import { type Actor, createEngine, type Engine, type World } from './engine.js';
 import { locate } from './locate.js';
 import { audited, type AuditPorts } from './loop/audited.js';
 import { openForgeOf, openSource } from './open-source.js';
-import type { Log, Schedule } from './ports.js';
+import type { Log, Replicas, Schedule } from './ports.js';
 import type { BackedUp, BackupAsk } from './adapters/backup.js';
 import { configFilePath, type Environment, resolveSettings, stateFolder } from './settings.js';
 
@@ -166,16 +166,29 @@ async function openWorld(settings: Settings, ask: EngineAsk, redactor: Redactor)
   const { value: url } = settings.databaseUrl;
   const store = openLazyStore({ ...common, ...(url === undefined ? {} : { url }) });
   const forge = await openForgeOf(source, settings);
+  const replicas = await openReplicas(settings, scope, common);
   const post = openPost({ env: ask.env, folder: join(dirname(configFilePath(ask.env)), 'notify') });
-  const ports = { source, ...shell, ...common, ...forge, schedule, store, post };
+  const ports = { source, ...shell, ...common, ...forge, schedule, store, post, replicas };
   const close = async (): Promise<void> => {
     await store.close();
     await shell.shell.close();
     await forge.forge?.close();
+    await replicas.close();
     await source.git?.close();
     await notes.journal.close();
   };
   return { ports, lists, close };
+}
+
+/** Only a Redis of one's own is shared with others; nothing is loaded for it where none is named. */
+async function openReplicas(
+  settings: Settings,
+  scope: string,
+  parts: Pick<World['ports'], 'clock' | 'log' | 'newId'>,
+): Promise<Replicas> {
+  const url = settings.redisUrl.value;
+  if (url === undefined) return (await import('./adapters/replicas-here.js')).openReplicasHere(parts.clock);
+  return (await import('./adapters/replicas-redis.js')).openRedisReplicas({ ...parts, url, scope });
 }
 
 /** What the controller keeps on its own disk. */

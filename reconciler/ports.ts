@@ -14,8 +14,9 @@ import type {
 import type { Forge } from '../schema/forge.js';
 import type { Audit, AuditAnchor, AuditAsk, AuditRecord } from '../schema/audit.js';
 import type { Intent, LeftIntent } from '../schema/journal.js';
-import type { Bus } from '../schema/live.js';
+import type { Bus, Told } from '../schema/live.js';
 import type { Post } from '../schema/notify.js';
+import type { ReplicasState } from '../schema/replicas.js';
 import type { Machine } from '../schema/registry-types.js';
 import type { Delivery } from '../schema/webhooks.js';
 import type { Redactor } from '../schema/redact.js';
@@ -225,6 +226,27 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * What several controllers of one fleet have in common: what was measured last, and what happens. A convenience that nothing
+ * rests on: nothing of it throws, nothing waits for it longer than its own short deadline, and while it is away each
+ * controller has what it put there itself.
+ */
+export interface Replicas {
+  /** Notes a value on a shelf for so long, in the place of the one before; returns at once. */
+  put(shelf: string, key: string, value: unknown, keepMs: number): void;
+  /** What is on a shelf now, by key; others may have put it there. */
+  all(shelf: string): Promise<ReadonlyMap<string, unknown>>;
+  /** Tells all others, never this process itself; returns at once. Who is away then is not told later: history has it. */
+  tell(told: Told): void;
+  /** What others tell; answers how to stop. */
+  follow(follower: (told: Told) => void): () => void;
+  /** Whether any other may follow. */
+  followed(): boolean;
+  state(): ReplicasState;
+  /** What was told last is told, within the deadline. */
+  close(): Promise<void>;
+}
+
 /** All ports that the loop and the operations work through. */
 export interface Ports {
   readonly source: Source;
@@ -245,6 +267,8 @@ export interface Ports {
   readonly audit: Audit;
   /** Takes known secrets out of what is told. */
   readonly redactor: Redactor;
+  /** Absent: nobody else, and nothing to remember it in. */
+  readonly replicas?: Replicas;
   /** Unguessable hexadecimal id; a port so that tests can count. */
   readonly newId: () => string;
   /** Only in a process that a test may kill here: passed at every place where that must do no harm. */

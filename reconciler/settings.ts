@@ -106,6 +106,8 @@ function fault(name: SettingName, value: string, env: Environment): string | und
     return 'is no plain http:// or https:// address'; // it may hold a password: it is not repeated
   if (name === 'branch' && /\s|\.\.|^-|[~^:?*[\\]/.test(value)) return `is ${value}, which is no name of a branch`;
   if (name === 'databaseUrl' && !/^(postgres|postgresql|socket):/.test(value)) return 'is no postgres:// address'; // it may hold a password: it is not repeated
+  if (name === 'redisUrl' && !(value.startsWith('/') || (/^rediss?:\/\//.test(value) && URL.canParse(value))))
+    return 'is neither a redis:// or rediss:// address nor the path of a socket'; // it may hold a password: it is not repeated
   if (name === 'stateDir' && value.startsWith('~') && home(env) === '')
     return `is ${value}, and there is no home folder`;
   return undefined;

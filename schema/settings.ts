@@ -151,7 +151,7 @@ export const settingEntries = {
     fileVariant: 'content',
     secret: true,
     placeholder: 'url',
-    summary: 'Redis for metrics and events',
+    summary: 'Redis that several controllers share measurements and events by',
   },
 } as const satisfies Record<string, SettingEntry>;
 

@@ -5,6 +5,7 @@ import type { HistoryState } from './history.js';
 import type { Settled } from './journal.js';
 import type { Outcome, Plan, Next } from './plan.js';
 import type { PlacementKey } from './registry-types.js';
+import type { ReplicasState } from './replicas.js';
 import type { HealthState, MachineFacts, RunState } from './state.js';
 import type { WebhookCounts } from './webhooks.js';
 
@@ -98,5 +99,7 @@ export interface ControllerStatus {
   readonly nextPassAt?: number;
   /** Whether what happens is kept. */
   readonly history?: HistoryState;
+  /** Where a Redis is configured: whether it is shared with others now. */
+  readonly replicas?: ReplicasState;
   readonly webhooks?: WebhookCounts;
 }

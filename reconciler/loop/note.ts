@@ -23,6 +23,12 @@ function lastPassOf(report: PassReport): Exclude<ControllerStatus['lastPass'], u
   return { id, endedAt, result: resultOf(report), ...(commit === undefined ? {} : { commit }) };
 }
 
+/** Of who shares nothing there is nothing to say. */
+function replicasIn({ replicas }: Ports): Pick<ControllerStatus, 'replicas'> {
+  const found = replicas?.state();
+  return found === undefined || found.state === 'alone' ? {} : { replicas: found };
+}
+
 export function openNote(ports: Ports, git: Pick<GitWatch, 'status'> | undefined, since: number): ControllerNote {
   let last: Pick<ControllerStatus, 'lastPass' | 'nextPassAt'> = {};
   let writing = Promise.resolve();
@@ -36,6 +42,7 @@ export function openNote(ports: Ports, git: Pick<GitWatch, 'status'> | undefined
       git: gitStatus(git),
       ...last,
       history: ports.store.state(),
+      ...replicasIn(ports),
       ...(webhooks && { webhooks }),
     };
     ports.bus?.tell({ kind: 'controller', status });

@@ -3,6 +3,7 @@ import type { Measurement } from '../../schema/samples.js';
 import type { DesiredState, LiveState, MachineFacts, UsageSeen } from '../../schema/state.js';
 import { measure, usageIn } from '../core/samples.js';
 import type { Ports } from '../ports.js';
+import { noteNewest } from './newest.js';
 
 export interface Sampler {
   (seen: { readonly desired: DesiredState; readonly live: LiveState }): void;
@@ -21,7 +22,12 @@ interface Look {
 }
 
 /** Asks nothing of a machine: it takes what passes look at anyway, and what it keeps is only for rates. */
-export function openSampler({ store, clock, bus }: Pick<Ports, 'store' | 'clock' | 'bus'>): Sampler {
+export function openSampler({
+  store,
+  clock,
+  bus,
+  replicas,
+}: Pick<Ports, 'store' | 'clock' | 'bus' | 'replicas'>): Sampler {
   const last = new Map<string, Look>();
   const newest = new Map<string, Measurement>();
   const sample = ({ desired, live }: Parameters<Sampler>[0]): void => {
@@ -42,6 +48,7 @@ export function openSampler({ store, clock, bus }: Pick<Ports, 'store' | 'clock'
       const values = measure(view.facts, services, before?.facts);
       const measurement: Measurement = { machine: name, at: live.takenAt, values };
       newest.set(name, measurement);
+      if (replicas !== undefined) noteNewest(replicas, measurement, clock.now());
       const told = { kind: 'samples', measurement } as const;
       if (store.state().state !== 'none') store.record(told);
       else bus?.tell(told);

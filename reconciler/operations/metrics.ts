@@ -1,5 +1,7 @@
 // What was measured of machines and services: the last time, and over a time when that is asked for.
+import type { ErrorReport } from '../../schema/errors.js';
 import type { Measurement, SampleSpan } from '../../schema/samples.js';
+import { newestOf } from '../loop/newest.js';
 import type { Operation } from './operation.js';
 import { integer, object, text } from './parts/shape.js';
 
@@ -10,6 +12,8 @@ export interface Metrics {
   readonly at: number;
   /** By machine; none of a machine that was not measured within a day. */
   readonly newest: readonly Measurement[];
+  /** The database cannot be asked: `newest` is what controllers remember. */
+  readonly away?: ErrorReport;
   /** By machine and name: over the time since `since`, where that was given. */
   readonly spans?: readonly SampleSpan[];
 }
@@ -45,12 +49,15 @@ export const metrics: Operation<typeof input, Metrics> = {
   effect: 'reads',
   role: 'viewer',
   input,
-  run: async ({ ports: { store, clock } }, { since, ...ask }) => {
+  run: async ({ ports }, { since, ...ask }) => {
+    const { store, clock } = ports;
     const at = clock.now();
     const { machine, isAsked } = chosen(ask);
-    const newest = (await store.newest(machine)).flatMap(one => only(one, isAsked));
-    if (since === undefined) return { at, newest };
+    const found = await newestOf(ports, machine);
+    const newest = found.newest.flatMap(one => only(one, isAsked));
+    const away = found.away === undefined ? {} : { away: found.away };
+    if (since === undefined) return { at, newest, ...away };
     const spans = await store.spans({ ...(machine === undefined ? {} : { machine }), from: since, to: at + 1 });
-    return { at, newest, spans: spans.filter(one => isAsked(one.name)) };
+    return { at, newest, ...away, spans: spans.filter(one => isAsked(one.name)) };
   },
 };

@@ -54,6 +54,8 @@ describe('precedence', () => {
     ['forgeToken', { PORTOSER_FORGE_TOKEN: 't' }, 't'],
     ['gitTokenWrite', { PORTOSER_GIT_TOKEN_WRITE: 't' }, 't'],
     ['databaseUrl', { DATABASE_URL: 'postgres://x' }, 'postgres://x'],
+    ['redisUrl', { REDIS_URL: 'rediss://:pw@cache.home/1' }, 'rediss://:pw@cache.home/1'],
+    ['redisUrl', { REDIS_URL: '/run/redis/redis.sock?db=1' }, '/run/redis/redis.sock?db=1'],
   ] as const)('%s comes from its variable', (name, env, value) => {
     expect(settings(env)[name]).toMatchObject({ value, from: 'environment', where: Object.keys(env)[0] });
   });
@@ -121,6 +123,8 @@ describe('what is refused, by the name of its source', () => {
     [{ PORTOSER_SERVER: 'ftp://x' }, {}, 'PORTOSER_SERVER'],
     [{ PORTOSER_FORGE: 'sourcehut' }, {}, 'PORTOSER_FORGE'],
     [{}, { forgeUrl: 'https://ada:pw@git.home' }, '--forge-url'],
+    [{ REDIS_URL: 'http://cache.home' }, {}, 'REDIS_URL is neither'],
+    [{ REDIS_URL: 'redis://:pw@cache.home:port' }, {}, 'REDIS_URL is neither'],
     [{ PORTOSER_GIT_TOKEN_FILE: '/not/there' }, {}, 'PORTOSER_GIT_TOKEN_FILE'],
     [{ PORTOSER_GIT_TOKEN: 'a', PORTOSER_GIT_TOKEN_FILE: '/etc/hostname' }, {}, 'PORTOSER_GIT_TOKEN'],
   ])('%j %j', (env, flags, source) => {

@@ -1,6 +1,6 @@
 // A fleet whose repository lies on a real Gitea, with the shipped controller that follows it and is told by its webhook.
 import { once } from 'node:events';
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commitFiles, git } from '../contracts/git-fixture.js';
@@ -36,6 +36,10 @@ export interface Fleet extends Typist {
     commit: string,
     context: string,
   ): Promise<{ readonly status: string; readonly description: string } | undefined>;
+  /** Answers what main is then. */
+  merge(pull: number): Promise<string>;
+  /** What this machine keeps of what was applied: it changes with every change, and with nothing else. */
+  stamps(): Promise<string>;
   startController(): Promise<void>;
   /** Tells the controller of pushes and pull requests; answers how to stop it. */
   addHook(): Promise<() => Promise<void>>;
@@ -86,6 +90,11 @@ export async function createFleet(cluster: string): Promise<Fleet> {
     return commit;
   }
 
+  async function update(): Promise<void> {
+    await git(clone, 'fetch', '--quiet', 'origin');
+    await git(clone, 'reset', '--quiet', '--hard', 'origin/main');
+  }
+
   return {
     ...person,
     top,
@@ -94,9 +103,17 @@ export async function createFleet(cluster: string): Promise<Fleet> {
     cluster,
     tell,
     push,
-    update: async () => {
-      await git(clone, 'fetch', '--quiet', 'origin');
-      await git(clone, 'reset', '--quiet', '--hard', 'origin/main');
+    update,
+    merge: async pull => {
+      await gitea.api('POST', `/repos/${path}/pulls/${pull}/merge`, { Do: 'merge' });
+      await update();
+      return await git(clone, 'rev-parse', 'HEAD');
+    },
+    stamps: async () => {
+      const folder = join(top, 'portoser/clusters', cluster, 'stamps');
+      const names = (await readdir(folder)).toSorted();
+      const texts = await Promise.all(names.map(name => readFile(join(folder, name), 'utf8')));
+      return texts.join('\n');
     },
     openPull: async (branch, as) => {
       const head = as === undefined ? branch : `${as}:${branch}`;
@@ -130,8 +147,7 @@ export async function createFleet(cluster: string): Promise<Fleet> {
         const closed = once(controller.child, 'close');
         controller.child.kill('SIGTERM');
         await closed;
-        await git(clone, 'fetch', '--quiet', 'origin');
-        await git(clone, 'reset', '--quiet', '--hard', 'origin/main');
+        await update();
         await stopServices(clone, cluster, async line => {
           await git(clone, 'push', '--quiet', 'origin', 'HEAD:main');
           return await person.portoser(line);

@@ -136,8 +136,11 @@ const spanRow = ({ machine, name, min, avg, max }: SampleSpan): readonly string[
 const nothing = 'Nothing was measured in that time. A controller (`portoser run`) measures at its passes.';
 
 export function metricsText(found: Metrics, paint: Paint): string {
-  const { newest, spans } = found;
+  const { newest, spans, away } = found;
   if (spans !== undefined)
     return spans.length === 0 ? nothing : table(spans.map(spanRow), ['MACHINE', 'MEASURE', 'MIN', 'AVG', 'MAX']);
-  return newest.length === 0 ? nothing : newestText(found, paint);
+  if (newest.length === 0) return nothing;
+  const note =
+    away === undefined ? [] : [`${paint.warn('Remembered by the controller:')} ${away.message}. ${away.hint}`];
+  return [...note, newestText(found, paint)].join('\n\n');
 }

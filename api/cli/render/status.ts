@@ -81,6 +81,12 @@ function historyLines({ controller }: StatusReport): readonly string[] {
   return [`No history is kept now: ${history.why}${waiting}${dropped}. ${history.hint}`.trimEnd()];
 }
 
+function replicasLines({ controller }: StatusReport): readonly string[] {
+  const replicas = controller?.replicas;
+  if (replicas?.state !== 'away') return [];
+  return [`Redis is away: ${replicas.why}. Other controllers are told nothing meanwhile; everything else goes on.`];
+}
+
 /** A rewritten branch is held by git, everything else by the guard. */
 function heldLines({ held, waits = [] }: StatusReport, paint: Paint): readonly string[] {
   const known = waits.some(one => one.why === held);
@@ -101,6 +107,7 @@ export function statusText(report: StatusReport, paint: Paint): string {
     ...heldLines(report, paint),
     controllerLine(report),
     ...historyLines(report),
+    ...replicasLines(report),
     ...webhookLines(report.controller?.webhooks, at => age((report.at - at) / 1000), paint),
   ].join('\n');
 }
