@@ -28,6 +28,9 @@ const packages = {
   fish: 'fish',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  dockerd: 'docker.io',
+  docker: 'docker.io',
+  'docker-compose': 'docker-compose',
 };
 
 /** Room of the tests → the programs without which it cannot run. */
@@ -35,7 +38,10 @@ export const needs = {
   unit: ['git'],
   parts: ['git', 'ssh'],
   scenarios: ['git'],
-  servers: ['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool'],
+  servers: [
+    ...['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool', 'systemd-analyze'],
+    ...['dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'],
+  ],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };
 

@@ -3,6 +3,7 @@ import type { ErrorReport } from '../../schema/errors.js';
 import type { Listener, MachineSeen, Placement, Sighting } from '../../schema/state.js';
 import { stampOf } from './lookup.js';
 import { report } from './machines.js';
+import { dockerProxy } from './ports-seen.js';
 
 const named = (listener: Listener) =>
   listener.process === undefined
@@ -15,6 +16,13 @@ function freePort(seen: MachineSeen, from: number): number {
   while (taken.has(port) && port < 65_535) port += 1;
   return port;
 }
+
+/**
+ * Docker 20.10 brings the proxies of a container back that a crash of the machine cut off in its start, forgets whose they
+ * are, and refuses the port to everybody (measured: neither Compose's `down` nor removing the network frees it).
+ */
+const whoseProxy = (port: number): string =>
+  `A container has it: \`docker ps --filter publish=${port}\` there says which one. Where it says none, a crash of the machine made Docker keep it: restart Docker there.`;
 
 /**
  * A port that the placement would newly bind and that is held by none of ours. What it already claims while it runs is
@@ -39,8 +47,9 @@ export function strangerOnPort(
   const adopted = running && spec.type === 'native' && spec.command === undefined;
   const taken = adopted ? undefined : listening.find(one => !ours.has(one.port));
   if (taken === undefined) return undefined;
-  return report(
+  const refusal = report(
     'port-taken',
     `port ${taken.port} on ${spec.machine} is taken by ${named(taken)}, which is not ours; ${freePort(seen, taken.port)} is free`,
   );
+  return dockerProxy.test(taken.process ?? '') ? { ...refusal, hint: whoseProxy(taken.port) } : refusal;
 }

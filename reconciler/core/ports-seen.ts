@@ -11,7 +11,7 @@ export interface PortSeen {
 }
 
 /** Docker's own proxy listens for its containers, so its pid is never among theirs. */
-const dockerProxy = /docker-prox|docker-pr|rootlesskit|com\.docker/;
+export const dockerProxy = /docker-prox|docker-pr|rootlesskit|com\.docker/;
 
 export function portsSeen(placement: Placement, live: LiveState): readonly PortSeen[] {
   const view = live.machines[placement.spec.machine];

@@ -2,7 +2,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Listener } from '../../schema/state.js';
 import type { FakeFleet } from '../fakes/fleet.js';
-import { desire, newFleet, planned, seenAs, settle } from './thinking.js';
+import { desire, newFleet, planned, seenAs, settle, think } from './thinking.js';
 
 let fleet: FakeFleet;
 beforeEach(() => {
@@ -22,6 +22,16 @@ it('a stranger on the port blocks, by name where the machine tells, with a free 
   ]);
   expect(plannedWith({ web: { port: 80 } }, [on(80)])[0]).toContain('is taken by another program');
   expect(plannedWith({ web: { port: 80 } }, [on(81)])).toHaveLength(1);
+});
+
+it('of docker-proxy it is said how to find the container, and what frees a port that Docker keeps for none', () => {
+  const desired = desire({ services: { web: { port: 80 } } });
+  const hintOf = (process: string): string | undefined => {
+    const live = seenAs(fleet.look(desired), 'm1', { listeners: [on(80, { process })] });
+    return think(fleet, desired, { live }).leftAlone[0]?.error?.hint;
+  };
+  expect(hintOf('docker-proxy')).toMatch(/docker ps --filter publish=80.*restart Docker/);
+  expect(hintOf('nginx')).not.toContain('Docker');
 });
 
 it('any of its ports', () => {

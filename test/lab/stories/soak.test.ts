@@ -8,7 +8,7 @@ import { type Disturbance, pickDisturbance, type Round } from '../soak/disturb.j
 import { drive, type Driven, type Sample, unrestOf } from '../soak/driven.js';
 import { prepare, seenOn, strangersOn } from '../soak/ground.js';
 import { brokenOn, changedBy, type Spell, type Wishes } from '../soak/laws.js';
-import { keyOf, registryOf, slots, sourceFiles, type Wanted, wantedOf } from '../soak/services.js';
+import { keyOf, port, registryOf, slots, sourceFiles, type Wanted, wantedOf } from '../soak/services.js';
 import { freshStory, type Story } from '../story.js';
 
 /** `npm run soak` sets both; without it a short one, whose first rounds kill the controller in every way and have a rival. */
@@ -48,14 +48,26 @@ async function push(message: string): Promise<void> {
   head = await story.push(registryOf(wants, hosts), sourceFiles(wants), message);
 }
 
+/** On the first host, which has Docker: what a person does by the hint of `port-taken`. Docker keeps a port of a container whose start a crash cut off. */
+async function freeKeptPorts(): Promise<void> {
+  const script = `[ -n "$(docker ps -q --filter publish=${port})" ] || systemctl restart docker`;
+  await lab.host(1).must(script);
+  tell('Docker kept a port of no container, and was restarted');
+}
+
 async function comeToRest(): Promise<void> {
   let why: string | undefined;
+  let freed = false;
+  const atRest = async (): Promise<boolean> => {
+    why = await unrestOf(driven, head);
+    if (!freed && why?.includes('is taken by docker-proxy') === true) {
+      freed = true;
+      await freeKeptPorts();
+    }
+    return why === undefined;
+  };
   try {
-    await eventually(
-      'the world is at rest',
-      async () => (why = await unrestOf(driven, head)) === undefined,
-      patienceMs,
-    );
+    await eventually('the world is at rest', atRest, patienceMs);
   } catch (cause) {
     throw new Error(`${why}\n${driven.stance()}`, { cause });
   }
