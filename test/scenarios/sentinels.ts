@@ -34,7 +34,9 @@ process.exit(3);
 
 /** Where one of them stands in what was told, with a little of what is around it. */
 export function foundIn(told: Iterable<string>, secrets: Readonly<Record<string, string>>): readonly string[] {
-  const wanted = Object.entries(secrets).flatMap(([name, value]) => formsOf(value).map(form => [name, form] as const));
+  const wanted = Object.entries(secrets).flatMap(([name, value]) =>
+    [...new Set(formsOf(value))].map(form => [name, form] as const),
+  );
   return [...told].flatMap(text =>
     wanted.flatMap(([name, form]) => {
       const at = text.indexOf(form);
