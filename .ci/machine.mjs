@@ -34,15 +34,27 @@ const packages = {
   'redis-server': 'redis-server',
 };
 
+/** Servers that tests start, and what speaks with them. */
+const spokenWith = [
+  'git',
+  'ssh',
+  'sshd',
+  'openssl',
+  'nginx',
+  'fcgiwrap',
+  'curl',
+  'prometheus',
+  'promtool',
+  'redis-server',
+];
+const containers = ['dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'];
+
 /** Room of the tests → the programs without which it cannot run. */
 export const needs = {
   unit: ['git'],
   parts: ['git', 'ssh'],
   scenarios: ['git'],
-  servers: [
-    ...['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool', 'systemd-analyze'],
-    ...['redis-server', 'dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'],
-  ],
+  servers: [...spokenWith, 'systemd-analyze', ...containers],
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };
 
