@@ -39,10 +39,10 @@ export const needs = {
   unit: ['git'],
   parts: ['git', 'ssh'],
   scenarios: ['git'],
-  servers: [
-    ...['git', 'ssh', 'sshd', 'openssl', 'nginx', 'fcgiwrap', 'curl', 'prometheus', 'promtool', 'systemd-analyze'],
-    ...['redis-server', 'dockerd', 'docker', 'docker-compose', 'ip', 'iptables', 'nsenter'],
-  ],
+  servers: (
+    'git ssh sshd openssl nginx fcgiwrap curl prometheus promtool systemd-analyze ' +
+    'redis-server dockerd docker docker-compose ip iptables nsenter'
+  ).split(' '),
   lab: ['git', 'ssh', 'mmdebstrap', 'systemd-nspawn', 'ip', 'iptables', 'nsenter', 'pgrep', 'python3'],
 };
 
