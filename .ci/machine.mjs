@@ -26,6 +26,7 @@ const packages = {
   'systemd-analyze': 'systemd',
   zsh: 'zsh',
   fish: 'fish',
+  wrk: 'wrk',
   prometheus: 'prometheus',
   promtool: 'prometheus',
   dockerd: 'docker.io',

@@ -1,7 +1,7 @@
 // The HTTP API: every operation of the engine by its route. Built here, listening is for who builds it.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Actor, Engine } from '../reconciler/engine.js';
-import type { AppError } from '../schema/errors.js';
+import { AppError } from '../schema/errors.js';
 import { type LiveLimits, liveLimits } from '../schema/live-messages.js';
 import { serveHooks } from './hooks/route.js';
 import { type Auth, guardAccess, learning } from './plugins/access.js';
@@ -16,6 +16,7 @@ import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
+import { type Freshness, shareStatus, writeOnce } from './shared-status.js';
 
 export interface ServerParts {
   readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'refused' | 'redactor'>;
@@ -30,6 +31,7 @@ export interface ServerParts {
   /** For tests of what is bounded. */
   readonly liveLimits?: Partial<LiveLimits>;
   readonly limits?: LimitOptions;
+  readonly freshness?: Freshness;
   readonly timeouts?: { readonly requestMs: number; readonly headersMs: number; readonly lookEveryMs: number };
 }
 
@@ -63,7 +65,9 @@ function bare({ timeouts }: ServerParts): FastifyInstance {
   return server;
 }
 
-function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Route, stopping: AbortSignal): void {
+type Sharing = Pick<Engine, 'perform'> & { readonly write: (answer: object) => string };
+
+function serveRoute(server: FastifyInstance, engine: Sharing, route: Route, stopping: AbortSignal): void {
   const { method, url, role, effect, operation, params, rest, restIn } = route;
   server.route({
     method,
@@ -79,7 +83,9 @@ function serveRoute(server: FastifyInstance, { engine }: ServerParts, route: Rou
       const input = { ...(request.params as object), ...given };
       const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
       const work = engine.perform(operation, input, actorOf(request), signal);
-      return await (effect === 'reads' ? unlessAborted(work, signal) : work);
+      const answer = await (effect === 'reads' ? unlessAborted(work, signal) : work);
+      if (operation !== 'status') return answer;
+      return reply.type('application/json; charset=utf-8').send(engine.write(answer as object));
     },
   });
 }
@@ -92,7 +98,7 @@ function actorOf({ asker, ip }: FastifyRequest): Actor {
 /** Whoever asked has gone away: what only reads need not go on. What changes something is never left half done. */
 function goneOf(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
+  reply.raw.once('close', () => gone.abort(new AppError('interrupted', 'who asked has gone away')));
   return gone.signal;
 }
 
@@ -148,7 +154,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   tellProblems(server, parts.onFault);
   serveLive(server, { ...parts, limits: parts.liveLimits }, stopping);
   const routes = await readRoutes(parts.engine);
-  for (const route of routes) serveRoute(server, parts, route, stopping);
+  const sharing = {
+    ...shareStatus(parts.engine, stopping, parts.freshness),
+    write: writeOnce(answer => parts.engine.redactor.value(answer)),
+  };
+  for (const route of routes) serveRoute(server, sharing, route, stopping);
   servePages(server, parts, routes);
   serveMeasures(server, parts, stopping);
   await serveHooks(server, { engine: parts.engine, secrets: parts.webhookSecrets ?? [] });

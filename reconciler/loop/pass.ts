@@ -63,8 +63,11 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
   const { ports } = context;
   const base = { id: ports.newId(), trigger: ask.trigger, startedAt: ports.clock.now() };
   const log = ports.log.child({ passId: base.id });
-  const history = recorderOf(ports, { ...base, actor: context.actor ?? loopActor });
-  const teller = runTeller(ports, base.id, { trigger: ask.trigger, actor: context.actor });
+  const { name, by } = context.actor ?? loopActor;
+  // From where, and with which token, is for the audit log alone: whoever looks may read history.
+  const actor: HistoryActor = { name, by };
+  const history = recorderOf(ports, { ...base, actor });
+  const teller = runTeller(ports, base.id, { trigger: ask.trigger, actor });
   try {
     const report = { ...base, ...(await reconcile(context, { ...ask, history, teller })), endedAt: ports.clock.now() };
     history.finish(report);

@@ -4,6 +4,7 @@ import { everyChange } from '../../schema/holds.js';
 import type { Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey, Registry } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
+import { membersOf } from '../core/groups.js';
 import { diff } from '../core/diff.js';
 import { guard } from '../core/guard.js';
 import { isolationOf } from '../core/isolation.js';
@@ -56,7 +57,7 @@ export function selectionOf(registry: Registry, choice: Choice): Selection {
     new AppError('unknown-name', `there is no ${kind} "${name}" in the registry`);
   const missing = choice.only?.find(name => !services.has(name));
   if (missing !== undefined) throw unknown('service', missing);
-  const group = choice.group === undefined ? undefined : registry.groups[choice.group];
+  const group = choice.group === undefined ? undefined : membersOf(registry, choice.group);
   if (choice.group !== undefined && group === undefined) throw unknown('group', choice.group);
   const known = choice.machine === undefined || registry.machines.some(machine => machine.name === choice.machine);
   if (!known) throw unknown('machine', choice.machine ?? '');

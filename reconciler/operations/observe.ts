@@ -66,9 +66,15 @@ async function observeOne(
     type: placement.spec.type,
     ...(sighting?.state === 'present' ? { sighting: shown(sighting) } : {}),
     ports: portsSeen(placement, parts.live),
-    ...(facts === undefined ? {} : { resources: facts }),
+    ...(facts === undefined ? {} : { resources: resourcesOf(facts) }),
     log: await logOf(context, parts, status.key),
   };
+}
+
+/** What else is known of a machine is answered by `machine show`. */
+function resourcesOf(facts: MachineFacts): NonNullable<Observed['resources']> {
+  const { load1, cpus, memoryTotalBytes, memoryFreeBytes, fileSystems } = facts;
+  return { load1, cpus, memoryTotalBytes, memoryFreeBytes, fileSystems };
 }
 
 function shown({

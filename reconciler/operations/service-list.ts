@@ -1,4 +1,5 @@
 // The placements of the registry, service by service.
+import { membersOf } from '../core/groups.js';
 import type { ServiceSpec } from '../../schema/registry-types.js';
 import { needRegistry, unknownName } from './parts/names.js';
 import type { Operation } from './operation.js';
@@ -15,7 +16,7 @@ export const serviceList: Operation<typeof input, readonly ServiceSpec[]> = {
   input,
   run: async (context, { group, tag }) => {
     const registry = needRegistry(await lying(context));
-    if (group !== undefined && registry.groups[group] === undefined)
+    if (group !== undefined && membersOf(registry, group) === undefined)
       throw unknownName('group', group, Object.keys(registry.groups));
     return registry.placements.filter(
       one => (group === undefined || one.groups.includes(group)) && (tag === undefined || one.tags.includes(tag)),

@@ -11,7 +11,7 @@ export type Goal =
 
 export interface Figure {
   readonly name: string;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: 'ms' | 'µs' | 'MB';
   readonly goal: Goal;
   readonly ours: Series;
   readonly reference?: { readonly name: string; readonly values: Series };

@@ -59,7 +59,7 @@ async function firstApply(followed: boolean): Promise<number> {
 }
 
 /** Nobody answers there: what followers cost is measured without a database. */
-const noDatabase = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+export const noDatabase = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
 
 export async function measureFollowers(rounds: number): Promise<Figure> {
   const [ours, bare]: [number[], number[]] = [[], []];

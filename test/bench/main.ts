@@ -8,6 +8,7 @@ import { measureDiary } from './diary.js';
 import { measureFollowers } from './followers.js';
 import { measureHelp } from './help.js';
 import { measuredOn } from './measured-on.js';
+import { measureStatus } from './status.js';
 import { measureFirstApply, measureFresh, measureWarm } from './passes.js';
 import { installPeers, measurePeers } from './peers.js';
 import { asJson, figureText, headText, type LeftOut } from './print.js';
@@ -50,6 +51,7 @@ async function here(): Promise<void> {
   tell(...(await measureDatabase(rounds, why => leave('the embedded PostgreSQL', why))));
   tell(...(await measureDiary(rounds)));
   tell(await measureFollowers(rounds));
+  tell(...(await measureStatus(rounds, why => leave('`GET /api/status` under load', why))));
 }
 
 async function inLab(): Promise<void> {

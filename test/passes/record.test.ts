@@ -39,10 +39,12 @@ describe('runs', () => {
     const first = await world.push({ web: { machine: 'm1' } });
     const actor = { name: 'ada', by: 'cli' } as const;
     const signal = new AbortController().signal;
-    const context = { ports: world.ports, lists: world.lists, emit: () => undefined, signal, actor };
+    const asker = { ...actor, from: '192.0.2.7', token: 't1' }; // which history must not tell
+    const context = { ports: world.ports, lists: world.lists, emit: () => undefined, signal, actor: asker };
     const report = await runPass(context, { trigger: 'deploy by ada', from: 'commit' });
     await world.pass();
     expect(runs()).toHaveLength(1);
+    expect(runs()[0]?.deployments.map(one => one.actor)).toEqual([actor]);
     expect(runs()[0]?.run).toEqual({
       id: report.id,
       trigger: 'deploy by ada',

@@ -253,12 +253,11 @@ export async function createWorld(): Promise<World> {
     readStamp: (machine, service) =>
       readOrUndefined(join(folder(machine), 'state/portoser/clusters/c/stamps', service)),
     close: async () => {
-      for (const child of running) {
-        const closed = once(child, 'close');
-        child.kill('SIGKILL');
-        await closed;
-      }
+      // What they started may hold their outputs open: they close when that is ended, too.
+      const closed = [...running].map(child => once(child, 'close'));
+      for (const child of running) child.kill('SIGKILL');
       await endProcesses(() => findProcesses(marker, new Set()), 500);
+      await Promise.all(closed);
       await repo.close();
       rmSync(root, { recursive: true, force: true });
     },

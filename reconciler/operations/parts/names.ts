@@ -1,4 +1,5 @@
 // Checks names that a person typed against the registry; a wrong one is answered with the nearest right one.
+import { membersOf } from '../../core/groups.js';
 import { didYouMean } from '../../../schema/closest.js';
 import { AppError } from '../../../schema/errors.js';
 import type { Machine, Registry, ServiceSpec } from '../../../schema/registry-types.js';
@@ -76,6 +77,6 @@ export async function checkChosen(ports: Ports, from: 'commit' | 'files', chosen
 function checkSelection(registry: Registry, chosen: Selection): void {
   for (const name of chosen.services ?? []) needPlacements(registry, name);
   if (chosen.machine !== undefined) needMachine(registry, chosen.machine);
-  if (chosen.group !== undefined && registry.groups[chosen.group] === undefined)
+  if (chosen.group !== undefined && membersOf(registry, chosen.group) === undefined)
     throw unknownName('group', chosen.group, Object.keys(registry.groups));
 }

@@ -1,0 +1,92 @@
+// `status` for many who ask: one look at the machines for all of them, and none again while the last one is younger than a second.
+import type { Engine, OutputOf } from '../reconciler/engine.js';
+
+/** How old what is answered may be, and how old while somebody waits for a newer look already; `at` in the answer says it. Milliseconds. */
+export interface Freshness {
+  readonly freshMs: number;
+  readonly staleMs: number;
+}
+
+const usual: Freshness = { freshMs: 1_000, staleMs: 10_000 };
+
+interface Look {
+  readonly startedAt: number;
+  readonly answer: Promise<OutputOf<'status'>>;
+  /** Who waits for it; when all of them have gone away, it ends. */
+  waiting: number;
+  readonly ended: AbortController;
+}
+
+type Ask = Parameters<Engine['perform']>;
+
+function waitFor(look: Look, signal: AbortSignal): Look['answer'] {
+  look.waiting += 1;
+  const leave = (): void => {
+    look.waiting -= 1;
+    if (look.waiting === 0) look.ended.abort(signal.reason);
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  return look.answer;
+}
+
+/**
+ * The same engine, but `status` is looked at once for all who ask at the same time: who goes away ends it for nobody else. Whatever is
+ * changed through it makes the next one look again.
+ */
+export function shareStatus(
+  engine: Pick<Engine, 'perform' | 'describe'>,
+  stopping: AbortSignal,
+  { freshMs, staleMs }: Freshness = usual,
+): Pick<Engine, 'perform'> {
+  let last: Look | undefined;
+  let under: Look | undefined;
+
+  function look([, , actor]: Ask): Look {
+    const ended = new AbortController();
+    const answer = engine.perform('status', {}, actor, AbortSignal.any([stopping, ended.signal]));
+    const own: Look = { startedAt: performance.now(), answer, waiting: 0, ended };
+    under = own;
+    const settle = (kept?: Look) => (): void => {
+      if (under === own) [last, under] = [kept, undefined];
+    };
+    answer.then(settle(own), settle());
+    return own;
+  }
+
+  function status(ask: Ask): Look['answer'] {
+    const age = last === undefined ? Infinity : performance.now() - last.startedAt;
+    if (last !== undefined && age < (under === undefined ? freshMs : Math.max(freshMs, staleMs))) return last.answer;
+    return waitFor(under ?? look(ask), ask[3]);
+  }
+
+  const forget = (): void => {
+    [last, under] = [undefined, undefined];
+  };
+
+  async function perform(...ask: Ask): Promise<unknown> {
+    const [name] = ask;
+    if (name === 'status') return await status(ask);
+    const { effect } = await engine.describe(name);
+    if (effect === 'reads') return await engine.perform(...ask);
+    forget();
+    try {
+      return await engine.perform(...ask);
+    } finally {
+      forget();
+    }
+  }
+
+  return { perform: perform as Engine['perform'] };
+}
+
+/** The JSON of a shared answer, masked and written once for all who get it. */
+export function writeOnce(mask: (answer: object) => object): (answer: object) => string {
+  const written = new WeakMap<object, string>();
+  return answer => {
+    const known = written.get(answer);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(mask(answer));
+    written.set(answer, text);
+    return text;
+  };
+}

@@ -1,0 +1,117 @@
+// One look for all who ask for the status, and none that is older than it may be.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { shareStatus, writeOnce } from '../../api/shared-status.js';
+import type { Actor, Engine } from '../../reconciler/engine.js';
+
+const actor: Actor = { name: 'ada', by: 'api' };
+let looks: { signal: AbortSignal; answer: (at: number) => void; fail: (error: Error) => void }[] = [];
+let changed = 0;
+
+const perform = (async (name: string, _: object, __: Actor, signal: AbortSignal) => {
+  if (name !== 'status') return (changed += 1);
+  return await new Promise((resolve, reject) => {
+    looks.push({ signal, answer: at => resolve({ at }), fail: reject });
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}) as never as Engine['perform'];
+const describe = (async (name: string) => ({ effect: name === 'plan' ? 'reads' : 'changes' })) as never;
+
+let shared: Pick<Engine, 'perform'>;
+const stopping = new AbortController();
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  looks = [];
+  shared = shareStatus({ perform, describe }, stopping.signal, { freshMs: 1000, staleMs: 2000 });
+});
+afterEach(() => vi.useRealTimers());
+
+const ask = (signal = new AbortController().signal) => shared.perform('status', {}, actor, signal);
+
+async function known(at: number): Promise<void> {
+  const first = ask();
+  looks.at(-1)?.answer(at);
+  await first;
+}
+
+it('those who ask at the same time get one look', async () => {
+  const all = [ask(), ask(), ask()];
+  expect(looks).toHaveLength(1);
+  looks[0]?.answer(7);
+  expect(await Promise.all(all)).toEqual([{ at: 7 }, { at: 7 }, { at: 7 }]);
+});
+
+it('it is looked again after a second: who comes first waits for it, and those who come meanwhile do not', async () => {
+  await known(1);
+  vi.advanceTimersByTime(999);
+  expect(await ask()).toEqual({ at: 1 });
+  expect(looks).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  const first = ask();
+  expect(looks).toHaveLength(2);
+  expect(await ask()).toEqual({ at: 1 });
+  looks[1]?.answer(2);
+  expect(await first).toEqual({ at: 2 });
+  expect(await ask()).toEqual({ at: 2 });
+});
+
+it('what is too old is told to nobody, also while a newer look is under way', async () => {
+  await known(1);
+  vi.advanceTimersByTime(1999);
+  const first = ask();
+  expect(await ask()).toEqual({ at: 1 });
+  vi.advanceTimersByTime(1);
+  const late = ask();
+  looks[1]?.answer(2);
+  expect(await Promise.all([first, late])).toEqual([{ at: 2 }, { at: 2 }]);
+});
+
+it('its JSON is masked and written once', () => {
+  let masks = 0;
+  const write = writeOnce(answer => {
+    masks += 1;
+    return { ...answer, secret: '***' };
+  });
+  const answer = { secret: 'x' };
+  expect([write(answer), write(answer)]).toEqual(['{"secret":"***"}', '{"secret":"***"}']);
+  expect(masks).toBe(1);
+});
+
+it('a change makes the next one look again, also while one is looking', async () => {
+  await known(1);
+  const before = changed;
+  await shared.perform('suspend', { reason: 'x' }, actor, stopping.signal);
+  expect(changed).toBe(before + 1);
+  const next = ask();
+  await shared.perform('deploy', {}, actor, stopping.signal);
+  const after = ask();
+  expect(looks).toHaveLength(3);
+  looks[1]?.answer(2);
+  looks[2]?.answer(3);
+  expect(await Promise.all([next, after])).toEqual([{ at: 2 }, { at: 3 }]);
+  expect(await ask()).toEqual({ at: 3 });
+});
+
+it('what only reads changes nothing for it', async () => {
+  await known(1);
+  await shared.perform('plan', {}, actor, stopping.signal);
+  expect(await ask()).toEqual({ at: 1 });
+});
+
+it('one who goes away ends it for nobody else, and the last one does', async () => {
+  const [one, other] = [new AbortController(), new AbortController()];
+  const all = Promise.allSettled([ask(one.signal), ask(other.signal)]);
+  one.abort(new Error('gone'));
+  expect(looks[0]?.signal.aborted).toBe(false);
+  other.abort(new Error('gone'));
+  expect(looks[0]?.signal.aborted).toBe(true);
+  expect((await all).map(each => each.status)).toEqual(['rejected', 'rejected']);
+});
+
+it('a look that failed is told to those who waited, and not kept', async () => {
+  const first = ask();
+  looks[0]?.fail(new Error('no'));
+  await expect(first).rejects.toThrow('no');
+  void ask();
+  expect(looks).toHaveLength(2);
+  looks[1]?.answer(1);
+});
