@@ -56,7 +56,9 @@ export function shareStatus(
   function status(ask: Ask): Look['answer'] {
     const age = last === undefined ? Infinity : performance.now() - last.startedAt;
     if (last !== undefined && age < (under === undefined ? freshMs : Math.max(freshMs, staleMs))) return last.answer;
-    return waitFor(under ?? look(ask), ask[3]);
+    // One that everybody has left is being ended, and answers nothing.
+    const left = under?.ended.signal.aborted ?? true;
+    return waitFor(under === undefined || left ? look(ask) : under, ask[3]);
   }
 
   const forget = (): void => {
