@@ -85,7 +85,7 @@ function serveRoute(server: FastifyInstance, engine: Sharing, route: Route, stop
       const work = engine.perform(operation, input, actorOf(request), signal);
       const answer = await (effect === 'reads' ? unlessAborted(work, signal) : work);
       if (operation !== 'status') return answer;
-      return reply.type('application/json; charset=utf-8').send(engine.write(answer as object));
+      return reply.type('application/json; charset=utf-8').send(engine.write(answer));
     },
   });
 }
