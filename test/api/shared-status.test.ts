@@ -40,7 +40,7 @@ it('those who ask at the same time get one look', async () => {
   expect(await Promise.all(all)).toEqual([{ at: 7 }, { at: 7 }, { at: 7 }]);
 });
 
-it('is looked at again after a second: who comes first waits for it, and those who come meanwhile do not', async () => {
+it('is made again after a second: who comes first waits for it, and those who come meanwhile do not', async () => {
   await known(1);
   vi.advanceTimersByTime(999);
   expect(await ask()).toEqual({ at: 1 });

@@ -140,7 +140,7 @@ function askOf(listed: Listed, { known, knownOf, fixed }: Meaning): fc.Arbitrary
   const means = { ...known, ...knownOf[id] };
   const own = fixed[id] ?? {};
   const kept = new Set(Object.keys(own));
-  const schema = operation.requestBody?.content['application/json']?.schema;
+  const schema: Schema | undefined = operation.requestBody?.content['application/json']?.schema;
   const right = fc.tuple(
     bodyOf(part(listed, 'path'), means),
     bodyOf(part(listed, 'query'), means),
