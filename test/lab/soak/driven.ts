@@ -5,6 +5,7 @@ import { openEngine } from '../../../reconciler/main.js';
 import type { Deployment } from '../../../schema/history.js';
 import type { PlanReport } from '../../../reconciler/operations/plan.js';
 import type { ControllerStatus } from '../../../schema/status.js';
+import { eventually } from '../harness.js';
 import type { Controller, Story } from '../story.js';
 
 export interface Sample {
@@ -66,9 +67,12 @@ export function drive(story: Story): Driven {
   }
 
   async function stopRival(): Promise<number | null> {
-    const stopped = rival === undefined ? 0 : await rival.stop();
+    const ending = rival;
+    if (ending === undefined) return 0;
+    // A process that is still being loaded ends by TERM like any other.
+    await eventually('the rival has begun', async () => ending.ended() || ending.output().includes('follows '), 60_000);
     rival = undefined;
-    return stopped;
+    return await ending.stop();
   }
 
   return {
