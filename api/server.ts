@@ -16,7 +16,7 @@ import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
 import { readQuery, readRoutes, type Route } from './routes/route.js';
-import { type Freshness, shareStatus, writeOnce } from './shared-status.js';
+import { type Freshness, type SharedStatus, shareStatus, writeOnce } from './shared-status.js';
 
 export interface ServerParts {
   readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'refused' | 'redactor'>;
@@ -65,7 +65,7 @@ function bare({ timeouts }: ServerParts): FastifyInstance {
   return server;
 }
 
-type Sharing = Pick<Engine, 'perform'> & { readonly write: (answer: object) => string };
+type Sharing = SharedStatus & { readonly write: (answer: object) => string };
 
 function serveRoute(server: FastifyInstance, engine: Sharing, route: Route, stopping: AbortSignal): void {
   const { method, url, role, effect, operation, params, rest, restIn } = route;
@@ -79,15 +79,19 @@ function serveRoute(server: FastifyInstance, engine: Sharing, route: Route, stop
       else request.query = readQuery(request.query as Record<string, unknown>, rest);
     },
     handler: async (request, reply) => {
-      const given = (restIn === 'body' ? request.body : request.query) as object;
-      const input = { ...(request.params as object), ...given };
-      const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
-      const work = engine.perform(operation, input, actorOf(request), signal);
-      const answer = await (effect === 'reads' ? unlessAborted(work, signal) : work);
-      if (operation !== 'status') return answer;
-      return reply.type('application/json; charset=utf-8').send(engine.write(answer));
+      if (operation !== 'status') return await answerTo(request, reply);
+      const status = engine.known() ?? (await answerTo(request, reply));
+      return reply.type('application/json; charset=utf-8').send(engine.write(status as object));
     },
   });
+
+  async function answerTo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const given = (restIn === 'body' ? request.body : request.query) as object;
+    const input = { ...(request.params as object), ...given };
+    const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
+    const work = engine.perform(operation, input, actorOf(request), signal);
+    return await (effect === 'reads' ? unlessAborted(work, signal) : work);
+  }
 }
 
 function actorOf({ asker, ip }: FastifyRequest): Actor {

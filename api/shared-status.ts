@@ -9,9 +9,13 @@ export interface Freshness {
 
 const usual: Freshness = { freshMs: 1_000, staleMs: 10_000 };
 
+type Status = OutputOf<'status'>;
+
 interface Look {
   readonly startedAt: number;
-  readonly answer: Promise<OutputOf<'status'>>;
+  readonly answer: Promise<Status>;
+  /** The same, once it is there. */
+  told?: Status;
   /** Who waits for it; when all of them have gone away, it ends. */
   waiting: number;
   readonly ended: AbortController;
@@ -29,6 +33,11 @@ function waitFor(look: Look, signal: AbortSignal): Look['answer'] {
   return look.answer;
 }
 
+export interface SharedStatus extends Pick<Engine, 'perform'> {
+  /** What `status` would answer without a new look; most of those who ask get this, and wait for nothing. */
+  known(): Status | undefined;
+}
+
 /**
  * The same engine, but `status` is looked at once for all who ask at the same time: who goes away ends it for nobody else. Whatever is
  * changed through it makes the next one look again.
@@ -37,7 +46,7 @@ export function shareStatus(
   engine: Pick<Engine, 'perform' | 'describe'>,
   stopping: AbortSignal,
   { freshMs, staleMs }: Freshness = usual,
-): Pick<Engine, 'perform'> {
+): SharedStatus {
   let last: Look | undefined;
   let under: Look | undefined;
 
@@ -46,19 +55,28 @@ export function shareStatus(
     const answer = engine.perform('status', {}, actor, AbortSignal.any([stopping, ended.signal]));
     const own: Look = { startedAt: performance.now(), answer, waiting: 0, ended };
     under = own;
-    const settle = (kept?: Look) => (): void => {
+    const settle = (kept?: Look): void => {
       if (under === own) [last, under] = [kept, undefined];
     };
-    answer.then(settle(own), settle());
+    answer.then(
+      told => settle(Object.assign(own, { told })),
+      () => settle(),
+    );
     return own;
   }
 
-  function status(ask: Ask): Look['answer'] {
-    const age = last === undefined ? Infinity : performance.now() - last.startedAt;
-    if (last !== undefined && age < (under === undefined ? freshMs : Math.max(freshMs, staleMs))) return last.answer;
+  function known(): Status | undefined {
+    if (last === undefined) return undefined;
+    const age = performance.now() - last.startedAt;
+    return age < (under === undefined ? freshMs : Math.max(freshMs, staleMs)) ? last.told : undefined;
+  }
+
+  async function status(ask: Ask): Promise<Status> {
+    const told = known();
+    if (told !== undefined) return told;
     // One that everybody has left is being ended, and answers nothing.
     const left = under?.ended.signal.aborted ?? true;
-    return waitFor(under === undefined || left ? look(ask) : under, ask[3]);
+    return await waitFor(under === undefined || left ? look(ask) : under, ask[3]);
   }
 
   const forget = (): void => {
@@ -78,7 +96,7 @@ export function shareStatus(
     }
   }
 
-  return { perform: perform as Engine['perform'] };
+  return { perform: perform as Engine['perform'], known };
 }
 
 /** The JSON of a shared answer, masked and written once for all who get it. */

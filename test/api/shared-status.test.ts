@@ -1,6 +1,6 @@
 // One look for all who ask for the status, and none that is older than it may be.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { shareStatus, writeOnce } from '../../api/shared-status.js';
+import { type SharedStatus, shareStatus, writeOnce } from '../../api/shared-status.js';
 import type { Actor, Engine } from '../../reconciler/engine.js';
 
 const actor: Actor = { name: 'ada', by: 'api' };
@@ -16,7 +16,7 @@ const perform = (async (name: string, _: object, __: Actor, signal: AbortSignal)
 }) as never as Engine['perform'];
 const describe = (async (name: string) => ({ effect: name === 'plan' ? 'reads' : 'changes' })) as never;
 
-let shared: Pick<Engine, 'perform'>;
+let shared: SharedStatus;
 const stopping = new AbortController();
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
@@ -38,6 +38,18 @@ it('those who ask at the same time get one look', async () => {
   expect(looks).toHaveLength(1);
   looks[0]?.answer(7);
   expect(await Promise.all(all)).toEqual([{ at: 7 }, { at: 7 }, { at: 7 }]);
+});
+
+it('is known to who comes afterwards, without waiting, until it is too old', async () => {
+  expect(shared.known()).toBeUndefined();
+  await known(1);
+  expect(shared.known()).toEqual({ at: 1 });
+  vi.advanceTimersByTime(1000);
+  expect(shared.known()).toBeUndefined();
+  void ask();
+  expect(shared.known()).toEqual({ at: 1 });
+  vi.advanceTimersByTime(1000);
+  expect(shared.known()).toBeUndefined();
 });
 
 it('is made again after a second: who comes first waits for it, and those who come meanwhile do not', async () => {
@@ -104,6 +116,10 @@ it('one who goes away ends it for nobody else, and the last one does', async () 
   expect(looks[0]?.signal.aborted).toBe(false);
   other.abort(new Error('gone'));
   expect(looks[0]?.signal.aborted).toBe(true);
+  const next = ask();
+  expect(looks).toHaveLength(2);
+  looks[1]?.answer(2);
+  expect(await next).toEqual({ at: 2 });
   expect((await all).map(each => each.status)).toEqual(['rejected', 'rejected']);
 });
 
