@@ -16,14 +16,25 @@ export interface Room {
   readonly waiting: number;
 }
 
-export interface Gate {
-  /** Resolves with the way to give them back. Throws with 429 when too many wait already. */
-  enter(bytes: number): Promise<() => void>;
+/** Where one body is read into. */
+export interface Place {
+  readonly bytes: Buffer;
+  /** After that it is somebody else's, and must not be read any more. */
+  readonly leave: () => void;
 }
+
+export interface Gate {
+  /** Throws with 429 when too many wait already. */
+  enter(bytes: number): Promise<Place>;
+}
+
+/** What is longer is read into one of a few pieces that are used again and again: as garbage they would pile up to ten times the room. */
+const small = 16 * 1024;
 
 /** In the order of coming, but what has room does not wait for what has none: a few slow ones must not hold up all others. */
 export function openGate(room: Room): Gate {
   let free = room.bytes;
+  const pieces: Buffer[] = [];
   const queue: { readonly bytes: number; readonly enter: () => void }[] = [];
   const admit = (): void => {
     for (const next of queue.slice()) {
@@ -33,19 +44,29 @@ export function openGate(room: Room): Gate {
       next.enter();
     }
   };
-  const leave = (bytes: number) => (): void => {
+  const leave = (bytes: number, piece?: Buffer) => (): void => {
     free += bytes;
     bytes = 0; // once
+    if (piece !== undefined) pieces.push(piece);
+    piece = undefined;
     admit();
+  };
+  const pass = (bytes: number): Promise<void> => {
+    if (queue.length >= room.waiting) throw refusal(429, 'too many webhooks came at once');
+    return new Promise<void>(enter => {
+      queue.push({ bytes, enter });
+      admit();
+    });
   };
   return {
     enter: async bytes => {
-      if (queue.length >= room.waiting) throw refusal(429, 'too many webhooks came at once');
-      await new Promise<void>(enter => {
-        queue.push({ bytes, enter });
-        admit();
-      });
-      return leave(bytes);
+      if (bytes <= small) {
+        await pass(bytes);
+        return { bytes: Buffer.allocUnsafeSlow(bytes), leave: leave(bytes) };
+      }
+      await pass(mostBytes);
+      const piece = pieces.pop() ?? Buffer.allocUnsafeSlow(mostBytes);
+      return { bytes: piece.subarray(0, bytes), leave: leave(mostBytes, piece) };
     },
   };
 }
@@ -63,12 +84,10 @@ export function sizeOf({ headers }: Pick<IncomingMessage, 'headers'>): number {
 const tooLong = (): AppError => refusal(413, `the body is longer than ${mostBytes} bytes`);
 const cutShort = (): AppError => refusal(400, 'the body was cut short');
 
-/** Throws for more than it said, for what is cut short, and for what takes longer. */
-export function collect(stream: IncomingMessage, bytes: number, limitMs: number): Promise<Buffer> {
+/** Into `whole`, which is as long as it said. Throws for more than that, for what is cut short, and for what takes longer. */
+export function collect(stream: IncomingMessage, whole: Buffer, limitMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (stream.destroyed) return reject(cutShort());
-    // One piece from the beginning: chunks to be joined would take twice the room.
-    const whole = Buffer.allocUnsafeSlow(bytes);
     let length = 0;
     const end = (): void => {
       clearTimeout(timer);
@@ -80,7 +99,7 @@ export function collect(stream: IncomingMessage, bytes: number, limitMs: number)
       reject(why);
     };
     const take = (chunk: Buffer): void => {
-      if (length + chunk.length > bytes) return refuse(tooLong());
+      if (length + chunk.length > whole.length) return refuse(tooLong());
       length += chunk.copy(whole, length);
     };
     const done = (): void => {

@@ -65,10 +65,10 @@ async function take(parts: HookParts, request: FastifyRequest): Promise<HookAnsw
 function readRaw(scope: FastifyInstance, gate: Gate): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', async (request: FastifyRequest, stream: IncomingMessage) => {
-    const bytes = sizeOf(request.raw);
-    request.leaveGate = await gate.enter(bytes);
+    const place = await gate.enter(sizeOf(request.raw));
+    request.leaveGate = place.leave;
     try {
-      return await collect(stream, bytes, bodyMs);
+      return await collect(stream, place.bytes, bodyMs);
     } catch (thrown) {
       request.leaveGate();
       throw thrown;
