@@ -1,7 +1,7 @@
 // The HTTP API: every operation of the engine by its route. Built here, listening is for who builds it.
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Actor, Engine } from '../reconciler/engine.js';
-import { AppError } from '../schema/errors.js';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Engine } from '../reconciler/engine.js';
+import type { AppError } from '../schema/errors.js';
 import { type LiveLimits, liveLimits } from '../schema/live-messages.js';
 import { serveHooks } from './hooks/route.js';
 import { type Auth, guardAccess, learning } from './plugins/access.js';
@@ -15,8 +15,10 @@ import { endRequests } from './plugins/stop.js';
 import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
-import { readQuery, readRoutes, type Route } from './routes/route.js';
-import { type Freshness, type SharedStatus, shareStatus, writeOnce } from './shared-status.js';
+import { readRoutes, type Route } from './routes/route.js';
+import { serveRoute } from './serve-route.js';
+import { type Freshness, shareStatus, writeOnce } from './shared-status.js';
+import { whileAsked } from './while-asked.js';
 
 export interface ServerParts {
   readonly engine: Pick<Engine, 'perform' | 'describe' | 'listen' | 'refused' | 'redactor'>;
@@ -65,54 +67,6 @@ function bare({ timeouts }: ServerParts): FastifyInstance {
   return server;
 }
 
-type Sharing = SharedStatus & { readonly write: (answer: object) => string };
-
-function serveRoute(server: FastifyInstance, engine: Sharing, route: Route, stopping: AbortSignal): void {
-  const { method, url, role, effect, operation, params, rest, restIn } = route;
-  server.route({
-    method,
-    url,
-    config: { needs: role, ...(effect === 'changes' ? { changes: operation } : {}) },
-    schema: { params, [restIn]: rest },
-    preValidation: async request => {
-      if (restIn === 'body') request.body ??= {};
-      else request.query = readQuery(request.query as Record<string, unknown>, rest);
-    },
-    handler: async (request, reply) => {
-      if (operation !== 'status') return await answerTo(request, reply);
-      const status = engine.known() ?? (await answerTo(request, reply));
-      return reply.type('application/json; charset=utf-8').send(engine.write(status as object));
-    },
-  });
-
-  async function answerTo(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const given = (restIn === 'body' ? request.body : request.query) as object;
-    const input = { ...(request.params as object), ...given };
-    const signal = effect === 'reads' ? AbortSignal.any([stopping, goneOf(reply)]) : stopping;
-    const work = engine.perform(operation, input, actorOf(request), signal);
-    return await (effect === 'reads' ? unlessAborted(work, signal) : work);
-  }
-}
-
-function actorOf({ asker, ip }: FastifyRequest): Actor {
-  const { name = '', id } = asker ?? {};
-  return { name, by: 'api', from: ip, ...(id === undefined ? {} : { token: id }) };
-}
-
-/** Whoever asked has gone away: what only reads need not go on. What changes something is never left half done. */
-function goneOf(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort(new AppError('interrupted', 'who asked has gone away')));
-  return gone.signal;
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    work.then(resolve, reject);
-  });
-}
-
 function servePages(server: FastifyInstance, parts: ServerParts, routes: readonly Route[]): void {
   const config = { needs: 'nobody' } as const;
   let document: object | undefined; // when it is asked for: the schemas of all answers are some memory
@@ -133,9 +87,8 @@ function servePages(server: FastifyInstance, parts: ServerParts, routes: readonl
 /** For Prometheus, which sends a token of a viewer: it tells names of machines and services. */
 function serveMeasures(server: FastifyInstance, { engine, version }: ServerParts, stopping: AbortSignal): void {
   server.get('/metrics', { config: { needs: 'viewer' } }, async (request, reply) => {
-    const signal = AbortSignal.any([stopping, goneOf(reply)]);
     const actor = { name: request.asker?.name ?? '', by: 'api' } as const;
-    const measures = await unlessAborted(engine.perform('measures', {}, actor, signal), signal);
+    const measures = await whileAsked(reply, stopping, signal => engine.perform('measures', {}, actor, signal));
     // A text is no answer that the mask of all others looks at.
     const told = engine.redactor.value([...measures, ...processMeasures(version, Date.now())]);
     return reply.type(expositionType).send(exposition(told));
@@ -158,11 +111,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   tellProblems(server, parts.onFault);
   serveLive(server, { ...parts, limits: parts.liveLimits }, stopping);
   const routes = await readRoutes(parts.engine);
-  const sharing = {
-    ...shareStatus(parts.engine, stopping, parts.freshness),
-    write: writeOnce(answer => parts.engine.redactor.value(answer)),
-  };
-  for (const route of routes) serveRoute(server, sharing, route, stopping);
+  const { onFault } = parts;
+  const { redactor } = parts.engine;
+  const status = shareStatus(parts.engine, stopping, parts.freshness);
+  const write = writeOnce(answer => redactor.value(answer));
+  for (const route of routes) serveRoute(server, route, { ...status, write, onFault, redactor, stopping });
   servePages(server, parts, routes);
   serveMeasures(server, parts, stopping);
   await serveHooks(server, { engine: parts.engine, secrets: parts.webhookSecrets ?? [] });

@@ -27,7 +27,7 @@ export interface Engine {
     input: InputOf<N>,
     actor: Actor,
     signal: AbortSignal,
-    /** Told its progress instead of all who subscribe. */
+    /** Told its progress: of what only reads instead of all who subscribe, of what changes something beside them. */
     tell?: (progress: Progress) => void,
   ) => Promise<OutputOf<N>>;
   /** What an operation looks like, without performing it. */
@@ -105,12 +105,16 @@ export function createEngine(parts: EngineParts): Engine {
     const { ports, lists } = operation.bare ? { ports: nowhere, lists: { drivers: {}, checks: {} } } : await open();
     signal.throwIfAborted();
     // Who looks by the API is told by the answer; those who sit at the controller did not ask.
-    const aside = operation.effect === 'reads' && actor.by === 'api';
-    const telling = tellRedacted(redactor, heard ?? (aside ? () => undefined : emit));
+    const reads = operation.effect === 'reads';
+    const all = reads && (heard !== undefined || actor.by === 'api') ? () => undefined : emit;
+    const telling = tellRedacted(redactor, progress => {
+      all(progress);
+      heard?.(progress);
+    });
     const run = () =>
       operation.run({ ports, lists, settings: parts.settings, actor, emit: telling.emit, signal }, input);
     try {
-      if (operation.effect === 'reads' || operation.audits === 'itself') return await run();
+      if (reads || operation.audits === 'itself') return await run();
       await learnHere(ports);
       // The controller keeps machines as git says whether that can be told or not; its passes tell of themselves.
       return await audited(ports, { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) }, run);

@@ -1,9 +1,11 @@
 // The engine of a controller elsewhere: what is asked here is asked of its API, and what that answers is told as if it were done here.
 import { Agent, type Dispatcher, request } from 'undici';
-import type { Engine, OperationName } from '../../reconciler/engine.js';
+import type { Engine, OperationName, Progress } from '../../reconciler/engine.js';
 import { AppError, catalogue, type ErrorCode } from '../../schema/errors.js';
 import type { Problem } from '../plugins/problems.js';
-import { type Method, routes, type Served, withheld } from '../routes/table.js';
+import { linesType } from '../lines.js';
+import { type Method, routes, type Served } from '../routes/table.js';
+import { lastLine } from './remote-lines.js';
 
 export interface RemoteAsk {
   /** `https://portoser.example`, with or without a path. */
@@ -23,16 +25,13 @@ type Input = Readonly<Record<string, unknown>>;
 
 const refused = (message: string, hint: string): AppError => new AppError('usage', message, { hint });
 
-/** What only makes sense where the files or the process are. Throws `usage`, or `not-supported` for what one answer cannot tell. */
+/** What only makes sense where the files or the process are. Throws `usage`. */
 function readable(name: OperationName, input: Input): Input {
   if (name === 'run') throw refused('`run` is the controller itself', 'Leave --server out where it shall run.');
   if (name === 'hook') throw refused('webhooks are sent to /hooks/git, signed', 'Send it there.');
   if (name === 'registry.format') throw refused('files are formatted where they lie', 'Leave --server out.');
   if (input['uncommitted'] === true)
     throw refused('the controller sees what is committed', 'Commit and push, or leave --server out.');
-  const missing = withheld[name]?.find(one => input[one] === true);
-  if (missing !== undefined)
-    throw new AppError('not-supported', `--${missing} is not supported yet through a controller`);
   return input['from'] === 'files' ? { ...input, from: 'commit' } : input;
 }
 
@@ -74,7 +73,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A deploy may take long, and says nothing meanwhile. */
+/** A deploy may take long, and say nothing for a while. */
 const patient = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } };
 
 interface Wire {
@@ -83,23 +82,42 @@ interface Wire {
   readonly agent: Agent;
 }
 
-async function send({ server, headers, agent }: Wire, asked: Asked, signal: AbortSignal): Promise<unknown> {
-  const { method, path, body } = asked;
+interface Answered {
+  readonly status: number;
+  /** A problem, where the status says so; undefined: it is none of ours. */
+  readonly answer: unknown;
+}
+
+async function read(
+  { statusCode: status, headers, body }: Dispatcher.ResponseData,
+  tell: (progress: Progress) => void,
+): Promise<Answered> {
+  if (headers['content-type'] !== linesType) return { status, answer: parsed(await body.text()) };
+  const last = await lastLine(body, tell);
+  if (last === undefined) throw new Error('the connection ended before the answer; what was begun goes on there');
+  return 'answer' in last ? { status, answer: last.answer } : { status: last.problem.status, answer: last.problem };
+}
+
+async function send(
+  { server, headers, agent }: Wire,
+  { method, path, body }: Asked,
+  signal: AbortSignal,
+  tell?: (progress: Progress) => void,
+): Promise<unknown> {
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
-  let response: Dispatcher.ResponseData;
-  let text: string;
+  const accept = tell === undefined ? {} : { accept: linesType };
+  let answered: Answered;
   try {
-    const options = { method, headers: { ...headers, ...type }, dispatcher: agent, signal };
-    response = await request(`${server}${path}`, body === undefined ? options : { ...options, body });
-    text = await response.body.text();
+    const options = { method, headers: { ...headers, ...type, ...accept }, dispatcher: agent, signal };
+    const response = await request(`${server}${path}`, body === undefined ? options : { ...options, body });
+    answered = await read(response, tell ?? (() => undefined));
   } catch (cause) {
     if (signal.aborted) throw new AppError('interrupted', 'no longer waited for', { cause });
     const { code = '', message } = cause as NodeJS.ErrnoException;
     throw new AppError('server-unreachable', `${server}: ${message || code}`, { cause });
   }
-  const answer = parsed(text);
-  if (response.statusCode < 200 || response.statusCode > 299 || answer === undefined)
-    throw errorOf(server, response.statusCode, answer);
+  const { status, answer } = answered;
+  if (status < 200 || status > 299 || answer === undefined) throw errorOf(server, status, answer);
   return answer;
 }
 
@@ -107,14 +125,26 @@ export function openRemote({ server: written, token, here }: RemoteAsk): Engine 
   const server = written.replace(/\/+$/, '');
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const wire = { server, headers, agent: new Agent(patient) };
+  const listeners = new Set<(progress: Progress) => void>();
+  const tell = (progress: Progress): void => listeners.forEach(listener => listener(progress));
   async function perform(name: OperationName, input: never, actor: never, signal: AbortSignal): Promise<unknown> {
-    if ((await here.describe(name)).bare) return await here.perform(name, input, actor, signal);
+    const { bare, effect } = await here.describe(name);
+    if (bare) return await here.perform(name, input, actor, signal);
     const asked = askedOf(name as Served, readable(name, input));
-    return await send(wire, asked, signal);
+    const tells = effect === 'changes' || (input as Input)['follow'] === true;
+    return await send(wire, asked, signal, tells ? tell : undefined);
   }
   return {
     ...here,
     perform: perform as Engine['perform'],
+    subscribe: listener => {
+      const stop = here.subscribe(listener);
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        stop();
+      };
+    },
     close: async () => {
       await wire.agent.destroy();
       await here.close();

@@ -1,6 +1,7 @@
 // The routes as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), from the same list that serves them.
 import { catalogue } from '../../schema/errors.js';
 import { answers, answerSchemas } from '../../schema/answer-schemas.js';
+import { linesType } from '../lines.js';
 import { otherPaths, problemAnswer } from './openapi-others.js';
 import type { Part, Route } from './route.js';
 
@@ -34,9 +35,45 @@ const parameters = ({ properties, required }: Part, place: 'path' | 'query') =>
 function responsesOf(operation: string): object {
   const schema = answers[operation];
   if (schema === undefined) throw new TypeError(`nobody wrote down what ${operation} answers`);
-  const description = 'What the operation answers, and nothing besides.';
-  return { '200': { description, content: { 'application/json': { schema } } }, default: problemAnswer };
+  const content = {
+    'application/json': { schema },
+    ...(operation === 'status' ? {} : { [linesType]: linesOf(schema) }),
+  };
+  return {
+    '200': { description: 'What the operation answers, and nothing besides.', content },
+    default: problemAnswer,
+  };
 }
+
+/** Of each line; for whoever accepts them, where there is something to tell on the way. */
+function linesOf(answer: object): object {
+  const line = (name: string, schema: object) => ({
+    type: 'object',
+    additionalProperties: false,
+    required: [name],
+    properties: { [name]: schema },
+  });
+  const problem = { $ref: '#/components/schemas/ProblemDetails' };
+  const progress = { $ref: '#/components/schemas/Progress' };
+  return { schema: { oneOf: [line('progress', progress), line('answer', answer), line('problem', problem)] } };
+}
+
+const progress = {
+  type: 'object',
+  description: 'How it goes, as commands print it.',
+  required: ['kind', 'text'],
+  properties: {
+    kind: {
+      enum: ['waiting', 'step', 'change', 'output', 'health', 'note'],
+      description: '`output`: what a program printed, as it comes',
+    },
+    text: { type: 'string' },
+    machine: { type: 'string' },
+    key: { type: 'string', description: 'service@machine' },
+    event: { type: 'string', description: 'What history keeps it as' },
+    data: { type: 'object' },
+  },
+} as const;
 
 function operationOf({ operation, summary, role, effect, params, rest, restIn }: Route): object {
   const query = restIn === 'querystring' ? parameters(rest, 'query') : [];
@@ -66,7 +103,7 @@ export function openApi(routes: readonly Route[], version: string): object {
     paths: { ...paths, ...otherPaths },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Made by `portoser token create`.' } },
-      schemas: { ...answerSchemas, ProblemDetails: problem },
+      schemas: { ...answerSchemas, ProblemDetails: problem, Progress: progress },
     },
   };
 }

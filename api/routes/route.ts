@@ -1,7 +1,7 @@
 // One operation as a route: what of its input stands in the address, what in the query, what in the body.
 import type { Engine } from '../../reconciler/engine.js';
 import type { Role } from '../../schema/access.js';
-import { type Method, routes, type Served, withheld } from './table.js';
+import { type Method, routes, type Served } from './table.js';
 
 interface PlainSchema {
   readonly type?: string;
@@ -42,7 +42,6 @@ async function readRoute(engine: Pick<Engine, 'describe'>, operation: Served): P
   const { summary, effect, role, input } = await engine.describe(operation);
   const [method, url] = routes[operation].split(' ') as [Method, string];
   const named = new Set([...url.matchAll(/:(\w+)/g)].map(([, name]) => name ?? ''));
-  const hidden = new Set(withheld[operation]);
   const whole = input as unknown as Part;
   return {
     operation,
@@ -52,7 +51,7 @@ async function readRoute(engine: Pick<Engine, 'describe'>, operation: Served): P
     method,
     url,
     params: part(whole, name => named.has(name)),
-    rest: part(whole, name => !named.has(name) && !hidden.has(name)),
+    rest: part(whole, name => !named.has(name)),
     restIn: method === 'POST' || method === 'PATCH' ? 'body' : 'querystring',
   };
 }

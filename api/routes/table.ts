@@ -63,5 +63,5 @@ export const routes: Readonly<Record<Served, `${Method} /api/${string}`>> = {
   why: 'GET /api/services/:service/why',
 };
 
-/** Members of inputs that mean nothing in one request with one answer. */
-export const withheld: Readonly<Partial<Record<Served, readonly string[]>>> = { logs: ['follow'] };
+/** What makes an operation go on until it is ended: it has no answer but the lines that it tells on its way. */
+export const endless = 'follow';

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openRemote } from '../../api/cli/remote.js';
 import { readRoutes } from '../../api/routes/route.js';
 import { buildServer } from '../../api/server.js';
-import { createEngine, type Engine, type OperationName } from '../../reconciler/engine.js';
+import { createEngine, type Engine, type OperationName, type Progress } from '../../reconciler/engine.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import type { ApiToken } from '../../schema/access.js';
 import { AppError } from '../../schema/errors.js';
+import { until } from '../scenarios/until.js';
 
 const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
 const here = createEngine({
@@ -20,10 +21,12 @@ const here = createEngine({
 const all = await readRoutes(here);
 
 let asked: unknown[] = [];
-let answer: (signal: AbortSignal) => Promise<unknown> = async () => ({ done: true });
-const perform = (async (name: string, input: object, _: object, signal: AbortSignal) => {
+let told: Progress[] = [];
+type Tell = (progress: Progress) => void;
+let answer: (signal: AbortSignal, tell: Tell) => Promise<unknown> = async () => ({ done: true });
+const perform = (async (name: string, input: object, _: object, signal: AbortSignal, tell: Tell = () => undefined) => {
   asked.push([name, input]);
-  return await answer(signal);
+  return await answer(signal, tell);
 }) as unknown as Engine['perform'];
 
 const token: ApiToken = { id: 'a', name: 'a', role: 'admin', createdAt: 0, expiresAt: 9 };
@@ -57,6 +60,8 @@ async function ask(
   more: { server?: string; token?: string; signal?: AbortSignal } = {},
 ): Promise<unknown> {
   const remote = openRemote({ server: more.server ?? `${url}/`, token: more.token ?? 'good', here });
+  told = [];
+  remote.subscribe(progress => told.push(progress));
   try {
     return await remote.perform(name, input, actor, more.signal ?? new AbortController().signal);
   } finally {
@@ -115,7 +120,6 @@ describe('a controller elsewhere', () => {
   it.each([
     ['run', {}, 'usage'],
     ['registry.format', {}, 'usage'],
-    ['logs', { service: 'web', follow: true }, 'not-supported'],
   ] as const)('is not asked for %s %j', async (name, input, code) => {
     await expect(ask(name, input)).rejects.toMatchObject({ code });
     expect(asked).toEqual([]);
@@ -140,6 +144,60 @@ describe('a controller elsewhere', () => {
     });
   });
 
+  it('tells on its way what it would have told here, line by line', async () => {
+    const lines: readonly Progress[] = [
+      { kind: 'change', key: 'web@m1', text: 'updating' },
+      { kind: 'output', key: 'web@m1', text: `half\nof ${odd} \u2028 ` },
+      { kind: 'change', key: 'web@m1', text: 'healthy' },
+    ];
+    let goOn = (): void => undefined;
+    const heard = new Promise<void>(resolve => (goOn = resolve));
+    answer = async (_, tell) => {
+      lines.slice(0, 2).forEach(tell);
+      await heard;
+      lines.slice(2).forEach(tell);
+      return { done: odd };
+    };
+    const asking = ask('deploy', { services: [] });
+    await until('the first lines came', () => told.length === 2);
+    goOn();
+    await expect(asking).resolves.toEqual({ done: odd });
+    expect(told).toEqual(lines);
+  });
+
+  it('follows a log until it is interrupted, and ends it there', async () => {
+    const stop = new AbortController();
+    let ended = false;
+    answer = async (signal, tell) => {
+      signal.addEventListener('abort', () => (ended = true));
+      tell({ kind: 'output', key: 'web@m1', text: 'a\n' });
+      return await new Promise(() => undefined);
+    };
+    const asking = ask('logs', { service: 'web', follow: true }, { signal: stop.signal });
+    await until('a line came', () => told.length === 1);
+    stop.abort();
+    await expect(asking).rejects.toMatchObject({ code: 'interrupted' });
+    await until('it ends there', () => ended);
+  });
+
+  it('that fails on its way says why, as it does at once', async () => {
+    const error = new AppError('gate-failed', 'web@m1 did not become healthy', { details: { tail: 'x' } });
+    answer = async (_, tell) => {
+      tell({ kind: 'change', key: 'web@m1', text: 'updating' });
+      throw error;
+    };
+    await expect(ask('deploy', { services: [] })).rejects.toMatchObject({ ...error.report(), details: { tail: 'x' } });
+    expect(told).toHaveLength(1);
+  });
+
+  it('without lines has no answer for what goes on', async () => {
+    const response = await fetch(`${url}/api/logs/web?follow=true`, {
+      headers: { authorization: 'Bearer good' },
+    });
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'request-invalid' }]);
+    expect(asked).toEqual([]);
+  });
+
   it('is no longer waited for once interrupted', async () => {
     const stop = new AbortController();
     let begun = (): void => undefined;
@@ -159,6 +217,10 @@ describe('what is no controller', () => {
   const pages = createServer((request, response) => {
     if (request.url?.startsWith('/moved')) return response.writeHead(302, { location: url }).end();
     if (request.url?.startsWith('/cut')) return response.destroy();
+    if (request.url?.startsWith('/lines'))
+      return response
+        .writeHead(200, { 'content-type': 'application/x-ndjson' })
+        .end('{"progress":{"text":"x"}}\n{"answ');
     return response.writeHead(request.url?.startsWith('/fine') ? 200 : 502).end('<h1>Bad Gateway</h1>');
   });
   let other = '';
@@ -172,6 +234,11 @@ describe('what is no controller', () => {
     ['a proxy without one behind it', () => other, / answered 502, and not as a controller does$/],
     ['a page', () => `${other}/fine`, / answered 200, and not/],
     ['a redirect, which the token does not follow', () => `${other}/moved`, / answered 302, and not/],
+    [
+      'lines that end before their answer',
+      () => `${other}/lines`,
+      /ended before the answer; what was begun goes on there$/,
+    ],
     ['a connection that ends', () => `${other}/cut`, /other side closed/],
     ['nobody', () => 'http://127.0.0.1:1', /ECONNREFUSED|bad port/i],
   ])('%s', async (_, where, message) => {

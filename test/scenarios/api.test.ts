@@ -206,6 +206,24 @@ describe('the API of a controller', () => {
     expect(await from('deploy tick')).toMatchObject({ code: 0, err: '' });
     await writeFile(registry, committed);
 
+    const following = start(`--server ${run.url} logs tick -f`, { PORTOSER_TOKEN_FILE: join(top, 'token') });
+    const lines = () => following.texts.out.split('tick-tock\n').length;
+    await until(
+      'lines come',
+      () => lines() > 1,
+      () => following.texts.err,
+    );
+    const before = lines();
+    await until(
+      'more of them come',
+      () => lines() > before + 1,
+      () => following.texts.err,
+    );
+    const left = once(following.child, 'close');
+    following.child.kill('SIGINT');
+    await left;
+    expect(following.texts.out.replaceAll('tick-tock\n', '')).toBe('');
+
     expect(await from('machine forget me --yes')).toMatchObject({
       code: 1,
       err: expect.stringContaining('[role-missing]') as string,
