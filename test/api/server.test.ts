@@ -175,6 +175,7 @@ describe('what is asked', () => {
       'body must NOT have additional properties: prot',
     ],
     ['a name beside the one in the address', 'PATCH', '/api/machines/m1', { name: 'm2' }, 400, 'name'],
+    ['a text with a NUL byte', 'PATCH', '/api/machines/m1', { host: 'a\0b' }, 400, 'body/host must match pattern'],
     ['a number as text', 'PATCH', '/api/machines/m1', { port: '22' }, 400, 'body/port must be integer'],
     ['a word that is none of those', 'PATCH', '/api/machines/m1', { arch: 'z80' }, 400, 'amd64'],
     [

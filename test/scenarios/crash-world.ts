@@ -138,7 +138,7 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     source: 'app',
     command: 'sh run.sh',
     stop_timeout: '2s',
-    health: { type: 'command', command: ['true'], deadline: '20s' },
+    health: { type: 'command', command: ['true'], deadline: '60s' },
     ...one,
   });
 

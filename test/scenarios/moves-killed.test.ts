@@ -43,7 +43,9 @@ async function troublesAt(at: number, name: string): Promise<readonly string[]> 
       const back = next.report?.outcomes.some(one => one.key === 'db@m1' && one.result === 'applied');
       if (back !== true) troubles.push(`it does not run again on m1: ${JSON.stringify(next.report?.outcomes)}`);
     }
-    const went = await world.converge();
+    const went = await world.converge().catch((cause: Error) => {
+      throw new Error(`${at} ${name}: ${killed.err}\n${cause.message}`, { cause });
+    });
     const failed = went.flatMap(one => one.report?.outcomes ?? []).filter(one => one.result === 'failed');
     if (failed.length > 0) troubles.push(`what was tried anew failed: ${JSON.stringify(failed)}`);
     const [old, now] = [world.starts('m1/db'), world.starts('m2/db')];

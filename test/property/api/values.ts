@@ -76,6 +76,9 @@ const plainText = fc.oneof(
   fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }),
 );
 
+/** It keeps out no more than what no text of people has. */
+const isLoose = (pattern = ''): boolean => ['web', 'a word', '10m', 'ü/%'].every(one => new RegExp(pattern).test(one));
+
 export function fitting(schema: Schema, known: Known, name = ''): fc.Arbitrary<unknown> {
   if (Object.hasOwn(known, name) && known[name] !== undefined) return known[name];
   if ('const' in schema) return fc.constant(schema.const);
@@ -92,7 +95,7 @@ export function fitting(schema: Schema, known: Known, name = ''): fc.Arbitrary<u
     case 'object':
       return bodyOf(schema, known);
     default:
-      return schema.pattern === undefined ? plainText : fc.stringMatching(new RegExp(schema.pattern));
+      return isLoose(schema.pattern) ? plainText : fc.stringMatching(new RegExp(schema.pattern ?? ''));
   }
 }
 
