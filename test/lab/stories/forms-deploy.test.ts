@@ -279,6 +279,12 @@ describe('interrupted', () => {
     expect(await person.type('portoser plan')).toMatchObject({ code: 0 });
   });
 
+  test('audit verify and audit list know who deployed', async () => {
+    expect(await person.type('portoser audit verify')).toMatchObject({ code: 0 });
+    const listed = await person.type('portoser audit list --since 1h');
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('deploy') as string });
+  });
+
   test('run is alone in its state folder, and ends in order', async () => {
     const controller = person.start('portoser run');
     await eventually('it follows', async () => /is in force/.test(controller.output()), 60_000);

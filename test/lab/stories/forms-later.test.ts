@@ -14,7 +14,6 @@ const later = [
   'playbook validate',
   'playbook approve p1',
   'mcp',
-  'audit verify',
   'caddy',
   'dns',
   'certs',
@@ -31,7 +30,7 @@ afterAll(() => person?.remove());
 
 const wordsOf = (line: string): string => {
   const [first = '', second = ''] = line.split(' ');
-  const groups = ['learn', 'playbook', 'audit'];
+  const groups = ['learn', 'playbook'];
   return groups.includes(first) ? `${first} ${second}` : first;
 };
 

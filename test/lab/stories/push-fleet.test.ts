@@ -42,12 +42,12 @@ async function starts(): Promise<Readonly<Record<string, number>>> {
 
 /**
  * All that a pass could change: on the hosts, in the repository, and in the controller's own folder (its lock, its notes
- * of time and its database aside: the controller measures on beside us).
+ * of time and its database aside: the controller measures on beside us; and what was asked, which the audit log notes).
  */
 async function everything(): Promise<readonly string[]> {
   const own = [
     '-c',
-    `find "$@" -name postgres -prune -o -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`,
+    `find "$@" '(' -name postgres -o -name audit ')' -prune -o -type f ! -name lock ! -name controller.json -printf '%p %i %s %T@\\n' | sort`,
     'sh',
   ];
   const [onHosts, started, here] = await Promise.all([
