@@ -9,10 +9,9 @@ import type * as Servers from '../../api/server.js';
 import type * as Main from '../../reconciler/main.js';
 import { built, openSmallFleet } from './embedded.js';
 import type { Figure } from './figure.js';
-import { noDatabase } from './followers.js';
+import { noDatabase, unlimited } from './followers.js';
 
 const actor = { name: 'bench', by: 'cli' } as const;
-const unlimited = { burst: 1e9, perMinute: 1e9 };
 const seconds = 3;
 
 const address = (server: FastifyInstance, path: string): string =>
@@ -43,8 +42,14 @@ async function measure(rounds: number): Promise<Figure> {
   const onFault = (error: Error): never => {
     throw error;
   };
-  const limits = { requests: unlimited };
-  const server = await buildServer({ engine, auth: 'none', version: 'bench', ready: () => true, onFault, limits });
+  const server = await buildServer({
+    engine,
+    auth: 'none',
+    version: 'bench',
+    ready: () => true,
+    onFault,
+    limits: unlimited,
+  });
   const servers = [server];
   try {
     await fleet.commit('good day');
