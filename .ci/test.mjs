@@ -11,6 +11,10 @@ const rooms = Object.keys(needs).filter(room => asked.length === 0 || asked.incl
 const results = join(root, '.cache/test');
 /** @type {string[]} the signals that asked us to stop; the running room gets them too */
 const stops = [];
+/** @type {string[]} all that failed, told once more at the end */
+const fallen = [];
+/** @type {string[]} how long each room took */
+const durations = [];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stops.push(signal));
 
 /** Why a room cannot run on this machine, or undefined. */
@@ -40,25 +44,32 @@ function read(file) {
   }
 }
 
+/** The first lines of what a test says: enough to know it by at the end of a long output. */
+const headOf = (text = '') => text.split('\n').slice(0, 12).join('\n    ').slice(0, 1500);
+
 /** A file that fails without a failed test (it does not load, a hook fails), or a room that fails without either, counts as one. */
 function count(room, code, report) {
-  const tests = report?.testResults.flatMap(file => file.assertionResults) ?? [];
+  const files = report?.testResults ?? [];
+  const tests = files.flatMap(file => file.assertionResults);
   const passed = tests.filter(test => test.status === 'passed').length;
-  const failedTests = tests.filter(test => test.status === 'failed').length;
-  const broken = (report?.testResults ?? []).filter(
-    file => file.status === 'failed' && !file.assertionResults.some(test => test.status === 'failed'),
-  );
-  for (const file of broken) console.log(`failed: ${file.name.replace(root, '')} as a whole`);
-  let failed = failedTests + broken.length;
-  if (code !== 0 && failed === 0) {
-    console.log(`failed: ${room} tests ended with code ${code}`);
-    failed = 1;
-  }
-  return { passed, failed, skipped: tests.length - passed - failedTests };
+  const failures = files.flatMap(file => {
+    const name = file.name.replace(`${root}/`, '');
+    const failed = file.assertionResults.filter(test => test.status === 'failed');
+    if (file.status === 'failed' && failed.length === 0) return [`${name} as a whole: ${headOf(file.message)}`];
+    return failed.map(test => `${name}: ${test.fullName}\n    ${headOf(test.failureMessages?.[0])}`);
+  });
+  if (code !== 0 && failures.length === 0) failures.push(`${room} tests ended with code ${code}`);
+  fallen.push(...failures);
+  return {
+    passed,
+    failed: failures.length,
+    skipped: tests.filter(test => !['passed', 'failed'].includes(test.status)).length,
+  };
 }
 
 async function leaveOut(room, why) {
   console.log(`skipped: ${room} tests: ${why}`);
+  if (requireAll) fallen.push(`${room} tests: ${why}`);
   const { output } = await tool('vitest', ['list', '--project', room, '--json'], { quiet: true });
   return { passed: 0, failed: requireAll ? 1 : 0, skipped: output.split('"name":').length - 1 };
 }
@@ -70,7 +81,7 @@ async function prepare() {
     try {
       await step();
     } catch (error) {
-      console.log(`failed: ${error.message}`);
+      fallen.push(error.message);
       failed += 1;
     }
   }
@@ -82,8 +93,10 @@ async function allRooms() {
   for (const room of rooms) {
     if (stops.length > 0) break;
     console.log(`--- ${room}`);
+    const startedAt = Date.now();
     const why = await obstacle(room);
     const counted = why === undefined ? await runRoom(room) : await leaveOut(room, why);
+    durations.push(`${room} ${((Date.now() - startedAt) / 60_000).toFixed(1)}`);
     for (const key of Object.keys(total)) total[key] += counted[key];
   }
   return total;
@@ -105,6 +118,8 @@ if (total.passed === 0 && total.failed === 0) {
   console.log('failed: no test ran');
   total.failed = 1;
 }
+for (const one of fallen) console.log(`failed: ${one}`);
+console.log(`minutes: ${durations.join(', ')}`);
 const more = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${more}`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 // Health by command: words run in the placement's folder on its machine; exit code 0 passes.
+import { lastOf } from '../../schema/excerpt.js';
 import type { HealthCheck, ServiceSpec } from '../../schema/registry-types.js';
 import { sh } from '../commands/command.js';
 import type { Answer, Check } from './check.js';
@@ -32,7 +33,7 @@ function read(words: string, limitSeconds: number): Answer {
   const [, code, output = ''] = /^(\d+) ?(.*)$/.exec(words) ?? [];
   if (code === undefined) return { state: 'unknown', found: 'the command was not answered' };
   if (code === '0') return { state: 'pass', found: 'exit code 0' };
-  const said = output.trim() === '' ? '' : `: ${output.trim()}`;
+  const said = output.trim() === '' ? '' : `: ${lastOf(output.trim(), 350)}`;
   const why = Number(code) === killedCode ? `killed (time limit ${limitSeconds} s)` : `exit code ${code}`;
   return { state: 'fail', found: `${why}${said}` };
 }

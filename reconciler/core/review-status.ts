@@ -2,6 +2,7 @@
 import type { CommitStatus } from '../../schema/forge.js';
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import { catalogue } from '../../schema/errors.js';
+import { firstOf } from '../../schema/excerpt.js';
 import { heldOf, needsPerson } from '../../schema/holds.js';
 import type { Outcome } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
@@ -14,7 +15,7 @@ type Said = Pick<CommitStatus, 'state' | 'description'>;
 const longest = 140;
 const said = (state: Said['state'], text: string): Said => ({
   state,
-  description: text.length > longest ? `${text.slice(0, longest - 1)}…` : text,
+  description: firstOf(text, longest - 1),
 });
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,6 +1,7 @@
 // The plan of a pull request as the text of its comment. Whatever strangers wrote stands in it as plain code, shortened.
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import { catalogue } from '../../schema/errors.js';
+import { firstOf } from '../../schema/excerpt.js';
 import { everyChange, heldOf, needsPerson } from '../../schema/holds.js';
 import type { Change, LeftAlone, MachineNote, Plan } from '../../schema/plan.js';
 import type { Review } from './review.js';
@@ -17,7 +18,7 @@ export function plain(text: string): string {
     .replaceAll('<', '‹')
     .replaceAll('@', '@\u2060')
     .trim();
-  return flat.length > longest ? `${flat.slice(0, longest - 1)}…` : flat;
+  return firstOf(flat, longest);
 }
 
 /** In code a name is no mention already. */

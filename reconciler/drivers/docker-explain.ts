@@ -1,5 +1,6 @@
 // What the output of a failed Docker step means: our own scripts' words first, then a small table over Docker's.
 import { AppError, type ErrorCode, type ErrorReport } from '../../schema/errors.js';
+import { firstOf } from '../../schema/excerpt.js';
 import { engineWords } from '../commands/docker.js';
 
 interface Meaning {
@@ -62,7 +63,7 @@ function tellingLine(words: RegExp, output: string): string {
     .filter(line => line !== '');
   const line = said.find(one => words.test(one)) ?? said.at(-1) ?? '';
   const told = line === engineWords.invalid ? (said.filter(one => !one.startsWith('portoser: ')).at(-1) ?? line) : line;
-  return told.replace(/^portoser: /, '').slice(0, 400);
+  return firstOf(told.replace(/^portoser: /, ''), 400);
 }
 
 /** undefined: nothing better than the output itself. */

@@ -1,5 +1,6 @@
 // Looks at what runs on a machine besides ours, and at what it would be as services of the registry. Changes nothing.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Difference } from '../../schema/plan.js';
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
@@ -64,7 +65,7 @@ async function asked(
   const result = await ports.shell.run(machine, words(nonce), { timeLimitMs });
   const sections = readProbe(result.stdout, nonce);
   if (sections !== undefined) return sections;
-  const why = result.timedOut ? `nothing within ${timeLimitMs / 1000} s` : result.stderr.trim().slice(-400);
+  const why = result.timedOut ? `nothing within ${timeLimitMs / 1000} s` : lastOf(result.stderr.trim(), 400);
   throw new AppError('machine-shell', `${machine.name} answered with something else: ${why}`);
 }
 

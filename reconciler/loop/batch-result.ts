@@ -1,5 +1,6 @@
 // Reads what a batch said: which change went through, which step of which change failed, and what that means.
 import type { ErrorReport } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { StepEnd } from '../../schema/plan.js';
 import type { Batch } from '../commands/batch.js';
 import { batchCodes } from '../commands/batch-words.js';
@@ -75,7 +76,7 @@ function meaning(
   machine: string,
   { explained, limitMs }: { readonly explained?: ErrorReport | undefined; readonly limitMs?: number | undefined },
 ): ErrorReport {
-  const last = output.trim().split('\n').at(-1) ?? '';
+  const last = lastOf(output.trim().split('\n').at(-1) ?? '', 400);
   if (code === batchCodes.stale) return report('stale-plan', `${machine}: ${last}`);
   if (code === batchCodes.fenced)
     return report('machine-fenced', `another controller took ${machine} over while it was changed`);
@@ -143,8 +144,11 @@ export function readBatch(sections: readonly ProbeSection[] | undefined, batched
     const match = /^(\S+) (\d+)$/.exec(line);
     return match === null ? [] : [{ id: match[1] ?? '', code: Number(match[2]) }];
   });
+  const failed = new Set(rows.filter(row => row.code !== 0).map(row => row.id));
   const outputs = new Map(
-    sections.filter(section => section.name === 'output').map(section => [section.rest, section.lines.join('\n')]),
+    sections
+      .filter(section => section.name === 'output')
+      .map(({ rest, lines }) => [rest, lastOf(lines.join('\n'), failed.has(rest) ? 4000 : 1000)]),
   );
   const failures = new Map<number, StepFailure>();
   for (const row of rows.filter(one => one.code !== 0 && !one.id.startsWith('merged.'))) {

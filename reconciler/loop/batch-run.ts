@@ -1,5 +1,6 @@
 // What the making of one batch of one machine works with, from its changes to their outcomes.
 import type { ErrorReport } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Change, Outcome } from '../../schema/plan.js';
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
@@ -45,5 +46,5 @@ export const failed = (change: Change, error: ErrorReport, output?: string): Out
   key: change.key,
   result: 'failed',
   error,
-  ...(output === undefined || output.trim() === '' ? {} : { outputTail: output.trim().slice(-2000) }),
+  ...(output === undefined || output.trim() === '' ? {} : { outputTail: lastOf(output.trim(), 2000) }),
 });

@@ -1,5 +1,6 @@
 // Writes this repository's identity into a machine's state folder, because a person asked for it.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { claim } from '../commands/claim.js';
@@ -37,6 +38,6 @@ export async function claimMachine(ports: Ports, machine: Machine, desired: Desi
       : { machine: machine.name, state: 'claimed', before };
   throw new AppError(
     'machine-state',
-    `${machine.name}: ${result.stderr.trim().slice(-400) || 'its state folder cannot be written'}`,
+    `${machine.name}: ${lastOf(result.stderr.trim(), 400) || 'its state folder cannot be written'}`,
   );
 }

@@ -1,5 +1,6 @@
 // Examines machines for the doctor: the same look as every pass, then two more questions to each. Changes nothing.
 import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen } from '../../schema/state.js';
 import { sh } from '../commands/command.js';
@@ -47,7 +48,7 @@ async function askOf(ports: Ports, machine: Machine, desired: DesiredState): Pro
   const linesOf = (name: string) => sections?.find(one => one.name === name)?.lines;
   const asked = readAsked(linesOf('doctor') ?? [], linesOf('engine'), folders);
   if (asked !== undefined) return asked;
-  const why = result.timedOut ? `nothing within ${askLimitMs / 1000} s` : result.stderr.trim().slice(-400);
+  const why = result.timedOut ? `nothing within ${askLimitMs / 1000} s` : lastOf(result.stderr.trim(), 400);
   throw new AppError('machine-shell', `${machine.name} answered with something else: ${why}`);
 }
 

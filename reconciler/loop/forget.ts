@@ -1,5 +1,6 @@
 // Takes our traces off a machine that left the registry, under its lock, and drops it from what we know of the fleet.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { forget } from '../commands/forget.js';
@@ -48,7 +49,7 @@ async function send(traces: Traces, holder: LockHolder, gone: string): Promise<r
   if (sections !== undefined && said) return sections;
   throw new AppError(
     'machine-state',
-    `our traces on ${machine.name} could not be removed: ${result.stderr.trim().slice(-400) || `exit code ${result.code}`}`,
+    `our traces on ${machine.name} could not be removed: ${lastOf(result.stderr.trim(), 400) || `exit code ${result.code}`}`,
   );
 }
 

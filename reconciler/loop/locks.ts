@@ -1,6 +1,7 @@
 // Who holds the locks of machines, as this controller understands it; and the breaking of one that a person asks for.
 import { AppError } from '../../schema/errors.js';
 import type { ErrorReport } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState, LockSeen, MachineView } from '../../schema/state.js';
 import { lines, sh } from '../commands/command.js';
@@ -71,6 +72,6 @@ export async function breakLockOf(
   if (said.includes('locked')) throw new AppError('machine-lock', `another took the lock of ${machine.name} meanwhile`);
   throw new AppError(
     'machine-state',
-    `the lock of ${machine.name} cannot be broken: ${result.stderr.trim().slice(-400)}`,
+    `the lock of ${machine.name} cannot be broken: ${lastOf(result.stderr.trim(), 400)}`,
   );
 }

@@ -1,5 +1,6 @@
 // Looks at all machines at once: one exec each, read into the live state. A second exec only where a stamp names something unknown.
 import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type {
   DesiredState,
@@ -164,7 +165,7 @@ async function probeOnce(look: Look, wanted: readonly Wanted[]): Promise<Probed>
   if (sections === undefined || seen === undefined) {
     throw new AppError(
       'machine-shell',
-      `${machine.name} answered the probe with something else: ${result.stderr.trim().slice(-400) || `exit code ${result.code}`}`,
+      `${machine.name} answered the probe with something else: ${lastOf(result.stderr.trim(), 400) || `exit code ${result.code}`}`,
     );
   }
   const runners = new Map<PlacementKey, RunnerSeen>();

@@ -2,6 +2,7 @@
 import { asAppError, catalogue } from '../../schema/errors.js';
 import type { CommitStatus, PullRequest } from '../../schema/forge.js';
 import { AppError } from '../../schema/errors.js';
+import { firstOf } from '../../schema/excerpt.js';
 import type { ParseResult } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { review } from '../core/review.js';
@@ -62,7 +63,7 @@ async function wantedSince(ports: Ports, lists: Lists, base: Base, head: string)
 const status = (state: CommitStatus['state'], text: string): CommitStatus => ({
   context: 'portoser/plan',
   state,
-  description: text.length > 140 ? `${text.slice(0, 139)}…` : text,
+  description: firstOf(text, 139),
 });
 
 const renamed =

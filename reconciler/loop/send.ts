@@ -1,5 +1,6 @@
 // Sends a batch to its machine and writes its stamps: every word that changes a machine leaves from here, through the journal.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { MachineSeen } from '../../schema/state.js';
 import { type Batch, batchCommand, finishCommand } from '../commands/batch.js';
 import type { KeptImages } from '../commands/docker-images.js';
@@ -91,7 +92,7 @@ async function send(
     );
   throw new AppError(
     'machine-shell',
-    `${machine.name} answered a change with something else: ${(result.stderr || result.stdout).trim().slice(-400)}`,
+    `${machine.name} answered a change with something else: ${lastOf((result.stderr || result.stdout).trim(), 400)}`,
   );
 }
 
@@ -163,6 +164,6 @@ export async function finish(
   if (fenced) throw new AppError('machine-fenced', `another controller took ${machine.name} over while it was changed`);
   throw new AppError(
     'machine-state',
-    `the stamps on ${machine.name} could not be written: ${result.stderr.trim().slice(-400)}`,
+    `the stamps on ${machine.name} could not be written: ${lastOf(result.stderr.trim(), 400)}`,
   );
 }

@@ -1,4 +1,5 @@
 // How the steps of each change of a batch ended, from the rows that the batch wrote; for history.
+import { lastOf } from '../../schema/excerpt.js';
 import type { StepEnd } from '../../schema/plan.js';
 import type { Step } from '../drivers/driver.js';
 
@@ -34,7 +35,7 @@ function rowOf(rows: readonly Row[], all: Steps, change: number, index: number):
 function endOf(what: string, row: Row | undefined, outputs: ReadonlyMap<string, string>): StepEnd {
   if (row === undefined) return { what, result: 'not-run' };
   const tail = outputs.get(row.id)?.trimEnd() ?? '';
-  const output = tail === '' ? {} : { outputTail: tail.slice(-2000) };
+  const output = tail === '' ? {} : { outputTail: lastOf(tail, 2000) };
   return row.code === 0 ? { what, result: 'done', ...output } : { what, result: 'failed', code: row.code, ...output };
 }
 

@@ -1,5 +1,6 @@
 // Takes the hands off services of a machine, or puts them on again: written there under its lock, so that every controller knows it.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import type { Command } from '../commands/command.js';
@@ -59,7 +60,7 @@ async function attempt(run: HandsRun, words: Words, holder: LockHolder, gone: st
   if (sections === undefined)
     throw new AppError(
       'machine-shell',
-      `${machine.name} answered with something else: ${result.stderr.trim().slice(-400)}`,
+      `${machine.name} answered with something else: ${lastOf(result.stderr.trim(), 400)}`,
     );
   const refused = refusal(sections, machine.name);
   const fenced = sections.some(section => section.name === 'fenced');

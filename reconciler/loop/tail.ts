@@ -1,5 +1,6 @@
 // Prints the logs of placements, as their drivers know where these are.
 import { AppError } from '../../schema/errors.js';
+import { lastOf } from '../../schema/excerpt.js';
 import type { Machine, ServiceSpec } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineFacts, Stamp } from '../../schema/state.js';
 import { lines } from '../commands/command.js';
@@ -70,6 +71,6 @@ export async function tail({ ports, lists, emit, signal }: TailWorld, seen: Seen
   if (result.code === 0 || signal.aborted || result.stdout !== '') return result.stdout;
   throw new AppError(
     'command-failed',
-    `${seen.spec.key}: its log cannot be read: ${result.stderr.trim().slice(-400) || `exit code ${result.code}`}`,
+    `${seen.spec.key}: its log cannot be read: ${lastOf(result.stderr.trim(), 400) || `exit code ${result.code}`}`,
   );
 }

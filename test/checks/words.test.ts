@@ -80,6 +80,12 @@ describe.each(shells)('%s', (...shell) => {
       'fail',
       'exit code 9: @n0nce check 0 0 p0',
     ],
+    [
+      'what it said is not told from the middle of a word on',
+      run('sh', '-c', `echo 'password=Kx7-qRt2Lp9 ${'w '.repeat(192)}w'; exit 2`),
+      'fail',
+      'exit code 2: …w w ',
+    ],
   ])('command: %s', (_, check, state, found) => {
     writeFileSync(join(folder, 'here'), '');
     const [answer] = look(shell, [check], {});

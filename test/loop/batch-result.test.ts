@@ -80,6 +80,19 @@ describe('a result', () => {
     ]);
   });
 
+  it.each([
+    ['that failed', '3', `${'x'.repeat(2050)} ${'word '.repeat(408)}`],
+    ['that went through', '0', 'word '.repeat(200)],
+  ])('of a step %s is never told from the middle of a word on', (_, code, behind) => {
+    const sent = code === '0' ? 1024 : 4096;
+    // As the machine sends it: its last bytes.
+    const output = `password=Kx7-qRt2 ${behind}`.slice(-sent);
+    const reading = read([`2.0 ${code}`, 'done 0'], { '2.0': output });
+    const told = reading?.steps.get(2)?.at(-1)?.outputTail;
+    expect(told).toMatch(/^…word .*word$/);
+    expect(JSON.stringify([...(reading?.failures ?? [])])).not.toContain('Rt2');
+  });
+
   it.each<[string, readonly string[], Readonly<Record<string, string>>, readonly string[]]>([
     [
       'a stale stamp',
