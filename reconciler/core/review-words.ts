@@ -113,7 +113,7 @@ function standingSection({ standing, drifted }: Review, base: string): readonly 
 
 const names = (keys: readonly string[]): string => bounded(keys.map(code), 20).join(', ');
 
-function sidesSection({ behind, both, policy }: Review, base: string): readonly string[] {
+function sidesSection({ behind, both, policy, keys }: Review, base: string): readonly string[] {
   return section('To know', [
     ...(behind.length === 0
       ? []
@@ -124,6 +124,10 @@ function sidesSection({ behind, both, policy }: Review, base: string): readonly 
       : [
           `- It changes policy (${names(policy)}). This plan goes by that of ${code(base)}; the new one holds after the merge.`,
         ]),
+    ...keys.map(
+      one =>
+        `- It changes ${one.names.map(code).join(' and ')} of ${code(one.machine)}, which this plan does not use: after the merge the machine is logged into by what it says.`,
+    ),
   ]);
 }
 

@@ -49,6 +49,8 @@ export interface Review {
   readonly both: readonly PlacementKey[];
   /** Whose policy it changes, which this plan does not go by: services, or `the registry`. */
   readonly policy: readonly string[];
+  /** Machines that it makes known or lets us in by other keys: this plan was made by the base's. */
+  readonly keys: readonly { readonly machine: string; readonly names: readonly string[] }[];
 }
 
 const split = (key: PlacementKey): readonly [string, string] => [
@@ -92,6 +94,22 @@ function machineFor(machine: Machine, baseName: string | undefined, base: Desire
     ...(machine.suspend === undefined ? {} : { suspend: machine.suspend }),
     ...(machine.arch === undefined ? {} : { arch: machine.arch }),
   };
+}
+
+/** Of those that are reached as before: of the others all is seen after the merge. */
+function keysChanged({ head, base, since }: ReviewAsk, known: ReadonlyMap<string, string>): Review['keys'] {
+  const text = (value: unknown): string => JSON.stringify(value ?? null);
+  return head.machines.flatMap(one => {
+    const name = known.get(one.name);
+    // What the base changed since it branched off is none of its doing.
+    const own = [...since.machines, ...base.machines].find(other => other.name === name);
+    if (own === undefined) return [];
+    const names = [
+      ...(text(own.sshKey) === text(one.sshKey) ? [] : ['ssh_key']),
+      ...(text(own.hostKeys) === text(one.hostKeys) ? [] : ['host_key']),
+    ];
+    return names.length === 0 ? [] : [{ machine: one.name, names }];
+  });
 }
 
 /** Whether the look at the base's placement answers for the head's as well. */
@@ -241,5 +259,6 @@ export function review(ask: ReviewAsk): Review {
       .map(one => one.key)
       .filter(key => !sameWish(of(since, key), of(newest, key)) && !sameWish(of(newest, key), wished(key))),
     policy: policiesChanged(ask),
+    keys: keysChanged(ask, known),
   };
 }

@@ -201,3 +201,12 @@ export const apis: readonly Api[] = [
     answer: state => asked => gitlab(state, asked),
   },
 ];
+
+/** For those who come with its token, below the path where it begins. */
+export function atItsPlace({ api, token, answer }: Api, state: ForgeState): Answer {
+  return asked => {
+    if (!token(asked.headers)) return { status: 401, json: { message: 'who are you' } };
+    if (!asked.path.startsWith(`${api}/`)) return undefined;
+    return answer(state)({ ...asked, path: asked.path.slice(api.length) });
+  };
+}

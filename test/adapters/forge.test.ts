@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { forgePlace, openForge } from '../../reconciler/adapters/forge.js';
 import type { CommitStatus, Forge } from '../../schema/forge.js';
-import { type Api, apis, type ForgeState, newState } from './forge-apis.js';
+import { type Api, apis, atItsPlace, type ForgeState, newState } from './forge-apis.js';
 import { type ForgeServer, startForgeServer } from './forge-server.js';
 
 interface Bench {
@@ -12,13 +12,10 @@ interface Bench {
   readonly server: ForgeServer;
 }
 
-async function bench({ name, api, token, answer }: Api): Promise<Bench> {
+async function bench(api: Api): Promise<Bench> {
+  const { name } = api;
   const state = newState();
-  const server = await startForgeServer(asked => {
-    if (!token(asked.headers)) return { status: 401, json: { message: 'who are you' } };
-    if (!asked.path.startsWith(`${api}/`)) return undefined;
-    return answer(state)({ ...asked, path: asked.path.slice(api.length) });
-  });
+  const server = await startForgeServer(atItsPlace(api, state));
   const address = `${server.url}/acme/fleet.git`;
   const forge = await openForge({ address, token: 'sesame\n', kind: name, firstRetryMs: 5 });
   if (forge === undefined) throw new Error('there is no forge');

@@ -97,6 +97,17 @@ describe('what comes from the head', () => {
     expect(reviewed({ head, base, since: { services } }).both).toEqual(['web@m1']);
   });
 
+  it('says whose keys it changes, and not what the base itself changed since', () => {
+    const keyed = (one: object) => ({ services, machines: { m1: { ...m1, ...one }, m2 } });
+    const head = keyed({ ssh_key: '/root/other', host_key: `ssh-ed25519 ${key}` });
+    const found = reviewed({ head });
+    expect(found.keys).toEqual([{ machine: 'm1', names: ['ssh_key', 'host_key'] }]);
+    expect(reviewText(found, 'main')).toContain(
+      '- It changes `ssh_key` and `host_key` of `m1`, which this plan does not',
+    );
+    expect(reviewed({ head: { services }, base: head, since: { services } }).keys).toEqual([]);
+  });
+
   it('knows a machine under its new name', () => {
     const moved = { web: { machine: 'box', env: { LEVEL: 'info' } }, api: { machine: 'm2' }, db: { machine: 'box' } };
     const found = reviewed({ head: { services: moved, machines: { box: m1, m2 } } });
