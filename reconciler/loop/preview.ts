@@ -88,6 +88,9 @@ export async function consider(
 ): Promise<Considered> {
   const newest = await desire(ports, lists, synced);
   const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
+  // What ends while machines are looked at was seen half done: busy is who was so when the look began, or is so after it.
+  const { busy: running } = sessionOf(ports);
+  const before = [...running.keys()];
   const candidates = leavingOf(await readFleet(ports.state), newest);
   const first = await look(ports, lists, newest, { leaving: candidates });
   const leaving = withoutRenamed(candidates, first, newest);
@@ -97,7 +100,7 @@ export async function consider(
       : new Set<string>();
   const { desired, files: olderFiles } = await insteadOfFailed(ports, lists, newest, first, again);
   const live = await lookAgain(ports, lists, desired, first);
-  const busy = new Set(sessionOf(ports).busy.keys());
+  const busy = new Set([...before, ...running.keys()]);
   const differences = diff(desired, live, {
     drivers: lists.drivers,
     busy,

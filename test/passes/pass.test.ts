@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
+import { sessionOf } from '../../reconciler/loop/session.js';
 import { until } from '../commands/batch-machine.js';
 import { git } from '../contracts/git-fixture.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
@@ -242,7 +243,6 @@ describe('what stands in the way', () => {
     const second = await world.pass({ toTheEnd: false });
     expect(second.plan?.machines).toMatchObject([{ machine: 'm1', state: 'in-progress' }]);
     expect(second.outcomes).toEqual([]);
-    const { sessionOf } = await import('../../reconciler/loop/session.js');
     const running = sessionOf(world.ports).busy.get('m1');
     go();
     await running;
@@ -253,6 +253,34 @@ describe('what stands in the way', () => {
     expect(kinds).toEqual(['run', 'ended']);
     const [web] = await world.store.deployments({ service: 'web', limit: 9 });
     expect(web).toMatchObject({ runId: first.id, result: 'applied', kind: 'create' });
+  });
+
+  it('a change that ends while the next pass looks is not taken for one that was left half done', async () => {
+    await world.push(
+      { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
+      { policy: { interval: '10m' } },
+    );
+    let go: () => void = () => undefined;
+    const held = new Promise<void>(resolve => (go = resolve));
+    world.before = async (machine, kind) => {
+      if (machine === 'm1' && kind === 'stamps') await held;
+    };
+    const apiIsUp = () => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy');
+    world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
+    expect(outcomesOf(await world.pass({ toTheEnd: false }))[1]).toMatch(/^web@m1 in-progress/);
+    const running = sessionOf(world.ports).busy.get('m1');
+    // The machine has answered what it saw; then its change comes to its end, and only then the pass thinks.
+    world.after = async (machine, kind) => {
+      if (machine !== 'm1' || kind !== 'probe') return;
+      go();
+      await running;
+    };
+    const second = await world.pass({ toTheEnd: false });
+    expect([second.plan?.waves, second.outcomes]).toEqual([[], []]);
+    expect(second.plan?.machines).toMatchObject([{ machine: 'm1', state: 'in-progress' }]);
+    world.after = async () => undefined;
+    const third = await world.pass({ toTheEnd: false });
+    expect([third.plan?.waves, third.next]).toEqual([[], { next: 'settled' }]);
   });
 
   it('a fault of our own on one machine is a failure there, not the end of the pass', async () => {

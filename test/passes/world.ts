@@ -45,6 +45,8 @@ export interface World {
   readonly sent: string[];
   /** Called before a script is run; may throw as a lost machine does. */
   before: (machine: string, kind: string) => Promise<void>;
+  /** Called when it was run, before its answer is told. */
+  after: (machine: string, kind: string) => Promise<void>;
   /** Stands for a sleep of so long, where a test decides when it ends; undefined: the clock does. */
   sleeps: (ms: number) => Promise<void> | undefined;
   readonly clone: string;
@@ -160,7 +162,9 @@ export async function createWorld(): Promise<World> {
       sent.push(`${machine.name} ${kind}`);
       await world.before(machine.name, kind);
       if (down.has(machine.name)) throw new AppError('ssh-unreachable', `${machine.name} cannot be reached`);
-      return await runScript(machine.name, render(command), limits);
+      const answer = await runScript(machine.name, render(command), limits);
+      await world.after(machine.name, kind);
+      return answer;
     },
     carry: async (from, to, limits) => {
       sent.push(`${from.machine.name} ${to.machine.name} carry`);
@@ -239,6 +243,7 @@ export async function createWorld(): Promise<World> {
     down,
     sent,
     before: async () => undefined,
+    after: async () => undefined,
     sleeps: () => undefined,
     clone,
     bare,
