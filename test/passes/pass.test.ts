@@ -269,6 +269,7 @@ describe('what stands in the way', () => {
     world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
     expect(outcomesOf(await world.pass({ toTheEnd: false }))[1]).toMatch(/^web@m1 in-progress/);
     const running = sessionOf(world.ports).busy.get('m1');
+    await until(() => world.sent.includes('m1 stamps'));
     // The machine has answered what it saw; then its change comes to its end, and only then the pass thinks.
     world.after = async (machine, kind) => {
       if (machine !== 'm1' || kind !== 'probe') return;
