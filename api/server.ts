@@ -114,7 +114,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { onFault } = parts;
   const { redactor } = parts.engine;
   const status = shareStatus(parts.engine, stopping, parts.freshness);
-  const write = writeOnce(answer => redactor.value(answer));
+  const write = writeOnce(redactor);
   for (const route of routes) serveRoute(server, route, { ...status, write, onFault, redactor, stopping });
   servePages(server, parts, routes);
   serveMeasures(server, parts, stopping);

@@ -1,5 +1,6 @@
 // `status` for many who ask: one look at the machines for all of them, and none again while the last one is younger than a second.
 import type { Engine, OutputOf } from '../reconciler/engine.js';
+import type { Redactor } from '../schema/redact.js';
 
 /** How old what is answered may be, and how old while somebody waits for a newer look already; `at` in the answer says it. Milliseconds. */
 export interface Freshness {
@@ -99,14 +100,14 @@ export function shareStatus(
   return { perform: perform as Engine['perform'], known };
 }
 
-/** The JSON of a shared answer, masked and written once for all who get it. */
-export function writeOnce(mask: (answer: object) => object): (answer: object) => string {
-  const written = new WeakMap<object, string>();
+/** The JSON of a shared answer, masked and written once for all who get it, and anew when there is more to mask. */
+export function writeOnce({ value, edition }: Pick<Redactor, 'value' | 'edition'>): (answer: object) => string {
+  const written = new WeakMap<object, { readonly edition: number; readonly text: string }>();
   return answer => {
     const known = written.get(answer);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(mask(answer));
-    written.set(answer, text);
+    if (known?.edition === edition()) return known.text;
+    const text = JSON.stringify(value(answer));
+    written.set(answer, { edition: edition(), text });
     return text;
   };
 }

@@ -18,6 +18,8 @@ export interface Pieces {
 export interface Redactor {
   /** `ordinary`: names that are told anyway; what is part of one is no secret, whatever variable holds it. */
   learn(secrets: Iterable<Secret>, ordinary?: Iterable<string>): void;
+  /** Another number whenever something new was learnt: what was redacted before may hold it. */
+  edition(): number;
   text(text: string): string;
   /** The same value with all texts in it redacted, names of members too. Numbers and objects of classes are left. */
   value<T>(value: T): T;
@@ -47,6 +49,7 @@ export function createRedactor(): Redactor {
   const known = new Set<string>();
   const named = new Map<string, Set<string>>();
   const patterns = new Map<string, RegExp>();
+  let edition = 0;
   let find: ((text: string) => readonly Anchored[]) | undefined;
   let longest = 0;
 
@@ -56,11 +59,16 @@ export function createRedactor(): Redactor {
     if (bare.length >= shortestAlone && !everywhere.test(bare) && !ordinary.includes(bare)) {
       if (known.has(value)) return;
       for (const one of [value, bare, ...linesOf(value)]) known.add(one);
-      find = undefined;
+      renew();
     } else if (name !== undefined && !named.get(name)?.has(bare)) {
       named.set(name, (named.get(name) ?? new Set()).add(bare));
-      find = undefined;
+      renew();
     }
+  }
+
+  function renew(): void {
+    find = undefined;
+    edition += 1;
   }
 
   function look(): (text: string) => readonly Anchored[] {
@@ -140,6 +148,7 @@ export function createRedactor(): Redactor {
       const names = [...new Set(ordinary)].join('\n');
       for (const secret of secrets) learnOne(secret, names);
     },
+    edition: () => edition,
     text,
     value: <T>(value: T): T => (known.size === 0 && named.size === 0 ? value : (walk(value) as T)),
     json,

@@ -1,6 +1,7 @@
 // One look for all who ask for the status, and none that is older than it may be.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type SharedStatus, shareStatus, writeOnce } from '../../api/shared-status.js';
+import { createRedactor } from '../../schema/redact.js';
 import type { Actor, Engine } from '../../reconciler/engine.js';
 
 const actor: Actor = { name: 'ada', by: 'api' };
@@ -77,15 +78,20 @@ it('what is too old is told to nobody, also while a newer look is under way', as
   expect(await Promise.all([first, late])).toEqual([{ at: 2 }, { at: 2 }]);
 });
 
-it('its JSON is masked and written once', () => {
+it('its JSON is masked and written once, and anew when a secret was learnt since', () => {
+  const redactor = createRedactor();
+  redactor.learn([{ value: 'first-secret' }]);
   let masks = 0;
-  const write = writeOnce(answer => {
+  const value: typeof redactor.value = one => {
     masks += 1;
-    return { ...answer, secret: '***' };
-  });
-  const answer = { secret: 'x' };
-  expect([write(answer), write(answer)]).toEqual(['{"secret":"***"}', '{"secret":"***"}']);
-  expect(masks).toBe(1);
+    return redactor.value(one);
+  };
+  const write = writeOnce({ ...redactor, value });
+  const answer = { one: 'first-secret', other: 'second-secret' };
+  expect([write(answer), write(answer)]).toEqual(Array(2).fill('{"one":"***","other":"second-secret"}'));
+  redactor.learn([{ value: 'first-secret' }, { value: 'second-secret' }]);
+  expect([write(answer), write(answer)]).toEqual(Array(2).fill('{"one":"***","other":"***"}'));
+  expect(masks).toBe(2);
 });
 
 it('a change makes the next one look again, also while one is looking', async () => {
