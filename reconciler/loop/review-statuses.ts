@@ -19,8 +19,17 @@ export interface Statuses {
 
 const firstMs = 5_000;
 const mostMs = 60_000;
+/** Every pass says how things stand: what the forge refused is not asked of it again with each of them. */
+const refusedForMs = 600_000;
+
+interface Wish {
+  readonly commit: string;
+  readonly status: CommitStatus;
+}
 
 const textOf = ({ state, description }: CommitStatus): string => `${state} ${description}`;
+
+const whatOf = ({ commit, status }: Wish): string => `${commit} ${textOf(status)}`;
 
 /** What holds is not told anew because it was found by another pass: the first word of a success stays. */
 const isSame = (status: CommitStatus, told: string | undefined): boolean =>
@@ -28,12 +37,14 @@ const isSame = (status: CommitStatus, told: string | undefined): boolean =>
 
 /** `document`: where what was told is noted. One commit at a time is told of. */
 export function startStatuses(ports: Ports, forge: Forge, document: string): Statuses {
-  const wished = new Map<string, { readonly commit: string; readonly status: CommitStatus }>();
+  const wished = new Map<string, Wish>();
   const bell: Bell = hangBell();
   const over = new AbortController();
   let note: ToldNote | undefined;
   /** How long the forge wants to be left alone. */
   let quietMs = 0;
+  /** By context. */
+  const refused = new Map<string, { readonly what: string; readonly until: number }>();
 
   async function tellOne(key: string): Promise<void> {
     const wish = wished.get(key);
@@ -60,10 +71,18 @@ export function startStatuses(ports: Ports, forge: Forge, document: string): Sta
       const { waitMs } = error.details;
       quietMs = typeof waitMs === 'number' ? waitMs : 0;
       ports.log.warn({ code: error.code, forge: forge.repository }, 'statuses not told');
-      // What a person has to put right is told when there is something new to tell.
-      if (error.retry !== 'backoff') wished.clear();
-      return error.retry !== 'backoff';
+      if (error.retry === 'backoff') return false;
+      // A person has to put it right.
+      const until = ports.clock.monotonic() + refusedForMs;
+      for (const [context, wish] of wished) refused.set(context, { what: whatOf(wish), until });
+      wished.clear();
+      return true;
     }
+  }
+
+  function isRefused(wish: Wish): boolean {
+    const before = refused.get(wish.status.context);
+    return before?.what === whatOf(wish) && before.until > ports.clock.monotonic();
   }
 
   const telling = (async () => {
@@ -83,7 +102,9 @@ export function startStatuses(ports: Ports, forge: Forge, document: string): Sta
     say: (commit, status) => {
       // Of a commit that is not in force any more nothing is told.
       for (const [key, wish] of wished) if (wish.commit !== commit) wished.delete(key);
-      wished.set(status.context, { commit, status });
+      const wish = { commit, status };
+      if (isRefused(wish)) return;
+      wished.set(status.context, wish);
       bell.ring('status');
     },
     stop: async () => {

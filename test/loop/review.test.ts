@@ -216,6 +216,28 @@ describe('the commit in force', () => {
     expect(forge.described.get(`${base} portoser/apply`)).toBe('waits for approval of plan abc');
   });
 
+  it('is not told again with every pass where the forge refuses it, but after a while, and what is new at once', async () => {
+    await start();
+    const asked = () => ports.log.lines.filter(line => JSON.stringify(line).includes('statuses not told')).length;
+    const passes = async (count: number) => {
+      for (let pass = 0; pass < count; pass += 1) {
+        review.considered(considered());
+        review.passed(report());
+        await still();
+      }
+    };
+    forge.fault = refused;
+    await passes(3);
+    expect(asked()).toBe(1);
+    await advance(600_000);
+    await passes(3);
+    expect(asked()).toBe(2);
+    forge.fault = undefined;
+    review.passed(report({ outcomes: [{ key: 'web@m1', result: 'applied', kind: 'create', durationMs: 1 }] }));
+    await still();
+    expect(said()).toEqual(['portoser/apply success']);
+  });
+
   it('is told of beside a newer one that was refused, and that one with what is wrong in it', async () => {
     const refused = ports.git.make({ 'registry.yml': 'services: 3' });
     const wrong = {
