@@ -41,6 +41,11 @@ export const measureFamilies = {
   ),
   portoser_history_up: family('gauge', [], '1: history is kept; 0: its database is away, or there is none.'),
   portoser_history_waiting_records: family('gauge', [], 'Records of history that wait for their database.'),
+  portoser_replicas_up: family(
+    'gauge',
+    [],
+    '1: what happens is shared through Redis; 0: it is away. Absent where no Redis is configured.',
+  ),
   portoser_drift: family(
     'gauge',
     [],

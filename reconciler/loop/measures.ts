@@ -1,10 +1,12 @@
 // What a controller knows of itself and its fleet at this moment, as measures: nobody is asked for it, neither machines nor the store.
 import { heldOf } from '../../schema/holds.js';
 import { type Measure, type MeasureName, measureFamilies } from '../../schema/measures.js';
+import type { ReplicasState } from '../../schema/replicas.js';
 import type { Measurement } from '../../schema/samples.js';
 import type { HealthState, MachineFacts } from '../../schema/state.js';
 import type { ControllerStatus } from '../../schema/status.js';
 import type { HealthRecord } from '../core/health.js';
+import { optional } from '../core/optional.js';
 import { measuredInterfaces } from '../core/samples.js';
 import type { Ports } from '../ports.js';
 import type { GitWatch } from './git-watch.js';
@@ -17,6 +19,8 @@ export interface ControllerLive {
   readonly since: number;
   readonly git: ControllerStatus['git'];
   readonly history: NonNullable<ControllerStatus['history']>;
+  /** Absent: no Redis is configured. */
+  readonly replicas?: ReplicasState;
   readonly counts: Counts;
   /** Of the last pass that came so far. */
   readonly considered?: Considered;
@@ -28,7 +32,7 @@ export interface ControllerLive {
 
 /** As a turn keeps them. */
 export interface LiveParts {
-  readonly context: { readonly ports: Pick<Ports, 'store'> };
+  readonly context: { readonly ports: Pick<Ports, 'store' | 'replicas'> };
   readonly since: number;
   readonly git: Pick<GitWatch, 'status'> | undefined;
   readonly tally: Pick<Tally, 'read'>;
@@ -46,6 +50,7 @@ export function liveOf(parts: LiveParts): ControllerLive {
     since,
     git: gitStatus(git),
     history: context.ports.store.state(),
+    ...optional('replicas', context.ports.replicas?.state()),
     counts: tally.read(),
     health: monitor.status(),
     measured: sample.newest(),
@@ -69,7 +74,7 @@ const partsOf = (key: string): readonly [string, string] => {
   return [key.slice(0, at), key.slice(at + 1)];
 };
 
-function ofController({ since, git, history, counts }: ControllerLive): Values {
+function ofController({ since, git, history, replicas, counts }: ControllerLive): Values {
   const { passes, durations, changes, last } = counts;
   return [
     measure('portoser_controller_start_time_seconds', seconds(since)),
@@ -82,6 +87,9 @@ function ofController({ since, git, history, counts }: ControllerLive): Values {
     ...maybe('portoser_git_last_check_timestamp_seconds', git.checkedAt && seconds(git.checkedAt)),
     measure('portoser_history_up', yes(history.state === 'kept')),
     measure('portoser_history_waiting_records', history.state === 'away' ? history.waiting : 0),
+    ...(replicas === undefined || replicas.state === 'alone'
+      ? []
+      : [measure('portoser_replicas_up', yes(replicas.state === 'shared'))]),
   ];
 }
 

@@ -24,6 +24,17 @@ describe('of the controller', () => {
     expect(of('portoser_history_waiting_records')).toEqual([[12]]);
   });
 
+  it('whether it shares what happens with others, where it is to', () => {
+    const sharing = (state: object): Parts => {
+      const parts = liveParts();
+      const replicas = { state: () => state } as unknown as NonNullable<Parts['context']['ports']['replicas']>;
+      return { ...parts, context: { ports: { ...parts.context.ports, replicas } } };
+    };
+    const up = (parts?: Parts) => of('portoser_replicas_up', parts);
+    expect([up(), up(sharing({ state: 'alone' }))]).toEqual([[], []]);
+    expect([up(sharing({ state: 'shared' })), up(sharing({ state: 'away', why: 'x' }))]).toEqual([[[1]], [[0]]]);
+  });
+
   it('before its first pass, only what it is', () => {
     const { considered: _, ...parts } = liveParts({ first: true });
     const names = new Set(told(parts).map(one => one[0]));
