@@ -16,7 +16,7 @@ const room = (name: string, include: string[], more: object = {}) => ({
 const built = { globalSetup: ['.ci/built.mjs'] };
 // In real shells, and slow by nature: they wait for time limits, followers and kills.
 const slowBatches = ['test/commands/batch-{ended,live}.test.ts'];
-const alone = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
+const patient = { testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
@@ -32,8 +32,8 @@ export default defineConfig({
         hookTimeout: 120_000,
       }),
       room('scenarios', ['test/scenarios/**/*.test.ts'], { ...built, testTimeout: 120_000, hookTimeout: 120_000 }),
-      room('servers', ['test/servers/**/*.test.ts'], { ...built, ...alone }),
-      room('lab', ['test/lab/**/*.test.ts'], { ...built, ...alone }),
+      room('servers', ['test/servers/**/*.test.ts'], { ...built, ...patient }),
+      room('lab', ['test/lab/**/*.test.ts'], { ...built, ...patient, fileParallelism: false }),
     ],
   },
 });

@@ -126,7 +126,7 @@ function sidesSection({ behind, both, policy, keys }: Review, base: string): rea
         ]),
     ...keys.map(
       one =>
-        `- It changes ${one.names.map(code).join(' and ')} of ${code(one.machine)}, which this plan does not use: after the merge the machine is logged into by what it says.`,
+        `- It changes ${one.names.map(code).join(', ')} of ${code(one.machine)}. This plan goes by those of ${code(base)}; the new ones hold after the merge.`,
     ),
   ]);
 }

@@ -49,7 +49,7 @@ export interface Review {
   readonly both: readonly PlacementKey[];
   /** Whose policy it changes, which this plan does not go by: services, or `the registry`. */
   readonly policy: readonly string[];
-  /** Machines that it makes known or lets us in by other keys: this plan was made by the base's. */
+  /** Machines that it lets us into otherwise, by names of their keys in the registry: this plan was made by the base's. */
   readonly keys: readonly { readonly machine: string; readonly names: readonly string[] }[];
 }
 
@@ -107,6 +107,7 @@ function keysChanged({ head, base, since }: ReviewAsk, known: ReadonlyMap<string
     const names = [
       ...(text(own.sshKey) === text(one.sshKey) ? [] : ['ssh_key']),
       ...(text(own.hostKeys) === text(one.hostKeys) ? [] : ['host_key']),
+      ...(own.sudo === one.sudo ? [] : ['sudo']),
     ];
     return names.length === 0 ? [] : [{ machine: one.name, names }];
   });

@@ -99,11 +99,11 @@ describe('what comes from the head', () => {
 
   it('says whose keys it changes, and not what the base itself changed since', () => {
     const keyed = (one: object) => ({ services, machines: { m1: { ...m1, ...one }, m2 } });
-    const head = keyed({ ssh_key: '/root/other', host_key: `ssh-ed25519 ${key}` });
+    const head = keyed({ ssh_key: '/root/other', host_key: `ssh-ed25519 ${key}`, sudo: 'never' });
     const found = reviewed({ head });
-    expect(found.keys).toEqual([{ machine: 'm1', names: ['ssh_key', 'host_key'] }]);
+    expect(found.keys).toEqual([{ machine: 'm1', names: ['ssh_key', 'host_key', 'sudo'] }]);
     expect(reviewText(found, 'main')).toContain(
-      '- It changes `ssh_key` and `host_key` of `m1`, which this plan does not',
+      '- It changes `ssh_key`, `host_key`, `sudo` of `m1`. This plan goes by',
     );
     expect(reviewed({ head: { services }, base: head, since: { services } }).keys).toEqual([]);
   });

@@ -21,9 +21,9 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-/** Throws with `log()` when nothing listens within 10 s. */
+/** Throws with `log()` when nothing listens within a minute: a large program that was just built is read from the disk first. */
 export async function untilListening(port: number, log: () => string): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 60_000;
   while (!(await listens(port))) {
     if (performance.now() > end) throw new Error(`nothing listens on ${port}: ${log()}`);
     await sleep(20);
