@@ -90,6 +90,17 @@ export async function createFleet(cluster: string): Promise<Fleet> {
     return commit;
   }
 
+  /** Gitea checks behind a push whether it can be merged, and answers 405 until it knows. */
+  async function isMerged(pull: number): Promise<boolean> {
+    try {
+      await gitea.api('POST', `/repos/${path}/pulls/${pull}/merge`, { Do: 'merge' });
+      return true;
+    } catch (error) {
+      if ((error as Error).message.includes('/merge: 405 ')) return false;
+      throw error;
+    }
+  }
+
   async function update(): Promise<void> {
     await git(clone, 'fetch', '--quiet', 'origin');
     await git(clone, 'reset', '--quiet', '--hard', 'origin/main');
@@ -105,7 +116,7 @@ export async function createFleet(cluster: string): Promise<Fleet> {
     push,
     update,
     merge: async pull => {
-      await gitea.api('POST', `/repos/${path}/pulls/${pull}/merge`, { Do: 'merge' });
+      await until(`#${pull} is merged`, () => isMerged(pull), tell);
       await update();
       return await git(clone, 'rev-parse', 'HEAD');
     },
