@@ -16,7 +16,7 @@ function spreadText(values: Series, unit: string): string {
 }
 
 function goalText({ goal, unit }: Figure): string {
-  return goal.kind === 'ratio' ? `at most ${goal.most} ×` : `at most ${goal.most} ${unit}`;
+  return goal.kind === 'ratio' ? `at most ${Number(goal.most.toFixed(3))} ×` : `at most ${goal.most} ${unit}`;
 }
 
 /** One figure in a few lines; minimum / median / maximum everywhere. */
