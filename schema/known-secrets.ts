@@ -78,6 +78,27 @@ export function secretsOfInput(input: unknown, name = ''): readonly Secret[] {
   return Object.entries(input).flatMap(([key, one]) => secretsOfInput(one, key));
 }
 
+const namingMembers: ReadonlySet<string> = new Set([
+  'name',
+  'service',
+  'services',
+  'machine',
+  'group',
+  'host',
+  'user',
+  'path',
+  'to',
+]);
+
+/** What somebody calls things: told everywhere from then on, so no secret, whatever variable holds the same word. */
+export function namesOfInput(input: unknown): readonly string[] {
+  if (typeof input !== 'object' || input === null) return [];
+  return Object.entries(input)
+    .filter(([member]) => namingMembers.has(member))
+    .flatMap(([, value]: [string, unknown]) => (Array.isArray(value) ? value : [value]))
+    .filter(value => typeof value === 'string');
+}
+
 function secretsOfWord(word: string, name: string): readonly Secret[] {
   const own = isSecretName(name) ? [{ name, value: word }] : [];
   return [...own, ...secretsOfEnvFile(word.replace(/^--?/, '')), ...secretsOfAddress(word)];

@@ -16,8 +16,10 @@ export interface Pieces {
 }
 
 export interface Redactor {
-  /** `ordinary`: names that are told anyway; what is part of one is no secret, whatever variable holds it. */
-  learn(secrets: Iterable<Secret>, ordinary?: Iterable<string>): void;
+  /** Names that are told anyway, in the place of those before: what is part of one is no secret, whatever variable holds it. */
+  spare(names: Iterable<string>): void;
+  /** `names`: more of these, for this once. */
+  learn(secrets: Iterable<Secret>, names?: Iterable<string>): void;
   /** Another number whenever something new was learnt: what was redacted before may hold it. */
   edition(): number;
   text(text: string): string;
@@ -49,6 +51,7 @@ export function createRedactor(): Redactor {
   const known = new Set<string>();
   const named = new Map<string, Set<string>>();
   const patterns = new Map<string, RegExp>();
+  let spared: readonly string[] = [];
   let edition = 0;
   let find: ((text: string) => readonly Anchored[]) | undefined;
   let longest = 0;
@@ -144,9 +147,12 @@ export function createRedactor(): Redactor {
   }
 
   return {
-    learn: (secrets, ordinary = []) => {
-      const names = [...new Set(ordinary)].join('\n');
-      for (const secret of secrets) learnOne(secret, names);
+    spare: names => {
+      spared = [...new Set(names)];
+    },
+    learn: (secrets, names = []) => {
+      const ordinary = [...spared, ...names].join('\n');
+      for (const secret of secrets) learnOne(secret, ordinary);
     },
     edition: () => edition,
     text,

@@ -1,7 +1,7 @@
 // What changes something is told to the audit log: before it is done, and how it ended.
 import type { Audit, AuditEntry, AuditWho } from '../../schema/audit.js';
 import { asAppError } from '../../schema/errors.js';
-import { secretsOfInput } from '../../schema/known-secrets.js';
+import { namesOfInput, secretsOfInput } from '../../schema/known-secrets.js';
 import type { Redactor } from '../../schema/redact.js';
 import type { PassReport } from '../../schema/status.js';
 import type { Actor } from '../operations/operation.js';
@@ -82,7 +82,7 @@ async function appendAnyway({ audit, log }: AuditPorts, entry: AuditEntry): Prom
 export async function audited<T>(ports: AuditPorts, deed: Deed, work: () => Promise<T>): Promise<T> {
   const { audit, redactor, clock } = ports;
   const { who, from, what, input } = deed;
-  redactor.learn(secretsOfInput(input));
+  redactor.learn(secretsOfInput(input), namesOfInput(input));
   const base = { who, from, what };
   const why = whyOf(input);
   const begun: AuditEntry = {

@@ -58,6 +58,7 @@ export async function learnSecrets(
   const paths = new Set(registry.placements.flatMap(envFilesOf));
   const beside = await Promise.all([...paths].map(path => textOf(ports, files, path)));
   const secrets = [...registry.placements.flatMap(one => secretsOfEnv(one.env)), ...beside.flatMap(secretsOfEnvFile)];
-  redactor.learn(secrets, namesOf(registry));
+  redactor.spare(namesOf(registry));
+  redactor.learn(secrets);
   await Promise.all((registry.notify ?? []).map(to => learnDestination(ports, to)));
 }

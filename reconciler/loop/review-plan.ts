@@ -3,8 +3,11 @@ import { asAppError, catalogue } from '../../schema/errors.js';
 import type { CommitStatus, PullRequest } from '../../schema/forge.js';
 import { AppError } from '../../schema/errors.js';
 import { firstOf } from '../../schema/excerpt.js';
+import type { Change, Plan } from '../../schema/plan.js';
+import { createRedactor, type Redactor } from '../../schema/redact.js';
 import type { ParseResult } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
+import { optional } from '../core/optional.js';
 import { review } from '../core/review.js';
 import { heading, refusedText, reviewSummary, reviewText } from '../core/review-words.js';
 import type { Lists } from '../operations/operation.js';
@@ -12,6 +15,7 @@ import type { GitRepo, Ports } from '../ports.js';
 import { approachFleet } from './approach.js';
 import { desire } from './desired.js';
 import { type Considered, consider } from './preview.js';
+import { sessionOf } from './session.js';
 import { readRegistry, sync, type Synced } from './sync.js';
 
 /** The base as it is now: its commit, and one look at its machines that serves all pull requests of a round. */
@@ -48,6 +52,17 @@ async function bring(git: GitRepo, pull: PullRequest): Promise<void> {
 
 const isCommit = (text: string): boolean => /^[0-9a-f]{40,64}$/.test(text);
 
+/**
+ * The ports for one head, whoever wrote it: what they learn of it ends with them. What its destinations refer to is not
+ * looked up, and what it calls secret is secret nowhere else.
+ */
+function portsFor(ports: Ports): Ports {
+  const { post: _, ...rest } = ports;
+  const own: Ports = { ...rest, redactor: createRedactor() };
+  for (const [oid, hash] of sessionOf(ports).hashes) sessionOf(own).hashes.set(oid, hash);
+  return own;
+}
+
 /** Where the head branched off, as git wanted it there; the base itself where nobody can tell. */
 async function wantedSince(ports: Ports, lists: Lists, base: Base, head: string): Promise<DesiredState> {
   const { git, synced, newest } = base;
@@ -77,7 +92,7 @@ async function planOf(ports: Ports, lists: Lists, base: Base, pull: PullRequest)
   if (registry === undefined) {
     const errors = diagnostics.filter(one => one.severity === 'error').length;
     return {
-      text: refusedText(diagnostics),
+      text: refusedText(ports.redactor.value(diagnostics)),
       status: status('failure', `the registry is not valid: ${errors} ${errors === 1 ? 'error' : 'errors'}`),
     };
   }
@@ -94,7 +109,22 @@ async function planOf(ports: Ports, lists: Lists, base: Base, pull: PullRequest)
     leaving: considered.leaving.map(one => one.name),
     drivers: lists.drivers,
   });
-  return { text: reviewText(found, git.branch), status: status('success', reviewSummary(found)) };
+  const plan = withoutSecrets(found.plan, ports.redactor);
+  return { text: reviewText({ ...found, plan }, git.branch), status: status('success', reviewSummary(found)) };
+}
+
+/** In the values alone: who could mask names would hide from its readers what the pull request changes. */
+function withoutSecrets(plan: Plan, redactor: Redactor): Plan {
+  const masked = (one: Change): Change => ({
+    ...one,
+    fields: one.fields.map(({ field, from, to }) => ({
+      field,
+      ...optional('from', from && redactor.text(from)),
+      ...optional('to', to && redactor.text(to)),
+    })),
+  });
+  const waiting = plan.waiting?.map(part => ({ ...part, changes: part.changes.map(masked) }));
+  return { ...plan, waves: plan.waves.map(wave => wave.map(masked)), ...optional('waiting', waiting) };
 }
 
 /** What is wrong with the head itself is told there; what time may put right is thrown. */
@@ -106,7 +136,7 @@ function toldOf(error: AppError): Told {
 
 /** Throws `git-unreachable` and the like: the next round tries again. */
 export async function planPull(ports: Ports, lists: Lists, base: Base, pull: PullRequest): Promise<Told> {
-  const told = await planOf(ports, lists, base, pull).catch((thrown: unknown) => toldOf(asAppError(thrown)));
+  const told = await planOf(portsFor(ports), lists, base, pull).catch((thrown: unknown) => toldOf(asAppError(thrown)));
   const top = heading(pull.head, base.git.branch, base.synced.commit);
   return { ...told, text: `${top}\n${told.text}` };
 }

@@ -50,6 +50,14 @@ describe('a deed', () => {
     expect(text.length).toBeLessThan(5000);
   });
 
+  it('makes no secret of what things are called, by it or in the registry', async () => {
+    const ports = createFakePorts();
+    ports.redactor.spare(['production']);
+    const env = ['POSTGRES_PASSWORD=postgres', 'MODE_TOKEN=production', 'API_TOKEN=Kx7-qRt2'];
+    await audited(ports, deed({ input: { name: 'postgres', env } }), async () => undefined);
+    expect(ports.redactor.text('postgres@m1 production Kx7-qRt2')).toBe('postgres@m1 production ***');
+  });
+
   it('is not done when nobody could tell later who did it', async () => {
     const ports = createFakePorts();
     ports.audit.full = full;

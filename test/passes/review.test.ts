@@ -54,6 +54,8 @@ interface Head {
   readonly services?: object;
   readonly policy?: object;
   readonly files?: Readonly<Record<string, string>>;
+  /** Further keys of the registry. */
+  readonly top?: object;
 }
 
 /** Pushes it as a forge shows the head of a fork, and plans it. */
@@ -63,6 +65,7 @@ async function plan(head: Head, ports = watchedPorts()): Promise<Told> {
     machines: { m1: machine('m1'), m2: machine('m2'), ...head.machines },
     services: { web: service('web'), ...head.services },
     policy: { retries: 0, ...head.policy },
+    ...head.top,
   };
   const commit = await commitFiles(world.clone, { 'registry.yml': JSON.stringify(registry), ...head.files });
   await git(world.clone, 'push', '--quiet', '--force', 'origin', 'HEAD:refs/pull/1/head');
@@ -149,6 +152,31 @@ describe('a hostile one', () => {
     expect(scripts.filter(script => script.includes('canary'))).toEqual([]);
     expect(existsSync(canary)).toBe(false);
     expect(told.text).toContain('seen after the merge');
+  });
+
+  it('teaches nothing to the controller, and looks up nothing that it refers to', async () => {
+    await pushBase();
+    await world.pass();
+    const asked: string[] = [];
+    const refuse = (text: string) => (asked.push(text), Promise.reject(new Error('asked')));
+    const ports: Ports = { ...watchedPorts(), post: { reveal: refuse, send: () => refuse('send') } };
+    const { redactor } = ports;
+    await lookAtBase(ports, world.lists);
+    const before = redactor.edition();
+    const words = ['unhealthy', 'service.down', 'portoser/plan', 'web@m1', 'Kx7-qRt2Lp9'];
+    const env = Object.fromEntries(words.map((word, index) => [`V${index}_TOKEN`, word]));
+    const head: Head = {
+      services: { web: service('web', { env }) },
+      top: { notify: [{ type: 'webhook', url: 'env:PORTOSER_NOTIFY_X', secret: 'file:y', on: ['drift'] }] },
+    };
+    const told = await plan(head, ports);
+    expect(told.text).toContain('update web@m1');
+    expect(told.text).not.toContain('Kx7-qRt2Lp9');
+    const broken = await plan({ services: { web: { env, type: 3 } } }, ports);
+    expect(broken.status.state).toBe('failure');
+    expect(asked).toEqual([]);
+    expect(redactor.edition()).toBe(before);
+    expect(redactor.text(words.join(' '))).toBe(words.join(' '));
   });
 
   it('resolves no secret', async () => {
