@@ -197,7 +197,10 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
     make: () => Promise<readonly Outcome[]>,
   ): void => {
     const before = names.flatMap(name => queues.get(name) ?? []);
+    // What a person does there meanwhile, by this process, comes to its end first.
+    const others = names.flatMap(name => (queues.has(name) ? [] : (busy.get(name) ?? [])));
     const work = (async () => {
+      await Promise.allSettled(others);
       for (const one of before) await one;
       return await make();
     })();

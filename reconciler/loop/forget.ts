@@ -12,6 +12,7 @@ import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { refusal } from './batch-result.js';
 import { forgetIn, readFleet, writeFleet } from './fleet.js';
 import { journal } from './journal.js';
+import { isBusy, occupied } from './machine-turn.js';
 import { sessionOf } from './session.js';
 
 export interface Traces {
@@ -79,14 +80,12 @@ async function remove(traces: Traces): Promise<TracesEnd> {
  */
 export async function removeTraces(traces: Traces): Promise<TracesEnd> {
   const { name } = traces.machine;
-  const { busy, stamps, facts } = sessionOf(traces.ports);
-  if (busy.has(name)) throw new AppError('machine-lock', `a change is running on ${name}`);
-  const work = remove(traces);
-  busy.set(name, work);
+  const { ports } = traces;
+  if (isBusy(ports, name)) throw new AppError('machine-lock', `a change is running on ${name}`);
+  const { stamps, facts } = sessionOf(ports);
   try {
-    return await work;
+    return await occupied(ports, name, () => remove(traces));
   } finally {
-    busy.delete(name);
     stamps.delete(name);
     facts.delete(name);
   }

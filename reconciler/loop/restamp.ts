@@ -1,11 +1,13 @@
 // Writes other stamps on a machine, under its lock and its fence, where nothing else there changes.
 import type { Change } from '../../schema/plan.js';
 import type { MachineSeen, Stamp } from '../../schema/state.js';
+import { report } from '../core/machines.js';
 import { basisOf, stampText } from '../core/ownership.js';
 import type { Ground } from '../drivers/driver.js';
 import type { Lists } from '../operations/operation.js';
 import type { ErrorReport } from '../../schema/errors.js';
 import type { Prepared } from './batch-run.js';
+import { isBusy, occupied } from './machine-turn.js';
 import { finish, sendLocked, type Sending } from './send.js';
 
 export interface Restamp {
@@ -31,7 +33,7 @@ export function restampChange(machine: string, { from, to, because }: Restamp): 
   };
 }
 
-function prepare(run: Sending & { readonly lists: Lists }, one: Restamp, seen: MachineSeen): readonly Prepared[] {
+function prepare(run: Run, one: Restamp, seen: MachineSeen): readonly Prepared[] {
   const driver = run.lists.drivers[one.to.driver];
   if (driver === undefined) return [];
   const change = restampChange(run.machine.name, one);
@@ -41,12 +43,14 @@ function prepare(run: Sending & { readonly lists: Lists }, one: Restamp, seen: M
   return [{ change, driver, ground, steps: [], batch, generated: [] }];
 }
 
-/** Why none, or each by its index, was not written; throws for a machine that is lost meanwhile. */
-export async function restamp(
-  run: Sending & { readonly lists: Lists },
-  all: readonly Restamp[],
-  seen: MachineSeen,
-): Promise<{ readonly refused?: ErrorReport; readonly failures: ReadonlyMap<number, ErrorReport> }> {
+interface Restamped {
+  readonly refused?: ErrorReport;
+  readonly failures: ReadonlyMap<number, ErrorReport>;
+}
+
+type Run = Sending & { readonly lists: Lists };
+
+async function write(run: Run, all: readonly Restamp[], seen: MachineSeen): Promise<Restamped> {
   const prepared = all.flatMap(one => prepare(run, one, seen));
   const reading = await sendLocked(run, prepared, seen);
   if (reading.refused !== undefined) return { refused: reading.refused, failures: new Map() };
@@ -56,4 +60,15 @@ export async function restamp(
     .map(({ to }) => ({ service: to.service, text: stampText(to) }));
   await finish(run, { stamps, forget: [] }, reading, seen);
   return { failures };
+}
+
+/**
+ * Why none, or each by its index, was not written; throws for a machine that is lost meanwhile. Refused while this very
+ * process changes something there: its lock would be given to us, and what it is in the middle of would be fenced off.
+ */
+export async function restamp(run: Run, all: readonly Restamp[], seen: MachineSeen): Promise<Restamped> {
+  const { name } = run.machine;
+  if (isBusy(run.ports, name))
+    return { refused: report('machine-lock', `this controller is changing ${name}`), failures: new Map() };
+  return await occupied(run.ports, name, () => write(run, all, seen));
 }

@@ -14,7 +14,7 @@ import type { Ports } from '../ports.js';
 import { refusal } from './batch-result.js';
 import { journal } from './journal.js';
 import { pause } from './pause.js';
-import { sessionOf } from './session.js';
+import { inTurn } from './machine-turn.js';
 
 export interface HandsRun {
   readonly ports: Ports;
@@ -95,23 +95,6 @@ async function underLock(run: HandsRun, words: Words): Promise<readonly ProbeSec
   }
 }
 
-/** One at a time with the changes of this very process, which would not be kept out by the lock that it holds itself. */
-async function alone<T>(run: HandsRun, work: () => Promise<T>): Promise<T> {
-  const { busy } = sessionOf(run.ports);
-  const { name } = run.machine;
-  for (let before = busy.get(name); before !== undefined; before = busy.get(name)) {
-    await before.catch(() => undefined);
-    if (busy.get(name) === before) busy.delete(name);
-  }
-  const working = work();
-  busy.set(name, working);
-  try {
-    return await working;
-  } finally {
-    if (busy.get(name) === working) busy.delete(name);
-  }
-}
-
 export interface SuspendAsk {
   /** Services, or `wholeMachine`. */
   readonly names: readonly string[];
@@ -124,7 +107,7 @@ export async function suspendOn(run: HandsRun, ask: SuspendAsk): Promise<void> {
   const files = ask.names.map(name => ({ name, head: suspendHead(name, ask.reason, ask.by) }));
   const seconds = ask.forMs === undefined ? {} : { seconds: Math.max(1, Math.round(ask.forMs / 1000)) };
   const command = (common: Common) => suspendCommand({ ...common, files, ...seconds });
-  await alone(run, () => underLock(run, { what: 'suspend', names: ask.names, command }));
+  await inTurn(run.ports, run.machine.name, () => underLock(run, { what: 'suspend', names: ask.names, command }));
 }
 
 export interface Resumed {
@@ -136,7 +119,7 @@ export interface Resumed {
 
 export async function resumeOn(run: HandsRun, names: readonly string[]): Promise<Resumed> {
   const command = (common: Common) => resumeCommand({ ...common, names });
-  const sections = await alone(run, () => underLock(run, { what: 'resume', names, command }));
+  const sections = await inTurn(run.ports, run.machine.name, () => underLock(run, { what: 'resume', names, command }));
   const said = (name: string) => sections.filter(one => one.name === name).map(one => one.rest);
   return { resumed: said('resumed'), left: said('left') };
 }
