@@ -116,7 +116,8 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   ports.crashPoint?.('before the plan is carried out');
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
-  const made = await persist(persisting, considered.desired, first);
+  // What serves is brought back before anything waits for its next try.
+  const made = await persist(persisting, considered.desired, await goBack(context, ask, synced, first));
   const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
@@ -207,7 +208,9 @@ async function goBack(
   synced: Synced,
   outcomes: readonly Outcome[],
 ): Promise<readonly Outcome[]> {
-  const failed = outcomes.filter(one => one.result === 'failed' && faultsOfRevision.has(one.error.code));
+  const failed = outcomes.filter(
+    one => one.result === 'failed' && one.undone === undefined && faultsOfRevision.has(one.error.code),
+  );
   if (failed.length === 0 || context.signal.aborted) return outcomes;
   const { ports, lists } = context;
   const only = [...new Set(failed.map(one => one.key.slice(0, one.key.indexOf('@'))))];

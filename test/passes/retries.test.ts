@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
 import { dueInMs } from '../../schema/holds.js';
 import { noteApprovals } from '../../reconciler/loop/approvals.js';
+import { parseStamp } from '../../reconciler/core/ownership.js';
 import { nextTryInMs, noteTries } from '../../reconciler/loop/retries.js';
 import type { DesiredState } from '../../schema/state.js';
 import { createWorld, outcomesOf, type World } from './world.js';
@@ -83,6 +84,32 @@ describe('a pass that somebody waits for', () => {
     expect(nextTryInMs(world.ports)).toBe(Number.POSITIVE_INFINITY);
     noteTries(world.ports, desired, [failed('ssh-lost')]);
     expect(nextTryInMs(world.ports)).toBeLessThanOrEqual(100);
+  });
+
+  it('has brought back what serves before it waits for anything else', async () => {
+    const api = (version: string) => ({ machine: 'm2', path: join(world.folder('m2'), 'api'), env: { V: version } });
+    const web = { machine: 'm1', env: { V: '1' } };
+    await world.push({ web, api: api('1') }, { policy: later });
+    await world.pass();
+    const ill = { type: 'command', command: ['false'], deadline: '1s', interval: '100ms' };
+    await world.push({ web: { ...web, env: { V: '2' }, health: ill }, api: api('2') }, { policy: later });
+    let lost = false;
+    world.before = async (machine, kind) => {
+      if (machine !== 'm2' || kind !== 'batch' || lost) return;
+      lost = true;
+      throw new AppError('ssh-lost', 'm2 is lost');
+    };
+    const held: boolean[] = [];
+    world.sleeps = ms => {
+      if (ms < 3_000_000) return undefined;
+      const stamp = parseStamp(world.readStamp('m1', 'web') ?? '');
+      held.push(stamp?.failed !== undefined && stamp.fingerprint !== undefined);
+      return Promise.resolve();
+    };
+    const report = await world.pass();
+    expect(held).toEqual([true]);
+    expect(report.outcomes.find(one => one.key === 'web@m1')).toMatchObject({ undone: { result: 'back' } });
+    expect(outcomesOf(report)[0]).toBe('api@m2 applied update');
   });
 
   it('ends with its signal, and what failed stays said', async () => {
