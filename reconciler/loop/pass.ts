@@ -8,6 +8,7 @@ import type { Ports } from '../ports.js';
 import { alone } from './alone.js';
 import { apply, type ApplyRun, holderOf } from './apply.js';
 import type { HistoryActor } from '../../schema/history.js';
+import { readApplied } from './applied.js';
 import { approachFleet } from './approach.js';
 import { changeOf, condemn, toCondemn } from './condemn.js';
 import type { Faults } from './soak.js';
@@ -96,6 +97,7 @@ type Ask = PassAsk & { readonly history: RunRecorder; readonly teller: RunTeller
 
 async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;
+  const { acceptedCommit: accepted } = await readApplied(ports.state);
   const [synced] = await Promise.all([sync(ports, { from: ask.from }), approachFleet(ports)]);
   const findings = syncFindings(synced);
   if (synced.registry === undefined) {
@@ -122,7 +124,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
-  const error = await unnoted(() => publish(context, synced, considered, outcomes));
+  const error = await unnoted(() => publish(context, { synced, accepted, considered, outcomes }));
   return {
     commit: synced.commit,
     ...refusedIn(synced),

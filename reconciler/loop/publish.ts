@@ -10,12 +10,18 @@ import type { PassContext } from './pass.js';
 import type { Considered } from './preview.js';
 import type { Synced } from './sync.js';
 
+export interface Published {
+  readonly synced: Synced;
+  /** The rewritten head that a person had accepted when the pass began: what was accepted since is for the next one. */
+  readonly accepted: string | undefined;
+  readonly considered: Considered;
+  readonly outcomes: readonly Outcome[];
+}
+
 /** A pass that changed nothing writes nothing. */
 export async function publish(
   context: PassContext,
-  synced: Synced,
-  considered: Considered,
-  outcomes: readonly Outcome[],
+  { synced, accepted, considered, outcomes }: Published,
 ): Promise<void> {
   const { ports, lists } = context;
   const { plan, desired, leaving } = considered;
@@ -30,9 +36,14 @@ export async function publish(
       ? considered.live
       : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
   // A rewritten head that was accepted is used up as soon as it is in force.
-  const applied = { appliedCommit: synced.commit };
   const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
-  if (inForce && !sameNote(await readApplied(state), applied)) await write('git', () => writeApplied(state, applied));
+  const note = await readApplied(state);
+  const { acceptedCommit } = note;
+  const applied = {
+    appliedCommit: synced.commit,
+    ...(acceptedCommit === undefined || acceptedCommit === accepted ? {} : { acceptedCommit }),
+  };
+  if (inForce && !sameNote(note, applied)) await write('git', () => writeApplied(state, applied));
   const known = await readFleet(state);
   const fleet = fleetAfter(desired, leaving, after, known);
   if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));

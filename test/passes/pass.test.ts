@@ -324,4 +324,14 @@ describe('what stands in the way', () => {
     expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
     expect(world.notes.get('git')).toEqual({ appliedCommit: head });
   });
+
+  it('a head that a person accepts while a pass goes on is accepted for the next one', async () => {
+    const commit = await world.push({ web: { machine: 'm1' } });
+    const rewritten = 'f'.repeat(40);
+    world.before = async (_, kind) => {
+      if (kind === 'batch') await noteAccepted(world.ports.state, rewritten);
+    };
+    await world.pass();
+    expect(world.notes.get('git')).toEqual({ appliedCommit: commit, acceptedCommit: rewritten });
+  });
 });
