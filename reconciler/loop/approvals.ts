@@ -18,10 +18,22 @@ export async function readApprovals(state: StateDir): Promise<Approvals> {
   return (await state.read<Approvals>(document)) ?? {};
 }
 
+const lasts = new WeakMap<StateDir, Promise<unknown>>();
+
+/** Reads and writes it as one, among those of this process: several may approve at once. */
+async function change(state: StateDir, become: (before: Approvals) => Approvals): Promise<void> {
+  const before = lasts.get(state) ?? Promise.resolve();
+  const mine = before.then(async () => await state.write(document, become(await readApprovals(state))));
+  lasts.set(
+    state,
+    mine.catch(() => undefined),
+  );
+  await mine;
+}
+
 export async function noteApprovals(state: StateDir, ids: readonly string[], approval: Approval): Promise<void> {
   if (ids.length === 0) return;
-  const before = await readApprovals(state);
-  await state.write(document, { ...before, ...Object.fromEntries(ids.map(id => [id, approval])) });
+  await change(state, before => ({ ...before, ...Object.fromEntries(ids.map(id => [id, approval])) }));
 }
 
 /**
@@ -29,8 +41,9 @@ export async function noteApprovals(state: StateDir, ids: readonly string[], app
  * for and has not come to its time; it stays approved by the same person.
  */
 export async function forgetApprovals(state: StateDir, ids: ReadonlySet<string>, left?: string): Promise<void> {
-  const before = await readApprovals(state);
-  const kept = Object.fromEntries(Object.entries(before).filter(([id]) => !ids.has(id)));
-  const by = Object.entries(before).find(([id]) => ids.has(id) && !id.startsWith('remove:'))?.[1];
-  await state.write(document, left === undefined || by === undefined ? kept : { ...kept, [left]: by });
+  await change(state, before => {
+    const kept = Object.fromEntries(Object.entries(before).filter(([id]) => !ids.has(id)));
+    const by = Object.entries(before).find(([id]) => ids.has(id) && !id.startsWith('remove:'))?.[1];
+    return left === undefined || by === undefined ? kept : { ...kept, [left]: by };
+  });
 }
