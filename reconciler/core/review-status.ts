@@ -15,7 +15,7 @@ type Said = Pick<CommitStatus, 'state' | 'description'>;
 const longest = 140;
 const said = (state: Said['state'], text: string): Said => ({
   state,
-  description: firstOf(text, longest - 1),
+  description: firstOf(plain(text), longest - 1),
 });
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -36,7 +36,7 @@ export function refusedStatus(diagnostics: readonly Diagnostic[]): Said {
   const [first] = errors;
   if (first === undefined) return said('failure', 'there is no registry to go by');
   const { file, line, column, code, message } = first;
-  return said('failure', plain(`${file}:${line}:${column} ${code}${andMore(errors.length)}: ${message}`));
+  return said('failure', `${file}:${line}:${column} ${code}${andMore(errors.length)}: ${message}`);
 }
 
 /** Undefined: nothing is known of it. */

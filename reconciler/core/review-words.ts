@@ -1,6 +1,6 @@
 // The plan of a pull request as the text of its comment. Whatever strangers wrote stands in it as plain code, shortened.
 import type { Diagnostic } from '../../schema/diagnostics.js';
-import { catalogue } from '../../schema/errors.js';
+import { type AppError, catalogue } from '../../schema/errors.js';
 import { firstOf } from '../../schema/excerpt.js';
 import { everyChange, heldOf, needsPerson } from '../../schema/holds.js';
 import type { Change, LeftAlone, MachineNote, Plan } from '../../schema/plan.js';
@@ -10,20 +10,21 @@ const longest = 160;
 const mostLines = 60;
 const mostFields = 12;
 
-/** One line that no forge reads as anything but text. */
+/**
+ * One line, for where a forge shows a text as it stands: in code, or as the description of a status. In Markdown outside of code
+ * it could still be a link, an image, a mention or emphasis.
+ */
 export function plain(text: string): string {
   const flat = text
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ')
     .replaceAll('`', "'")
     .replaceAll('<', '‹')
-    .replaceAll('@', '@\u2060')
     .trim();
   return firstOf(flat, longest);
 }
 
-/** In code a name is no mention already. */
-const inCode = (text: string): string => plain(text).replaceAll('\u2060', '');
-const code = (text: string): string => `\`${inCode(text)}\``;
+/** The one way that words of strangers stand in the text: no forge reads signs in code, and there is no backtick in it to end it. */
+const code = (text: string): string => `\`${plain(text) || '(empty)'}\``;
 const short = (commit: string): string => commit.slice(0, 12);
 
 function bounded(lines: readonly string[], most = mostLines): readonly string[] {
@@ -46,25 +47,25 @@ const signs: Record<Change['kind'], string> = {
 
 function changeLines(change: Change, assumed: boolean): readonly string[] {
   const after = assumed ? '; what is there already is seen after the merge' : '';
-  const head = `${signs[change.kind]} ${change.kind} ${inCode(change.key)} (${change.reason}: ${inCode(change.because)}${after})`;
+  const head = `${signs[change.kind]} ${change.kind} ${plain(change.key)} (${change.reason}: ${plain(change.because)}${after})`;
   const fields = change.fields.map(
-    ({ field, from = '(none)', to = '(none)' }) => `      ${inCode(field)}: ${inCode(from)} → ${inCode(to)}`,
+    ({ field, from = '(none)', to = '(none)' }) => `      ${plain(field)}: ${plain(from)} → ${plain(to)}`,
   );
   return [head, ...bounded(fields, mostFields)];
 }
 
 /** What machines say of themselves (output, values found there) is not for a page that others read. */
 const standingLine = ({ kind, key, reason, fields }: Change): string => {
-  const names = fields.map(({ field }) => inCode(field)).join(', ');
-  return `${signs[kind]} ${kind} ${inCode(key)} (${reason}${names === '' ? '' : `: ${names}`})`;
+  const names = fields.map(({ field }) => plain(field)).join(', ');
+  return `${signs[kind]} ${kind} ${plain(key)} (${reason}${names === '' ? '' : `: ${names}`})`;
 };
 
 /** An error by its title: its message may hold what a machine answered. */
 const leftLine = ({ key, state, why, error }: LeftAlone): string =>
-  `- ${code(key)} ${state}: ${plain(error === undefined ? why : catalogue[error.code].title)}`;
+  `- ${code(key)} ${state}: ${error === undefined ? code(why) : catalogue[error.code].title}`;
 
 const machineLine = ({ machine, state, why, error }: MachineNote): string =>
-  `- ${code(machine)} ${state}: ${plain(error === undefined ? why : catalogue[error.code].title)}`;
+  `- ${code(machine)} ${state}: ${error === undefined ? code(why) : catalogue[error.code].title}`;
 
 function section(heading: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : ['', `**${heading}**`, '', ...bounded(lines)];
@@ -92,7 +93,7 @@ export function reviewSummary(review: Review): string {
 }
 
 function holdLines(plan: Plan, base: string): readonly string[] {
-  return heldOf(plan).map(one => `- By the policy of ${code(base)} it does not go on by itself: ${plain(one.why)}`);
+  return heldOf(plan).map(one => `- By the policy of ${code(base)} it does not go on by itself: ${code(one.why)}`);
 }
 
 function changeSection(review: Review): readonly string[] {
@@ -106,7 +107,7 @@ function changeSection(review: Review): readonly string[] {
 
 function standingSection({ standing, drifted }: Review, base: string): readonly string[] {
   if (standing.length + drifted.length === 0) return [];
-  const lines = [...standing.map(standingLine), ...drifted.map(one => `  ${inCode(one.key)} drifted, and is left so`)];
+  const lines = [...standing.map(standingLine), ...drifted.map(one => `  ${plain(one.key)} drifted, and is left so`)];
   const heading = `Already so without it (${code(base)} against the machines)`;
   return ['', `**${heading}**`, '', ...fence(bounded(lines))];
 }
@@ -140,7 +141,7 @@ export function reviewText(review: Review, base: string): string {
     ...section('Left alone', plan.leftAlone.map(leftLine)),
     ...section(
       'Seen after the merge',
-      unseen.map(({ what, why }) => `- ${code(what)}: ${plain(why)}`),
+      unseen.map(({ what, why }) => `- ${code(what)}: ${code(why)}`),
     ),
     ...section('Machines', machines.map(machineLine)),
     ...standingSection(review, base),
@@ -153,9 +154,15 @@ export function refusedText(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(one => one.severity === 'error');
   const lines = errors.map(
     ({ file, line, column, code: of, message, hint }) =>
-      `- ${code(`${file}:${line}:${column}`)} ${of}: ${plain(message)}${hint === undefined ? '' : ` (${plain(hint)})`}`,
+      `- ${code(`${file}:${line}:${column}`)} ${of}: ${code(message)}${hint === undefined ? '' : ` (${code(hint)})`}`,
   );
   return ['', `The registry is not valid: ${counted(errors.length, 'error')}.`, '', ...bounded(lines)].join('\n');
+}
+
+/** Why there is no plan: the head, or what it needs, cannot be had. A hint of the catalogue is ours, any other may name what a stranger named. */
+export function noPlanText({ code: of, hint }: AppError): string {
+  const entry = catalogue[of];
+  return `\nThere is no plan: ${entry.title}.\n\n${hint === entry.hint ? hint : code(hint)}`;
 }
 
 export const heading = (head: string, base: string, baseCommit: string): string =>

@@ -9,7 +9,7 @@ import type { ParseResult } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { optional } from '../core/optional.js';
 import { review } from '../core/review.js';
-import { heading, refusedText, reviewSummary, reviewText } from '../core/review-words.js';
+import { heading, noPlanText, refusedText, reviewSummary, reviewText } from '../core/review-words.js';
 import type { Lists } from '../operations/operation.js';
 import type { GitRepo, Ports } from '../ports.js';
 import { approachFleet } from './approach.js';
@@ -131,7 +131,7 @@ function withoutSecrets(plan: Plan, redactor: Redactor): Plan {
 function toldOf(error: AppError): Told {
   if (error.retry === 'backoff' || error.code === 'internal') throw error;
   const { title } = catalogue[error.code];
-  return { text: `\nThere is no plan: ${title}.\n\n${error.hint}`, status: status('error', `no plan: ${title}`) };
+  return { text: noPlanText(error), status: status('error', `no plan: ${title}`) };
 }
 
 /** Throws `git-unreachable` and the like: the next round tries again. */
