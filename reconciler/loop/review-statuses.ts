@@ -19,8 +19,8 @@ export interface Statuses {
 
 const firstMs = 5_000;
 const mostMs = 60_000;
-/** Every pass says how things stand: what the forge refused is not asked of it again with each of them. */
-const refusedForMs = 600_000;
+/** Every pass, or look, says how things stand: what the forge refused is not asked of it again with each of them. */
+export const refusedForMs = 600_000;
 
 interface Wish {
   readonly commit: string;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checks } from '../../reconciler/checks/index.js';
 import { partsOf } from '../../reconciler/core/review-comment.js';
 import { drivers } from '../../reconciler/drivers/index.js';
+import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { type Review, startReview } from '../../reconciler/loop/review.js';
 import type { Considered } from '../../reconciler/loop/preview.js';
 import type { PassReport } from '../../schema/status.js';
@@ -143,6 +144,127 @@ describe('pull requests', () => {
   });
 });
 
+/** Runs on machines so far. */
+let looks: number;
+const newer = { api: { ...web.web, path: '/opt/api' } };
+
+async function minutes(count: number): Promise<void> {
+  for (let minute = 0; minute < count; minute += 1) await advance(66_000);
+}
+
+/** What is done meanwhile looks at no machine. */
+async function expectNoLook(during: Promise<void>): Promise<void> {
+  const before = looks;
+  expect(before).toBeGreaterThan(0);
+  await during;
+  expect(looks).toBe(before);
+}
+
+describe('machines are not looked at again', () => {
+  beforeEach(() => {
+    looks = 0;
+    const run: FakePorts['shell']['run'] = (...asked) => {
+      looks += 1;
+      return real.run(...asked);
+    };
+    const real = ports.shell;
+    ports = { ...ports, shell: { ...real, run } };
+    ports.notes.set('git', { appliedCommit: base });
+  });
+
+  const toldOf = (number: number) => partsOf(forge.comments.get(number) ?? '').map(one => `${one.head} ${one.base}`)[0];
+
+  it('while the newest registry is refused, and are for a new head or a registry that is not', async () => {
+    const head = propose(1, files(web));
+    ports.git.make({ 'registry.yml': 'services: 3' });
+    await start();
+    expect(toldOf(1)).toBe(`${head} ${base}`);
+    await expectNoLook(minutes(5));
+    const pushed = propose(1, files(newer), base);
+    await minutes(1);
+    expect(toldOf(1)).toBe(`${pushed} ${base}`);
+    await expectNoLook(minutes(5));
+    const good = ports.git.make(files(web));
+    await minutes(1);
+    expect(toldOf(1)).toBe(`${pushed} ${good}`);
+    await expectNoLook(minutes(5));
+  });
+
+  it('while a rewritten branch is held, and are once it is accepted', async () => {
+    const head = propose(1, files(web));
+    const rewritten = ports.git.make(files(newer), '');
+    await start();
+    review.considered(considered());
+    await still();
+    expect(toldOf(1)).toBe(`${head} ${base}`);
+    await expectNoLook(minutes(5));
+    await noteAccepted(ports.state, rewritten);
+    review.considered(considered([], rewritten));
+    await still();
+    expect(toldOf(1)).toBe(`${head} ${rewritten}`);
+    await expectNoLook(minutes(5));
+  });
+
+  it('but are when it was accepted in the middle of a round', async () => {
+    const head = propose(1, files(web));
+    const rewritten = ports.git.make(files(newer), '');
+    const { setStatus } = forge;
+    forge.setStatus = async (...said) => {
+      forge.setStatus = setStatus;
+      await setStatus(...said);
+      await noteAccepted(ports.state, rewritten);
+      review.considered(considered([], rewritten));
+    };
+    await start();
+    expect(toldOf(1)).toBe(`${head} ${rewritten}`);
+  });
+
+  it.each(['comment', 'setStatus'] as const)(
+    'for ten minutes where the forge refuses a %s, but at once for another head',
+    async what => {
+      let asked = 0;
+      const { [what]: allowed } = forge;
+      const refuse = () => {
+        asked += 1;
+        return Promise.reject(refused);
+      };
+      propose(1, files(web));
+      forge[what] = refuse;
+      await start();
+      await expectNoLook(minutes(8));
+      expect(asked).toBe(1);
+      const head = propose(1, files(newer));
+      await minutes(1);
+      expect(asked).toBe(2);
+      await expectNoLook(minutes(8));
+      expect(asked).toBe(2);
+      await minutes(2);
+      expect(asked).toBe(3);
+      Object.assign(forge, { [what]: allowed });
+      await minutes(11);
+      expect([toldOf(1), forge.statuses.at(-1)]).toEqual([
+        `${head} ${base}`,
+        `${head.slice(0, 7)} portoser/plan success`,
+      ]);
+      await expectNoLook(minutes(12));
+    },
+  );
+
+  it('for one that is refused while others are planned on another base, and it is once its time is over', async () => {
+    const [one, other] = [propose(1, files(web)), propose(2, files(web))];
+    await start();
+    const { comment } = forge;
+    forge.comment = (number, ...more) => (number === 1 ? Promise.reject(refused) : comment(number, ...more));
+    const next = ports.git.make(files(newer));
+    await minutes(1);
+    expect([toldOf(1), toldOf(2)]).toEqual([`${one} ${base}`, `${other} ${next}`]);
+    await expectNoLook(minutes(5));
+    forge.comment = comment;
+    await minutes(6);
+    expect(toldOf(1)).toBe(`${one} ${next}`);
+  });
+});
+
 const report = (more: Partial<PassReport> = {}): PassReport => ({
   id: 'p1',
   trigger: 'test',
@@ -157,10 +279,10 @@ const report = (more: Partial<PassReport> = {}): PassReport => ({
   ...more,
 });
 const change = { key: 'web@m1', machine: 'm1', service: 'web' };
-const considered = (changes: readonly object[] = []) =>
+const considered = (changes: readonly object[] = [], commit = base) =>
   ({
-    desired: { commit: base },
-    plan: { id: 'x', commit: base, waves: [changes], leftAlone: [], machines: [] },
+    desired: { commit },
+    plan: { id: 'x', commit, waves: [changes], leftAlone: [], machines: [] },
   }) as unknown as Considered;
 const applied = { key: 'web@m1', result: 'applied', kind: 'create', durationMs: 1 } as const;
 const said = () => forge.statuses.map(one => one.slice(8));
