@@ -29,7 +29,7 @@ interface Wish {
 
 const textOf = ({ state, description }: CommitStatus): string => `${state} ${description}`;
 
-const whatOf = ({ commit, status }: Wish): string => `${commit} ${textOf(status)}`;
+const whatOf = ({ commit, status }: Wish): string => `${commit} ${status.context} ${textOf(status)}`;
 
 /** What holds is not told anew because it was found by another pass: the first word of a success stays. */
 const isSame = (status: CommitStatus, told: string | undefined): boolean =>
@@ -43,12 +43,10 @@ export function startStatuses(ports: Ports, forge: Forge, document: string): Sta
   let note: ToldNote | undefined;
   /** How long the forge wants to be left alone. */
   let quietMs = 0;
-  /** By context. */
-  const refused = new Map<string, { readonly what: string; readonly until: number }>();
+  /** Until when each is not asked again. Each by itself: a pass may say one thing at its beginning and another at its end. */
+  const refused = new Map<string, number>();
 
-  async function tellOne(key: string): Promise<void> {
-    const wish = wished.get(key);
-    if (wish === undefined) return;
+  async function tellOne(wish: Wish): Promise<void> {
     const { commit, status } = wish;
     note ??= (await ports.state.read<ToldNote>(document)) ?? { commit, told: {} };
     const told = note.commit === commit ? note.told : {};
@@ -57,33 +55,40 @@ export function startStatuses(ports: Ports, forge: Forge, document: string): Sta
       note = { commit, told: { ...told, [status.context]: textOf(status) } };
       await ports.state.write(document, note);
     }
-    // Something newer may have been said meanwhile.
-    if (wished.get(key) === wish) wished.delete(key);
+    done(wish);
+  }
+
+  /** Something newer may have been said meanwhile. */
+  function done(wish: Wish): void {
+    if (wished.get(wish.status.context) === wish) wished.delete(wish.status.context);
   }
 
   /** False: something is left to be told. */
   async function tellAll(): Promise<boolean> {
-    try {
-      for (const key of wished.keys()) await tellOne(key);
-      return true;
-    } catch (thrown) {
-      const error = asAppError(thrown);
-      const { waitMs } = error.details;
-      quietMs = typeof waitMs === 'number' ? waitMs : 0;
-      ports.log.warn({ code: error.code, forge: forge.repository }, 'statuses not told');
-      if (error.retry === 'backoff') return false;
-      // A person has to put it right.
-      const until = ports.clock.monotonic() + refusedForMs;
-      for (const [context, wish] of wished) refused.set(context, { what: whatOf(wish), until });
-      wished.clear();
-      return true;
+    for (const wish of wished.values()) {
+      try {
+        await tellOne(wish);
+      } catch (thrown) {
+        const error = asAppError(thrown);
+        const { waitMs } = error.details;
+        quietMs = typeof waitMs === 'number' ? waitMs : 0;
+        ports.log.warn({ code: error.code, forge: forge.repository }, 'statuses not told');
+        if (error.retry === 'backoff') return false;
+        // A person has to put it right. The forge may take others: a right can be missing for one commit alone.
+        refuse(wish);
+        done(wish);
+      }
     }
+    return true;
   }
 
-  function isRefused(wish: Wish): boolean {
-    const before = refused.get(wish.status.context);
-    return before?.what === whatOf(wish) && before.until > ports.clock.monotonic();
+  function refuse(wish: Wish): void {
+    const now = ports.clock.monotonic();
+    for (const [what, until] of refused) if (until <= now) refused.delete(what);
+    refused.set(whatOf(wish), now + refusedForMs);
   }
+
+  const isRefused = (wish: Wish): boolean => (refused.get(whatOf(wish)) ?? 0) > ports.clock.monotonic();
 
   const telling = (async () => {
     for (let failures = 0; (await bell.wait(over.signal)) !== undefined;) {
@@ -103,7 +108,11 @@ export function startStatuses(ports: Ports, forge: Forge, document: string): Sta
       // Of a commit that is not in force any more nothing is told.
       for (const [key, wish] of wished) if (wish.commit !== commit) wished.delete(key);
       const wish = { commit, status };
-      if (isRefused(wish)) return;
+      if (isRefused(wish)) {
+        // What was said between is true no more.
+        wished.delete(status.context);
+        return;
+      }
       wished.set(status.context, wish);
       bell.ring('status');
     },

@@ -6,6 +6,7 @@ import { drivers } from '../../reconciler/drivers/index.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { type Review, startReview } from '../../reconciler/loop/review.js';
 import type { Considered } from '../../reconciler/loop/preview.js';
+import type { CommitStatus } from '../../schema/forge.js';
 import type { PassReport } from '../../schema/status.js';
 import { AppError } from '../../schema/errors.js';
 import { settlePromises } from '../fakes/clock.js';
@@ -407,5 +408,63 @@ describe('the commit in force', () => {
     review.passed(report({ outcomes: [applied] }));
     await still();
     expect(said()).toEqual(['portoser/apply success']);
+  });
+
+  /** What the forge is asked of the commit in force, and refuses while it says so. */
+  function refuseOnly(isRefused: (status: CommitStatus) => boolean): string[] {
+    const asked: string[] = [];
+    const { setStatus } = forge;
+    forge.setStatus = (commit, status) => {
+      asked.push(`${status.context} ${status.description}`);
+      return isRefused(status) ? Promise.reject(refused) : setStatus(commit, status);
+    };
+    return asked;
+  }
+
+  it('is told of the one context where only the other is refused', async () => {
+    const asked = refuseOnly(({ context }) => context === 'portoser/apply');
+    await start();
+    review.considered(considered([change]));
+    await still();
+    expect(asked).toEqual(['portoser/apply applying 1 change', 'portoser/health being applied']);
+    expect(said()).toEqual(['portoser/health pending']);
+    review.passed(report({ outcomes: [applied] }));
+    review.health(new Map([['web@m1', { state: 'healthy' }]]));
+    await still();
+    expect(said()).toEqual(['portoser/health pending', 'portoser/health success']);
+  });
+
+  it('is not asked for again where each pass says two things that are refused', async () => {
+    const asked = refuseOnly(() => true);
+    await start();
+    const error = { code: 'gate-failed', message: 'no', hint: '', retry: 'human' } as const;
+    for (let pass = 0; pass < 3; pass += 1) {
+      review.considered(considered([change]));
+      await still();
+      review.passed(report({ outcomes: [{ key: 'web@m1', result: 'failed', error }] }));
+      await still();
+    }
+    expect(asked.filter(one => one.startsWith('portoser/apply'))).toEqual([
+      'portoser/apply applying 1 change',
+      'portoser/apply web@m1: The service did not become healthy in time',
+    ]);
+  });
+
+  it('is not told what waited and is not true any more, where what is true was refused', async () => {
+    await start();
+    forge.fault = refused;
+    review.considered(considered());
+    review.passed(report());
+    await still();
+    forge.fault = away;
+    review.considered(considered([change]));
+    await still();
+    review.passed(report());
+    forge.fault = undefined;
+    await advance(60_000);
+    expect(said()).toEqual([]);
+    review.considered(considered([change]));
+    await still();
+    expect(said()).toEqual(['portoser/apply pending']);
   });
 });
