@@ -14,8 +14,10 @@ export const historyRollback = command({
     yes: { type: 'boolean', short: 'y', summary: 'do not ask' },
   },
   notes: `Brings back the service's entry, its source files and its images, as one commit on the newest head, and then
-deploys it. Where that deployment failed, or is what git says now, the last healthy one before it is taken.
-Exit code 0: it runs so, 1: it failed, or nobody said yes, 2: held, or (--dry-run) there is something to bring back.`,
+deploys it; where policy.write is pull-request, that commit is proposed, and deployed once it is merged. Where that
+deployment failed, or is what git says now, the last healthy one before it is taken.
+Exit code 0: it runs so, or is proposed, 1: it failed, or nobody said yes, 2: held, or (--dry-run) there is something to
+bring back.`,
   run: async call => {
     const id = oneWord(call, 'deployment');
     const paint = createPaint(call.terminal.colours);

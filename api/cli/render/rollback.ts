@@ -42,9 +42,11 @@ export function rollbackText(one: Rollback, paint: Paint): string {
 export function rolledBackText(one: Rollback, paint: Paint): string {
   const { edited, report, controller } = one;
   const where = edited === undefined ? '' : whereText(edited);
-  const next =
+  const bringing =
     controller === undefined
       ? ''
       : `The controller that runs here (process ${controller}) brings it: see \`portoser status\`.`;
+  const next =
+    edited?.pull === undefined ? bringing : 'Nothing is changed before it is merged: then the next pass brings it.';
   return [where, report === undefined ? next : passText(report, paint)].filter(Boolean).join('\n');
 }
