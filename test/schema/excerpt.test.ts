@@ -32,7 +32,10 @@ const redactor = createRedactor();
 redactor.learn([{ value: secret, name: 'API_TOKEN' }]);
 const word = fc.stringMatching(/^[a-z]{1,12}$/);
 const space = fc.constantFrom(' ', '\n', '\t');
-const around = fc.array(fc.tuple(word, space).map(both => both.join('')), { maxLength: 30 });
+const around = fc.array(
+  fc.tuple(word, space).map(both => both.join('')),
+  { maxLength: 30 },
+);
 
 it('wherever a secret is cut by it, nothing of the secret is told', () => {
   fc.assert(
