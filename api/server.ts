@@ -67,13 +67,18 @@ function bare({ timeouts }: ServerParts): FastifyInstance {
   return server;
 }
 
-function servePages(server: FastifyInstance, parts: ServerParts, routes: readonly Route[]): void {
+function servePages(
+  server: FastifyInstance,
+  parts: ServerParts,
+  routes: readonly Route[],
+  write: (answer: object) => string,
+): void {
   const config = { needs: 'nobody' } as const;
-  let document: object | undefined; // when it is asked for: the schemas of all answers are some memory
+  let document: Promise<object> | undefined; // when it is asked for: the schemas of all answers are some memory
   const page = docsPage(routes, parts.version);
-  server.get('/api/openapi.json', { config }, async () => {
-    document ??= (await import('./routes/openapi.js')).openApi(routes, parts.version);
-    return document;
+  server.get('/api/openapi.json', { config }, async (_: FastifyRequest, reply) => {
+    document ??= import('./routes/openapi.js').then(({ openApi }) => openApi(routes, parts.version));
+    return reply.type('application/json; charset=utf-8').send(write(await document));
   });
   server.get('/api/docs', { config }, (_: FastifyRequest, reply) =>
     reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(page),
@@ -116,7 +121,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const status = shareStatus(parts.engine, stopping, parts.freshness);
   const write = writeOnce(redactor);
   for (const route of routes) serveRoute(server, route, { ...status, write, onFault, redactor, stopping });
-  servePages(server, parts, routes);
+  servePages(server, parts, routes, write);
   serveMeasures(server, parts, stopping);
   await serveHooks(server, { engine: parts.engine, secrets: parts.webhookSecrets ?? [] });
   await server.ready();

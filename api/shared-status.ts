@@ -100,7 +100,7 @@ export function shareStatus(
   return { perform: perform as Engine['perform'], known };
 }
 
-/** The JSON of a shared answer, masked and written once for all who get it, and anew when there is more to mask. */
+/** The JSON of an answer that many get, masked and written once for all of them, and anew when there is more to mask. */
 export function writeOnce({ value, edition }: Pick<Redactor, 'value' | 'edition'>): (answer: object) => string {
   const written = new WeakMap<object, { readonly edition: number; readonly text: string }>();
   return answer => {

@@ -117,7 +117,12 @@ export function createEngine(parts: EngineParts): Engine {
       if (reads || operation.audits === 'itself') return await run();
       await learnHere(ports);
       // The controller keeps machines as git says whether that can be told or not; its passes tell of themselves.
-      return await audited(ports, { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) }, run);
+      return await audited(
+        ports,
+        { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) },
+        run,
+        operation.changed,
+      );
     } finally {
       telling.end();
     }

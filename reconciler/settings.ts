@@ -99,8 +99,10 @@ function fault(name: SettingName, value: string, env: Environment): string | und
   if (/\0/.test(value)) return 'holds a NUL byte';
   if (name === 'listen' && !validListen(value))
     return `is ${value}, which is neither address:port, such as 127.0.0.1:8750, nor off`;
-  if (name === 'server' && !/^https?:\/\/[^/]/.test(value))
+  if (name === 'server' && !(/^https?:\/\/[^/]/.test(value) && URL.canParse(value)))
     return `is ${value}, which is no http:// or https:// address`;
+  if (name === 'insecureHttp' && !isHost(value))
+    return `is ${value}; it names one host, as it stands in the address of --server`;
   if (name === 'forge' && !forgeNames.includes(value)) return `is ${value}, which is none of ${forgeNames.join(', ')}`;
   if (name === 'forgeUrl' && !/^https?:\/\/[^/@]+(\/[^?#]*)?$/.test(value))
     return 'is no plain http:// or https:// address'; // it may hold a password: it is not repeated
@@ -111,6 +113,12 @@ function fault(name: SettingName, value: string, env: Environment): string | und
   if (name === 'stateDir' && value.startsWith('~') && home(env) === '')
     return `is ${value}, and there is no home folder`;
   return undefined;
+}
+
+/** A name or an address, without a port. */
+function isHost(value: string): boolean {
+  const url = `http://${value}`;
+  return /^[^/@?#\\\s]+$/.test(value) && URL.canParse(url) && new URL(url).port === '';
 }
 
 function validListen(value: string): boolean {

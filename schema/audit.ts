@@ -10,10 +10,10 @@ export interface AuditWho {
 }
 
 /**
- * `begun`: on the disk before anything is done. `done` and `failed` are the end of what `of` began. `refused`: it was not
- * let in. A deed of the controller's own pass is told by its end alone.
+ * `begun`: on the disk before anything is done. `done`, `shown` and `failed` are the end of what `of` began; `shown`: nothing
+ * was changed, and who asked saw what would be. `refused`: it was not let in. A deed of the controller's own pass is told by its end alone.
  */
-export type AuditResult = 'begun' | 'done' | 'failed' | 'refused';
+export type AuditResult = 'begun' | 'done' | 'shown' | 'failed' | 'refused';
 
 export interface AuditEntry {
   /** Milliseconds since 1970. */
@@ -67,7 +67,7 @@ export interface AuditAsk {
 export interface AuditDeed extends Omit<AuditEntry, 'result' | 'of'> {
   readonly seq: number;
   /** `open`: its end is not there (yet): it goes on, its process was killed, or its end could not be written. */
-  readonly result: 'open' | 'done' | 'failed' | 'refused';
+  readonly result: 'open' | 'done' | 'shown' | 'failed' | 'refused';
   readonly endedAt?: number;
 }
 

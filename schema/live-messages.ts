@@ -12,6 +12,8 @@ export const liveLimits = {
   messages: 100,
   subscriptions: 16,
   connections: 1000,
+  /** Of one token, so that nobody takes all of them alone. */
+  connectionsOfToken: 600,
   /** What may wait for a client, and for all of them; whoever has more waiting is dropped. */
   waitingBytes: 1024 * 1024,
   waitingBytesOfAll: 64 * 1024 * 1024,
@@ -36,6 +38,7 @@ export const closeCodes = {
   full: 1013,
   tokenEnded: 4401,
   idle: 4408,
+  tokenFull: 4409,
   slow: 4413,
   tooMany: 4429,
 } as const;

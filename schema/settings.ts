@@ -51,6 +51,12 @@ export const settingEntries = {
     placeholder: 'token',
     summary: 'API token for it',
   },
+  insecureHttp: {
+    key: 'insecure-http',
+    env: 'PORTOSER_INSECURE_HTTP',
+    placeholder: 'host',
+    summary: 'host that the token may go to by http://, on a network that you trust',
+  },
   gitToken: {
     env: 'PORTOSER_GIT_TOKEN',
     fileVariant: 'content',

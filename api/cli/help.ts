@@ -57,7 +57,7 @@ Commands:
 ${nowRows()}
 
 Every command takes --help, --json, --no-color, and where to look: --repo, --branch,
---path, --state-dir, --server, --token. \`portoser config show\` tells what is in force.
+--path, --state-dir, --server, --token, --insecure-http. \`portoser config show\` tells what is in force.
 
 Later (not supported yet):
 ${wrap(

@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Engine, OperationName, Progress } from '../../reconciler/engine.js';
 import { AppError, catalogue, type ErrorCode } from '../../schema/errors.js';
+import { isLoopback } from '../../schema/loopback.js';
 import type { Problem } from '../plugins/problems.js';
 import { linesType } from '../lines.js';
 import { type Method, routes, type Served } from '../routes/table.js';
@@ -11,6 +12,8 @@ export interface RemoteAsk {
   /** `https://portoser.example`, with or without a path. */
   readonly server: string;
   readonly token?: string;
+  /** A host that the token may go to without encryption, besides this machine itself. */
+  readonly insecureHttp?: string;
   /** Says what operations are like; does those that need nothing of the controller. */
   readonly here: Engine;
 }
@@ -121,7 +124,18 @@ async function send(
   return answer;
 }
 
-export function openRemote({ server: written, token, here }: RemoteAsk): Engine {
+/** Whoever can listen on the way would have the token, and all that it may do. Throws `settings-invalid`. */
+function refusePlain({ server, token, insecureHttp }: RemoteAsk): void {
+  const { protocol, hostname, host } = new URL(server);
+  if (token === undefined || protocol !== 'http:' || isLoopback(hostname)) return;
+  if (insecureHttp !== undefined && new URL(`http://${insecureHttp}`).hostname === hostname) return;
+  throw new AppError('settings-invalid', `http://${host} is not encrypted, and the token would go there`, {
+    hint: `Use https://, or a tunnel: \`ssh -N -L 8750:127.0.0.1:8750 ${hostname}\` and --server http://127.0.0.1:8750. On a network that you trust, say --insecure-http ${hostname}.`,
+  });
+}
+
+export function openRemote(ask: RemoteAsk): Engine {
+  const { server: written, token, here } = ask;
   const server = written.replace(/\/+$/, '');
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const wire = { server, headers, agent: new Agent(patient) };
@@ -131,6 +145,7 @@ export function openRemote({ server: written, token, here }: RemoteAsk): Engine 
     const { bare, effect } = await here.describe(name);
     if (bare) return await here.perform(name, input, actor, signal);
     const asked = askedOf(name as Served, readable(name, input));
+    refusePlain(ask);
     const tells = effect === 'changes' || (input as Input)['follow'] === true;
     return await send(wire, asked, signal, tells ? tell : undefined);
   }

@@ -149,11 +149,14 @@ async function open(
     redactor,
   });
   const { settings } = here;
-  const { server, token } = settings;
+  const { server, token, insecureHttp } = settings;
   if (server.value === undefined) return { settings, remote: false, engine: here };
   const { openRemote } = await import('./remote.js');
-  const ask = { server: server.value, here, ...(token.value === undefined ? {} : { token: token.value }) };
-  return { settings, remote: true, engine: openRemote(ask) };
+  const more = {
+    ...(token.value === undefined ? {} : { token: token.value }),
+    ...(insecureHttp.value === undefined ? {} : { insecureHttp: insecureHttp.value }),
+  };
+  return { settings, remote: true, engine: openRemote({ server: server.value, here, ...more }) };
 }
 
 const leaving = 'the controller goes on with it; see `portoser status`';

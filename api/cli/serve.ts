@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Progress } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
+import { isLoopback } from '../../schema/loopback.js';
 import { readSecrets } from '../hooks/secrets.js';
 import type { Call, Options } from './command.js';
 
@@ -19,8 +20,6 @@ export function readAddress(written: string): Address | undefined {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(written) ?? [];
   return { host: host.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(port) };
 }
-
-export const isLoopback = ({ host }: Address): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host);
 
 const refused = ({ host, port }: Address, cause: unknown): AppError => {
   const { code = 'unknown' } = cause as NodeJS.ErrnoException;
@@ -131,7 +130,7 @@ export async function serveBeside(
   const { value = 'off', from, where } = call.settings.listen;
   const address = readAddress(value);
   if (address === undefined) return nothing;
-  if (auth === 'none' && !isLoopback(address))
+  if (auth === 'none' && !isLoopback(address.host))
     throw new AppError('settings-invalid', `--auth none is for this machine alone, and ${where} is ${value}`, {
       hint: 'Listen on 127.0.0.1, or leave --auth none out and use tokens.',
     });

@@ -36,6 +36,11 @@ function dropFullest(connections: Iterable<Connection>, most: number): void {
   }
 }
 
+/** 0 where no token is needed: then all who follow are people of this machine. */
+function sameToken(connections: Iterable<Connection>, { id }: Asker): number {
+  return id === undefined ? 0 : [...connections].filter(one => one.asker.id === id).length;
+}
+
 export function openHub({ engine, tokens, onFault, ...more }: HubParts): Hub {
   const limits = { ...liveLimits, ...more.limits };
   const connections = new Set<Connection>();
@@ -74,6 +79,8 @@ export function openHub({ engine, tokens, onFault, ...more }: HubParts): Hub {
       connections.add(client);
       if (stopped) return client.drop('stopping', 'the controller is being stopped');
       if (connections.size > limits.connections) return client.drop('full', 'too many follow already');
+      if (sameToken(connections, asker) > limits.connectionsOfToken)
+        return client.drop('tokenFull', 'too many follow with this token already');
       socket.on('message', (data: Buffer, binary) => hear(client, data, binary, metrics === undefined));
       if (metrics !== undefined) void desk.followMeasured(client, metrics);
     },

@@ -81,6 +81,7 @@ const closeRows: readonly (readonly string[])[] = [
   [String(closeCodes.full), `${liveLimits.connections} follow already`],
   [String(closeCodes.tokenEnded), 'The token was revoked, or has expired'],
   [String(closeCodes.idle), 'It did not answer a ping, or followed nothing for five minutes'],
+  [String(closeCodes.tokenFull), `${liveLimits.connectionsOfToken} follow with this token already`],
   [String(closeCodes.slow), 'It read too slowly: connect again, and go on from the last event'],
   [String(closeCodes.tooMany), `More than ${liveLimits.messages} messages in ten seconds`],
 ];

@@ -1,11 +1,12 @@
 // Opens the forge of a repository: which one it is, by its address or by the settings, and where its API begins.
 import { AppError } from '../../schema/errors.js';
 import type { Forge, ForgeKind } from '../../schema/forge.js';
+import { isLoopback } from '../../schema/loopback.js';
 import { openGitea } from './forge-gitea.js';
 import { openGitHub } from './forge-github.js';
 import { openGitLab } from './forge-gitlab.js';
 import { openForgeHttp } from './forge-http.js';
-import { type GitAddress, isLoopback, parseAddress } from './git-address.js';
+import { type GitAddress, parseAddress } from './git-address.js';
 
 export interface ForgeSettings {
   /** The repository's. */

@@ -1,9 +1,9 @@
 // Reads the address of a repository in every form that git(1) knows and Portoser takes.
-import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '../../schema/errors.js';
+import { isLoopback } from '../../schema/loopback.js';
 
 export type GitAddress =
   /** `shown` is for people, without credentials; `url` is the same, without a trailing slash. */
@@ -67,12 +67,6 @@ function decode(part: string): string {
   } catch {
     return part;
   }
-}
-
-/** 127.0.0.0/8, ::1 and `localhost`: what never leaves this machine. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
 function parseHttp(text: string): GitAddress {

@@ -76,10 +76,15 @@ async function appendAnyway({ audit, log }: AuditPorts, entry: AuditEntry): Prom
 }
 
 /**
- * Does `work` between its two records. Throws `audit-unwritable`, and does nothing, where the first one cannot be written;
+ * Does `work` between its two records; `changed` tells of its answer whether it was more than shown. Throws `audit-unwritable`, and does nothing, where the first one cannot be written;
  * the second one changes nothing any more: what was done is done, and the log has it as open.
  */
-export async function audited<T>(ports: AuditPorts, deed: Deed, work: () => Promise<T>): Promise<T> {
+export async function audited<T>(
+  ports: AuditPorts,
+  deed: Deed,
+  work: () => Promise<T>,
+  changed: (output: T) => boolean = () => true,
+): Promise<T> {
   const { audit, redactor, clock } = ports;
   const { who, from, what, input } = deed;
   redactor.learn(secretsOfInput(input), namesOfInput(input));
@@ -98,7 +103,10 @@ export async function audited<T>(ports: AuditPorts, deed: Deed, work: () => Prom
   try {
     const output = await work();
     const trace = traceOf(output);
-    await end({ result: 'done', ...(trace === undefined ? {} : { output: told(redactor, trace) }) });
+    await end({
+      result: changed(output) ? 'done' : 'shown',
+      ...(trace === undefined ? {} : { output: told(redactor, trace) }),
+    });
     return output;
   } catch (thrown) {
     const { code, message } = asAppError(thrown);

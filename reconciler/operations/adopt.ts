@@ -82,6 +82,7 @@ export const adopt: Operation<typeof input, Adopting> = {
   name: 'adopt',
   summary: 'Take over what already runs on a machine',
   effect: 'changes',
+  changed: ({ done }) => done !== undefined,
   role: 'admin',
   input,
   run: async (context, { machine: name, only, accept }) => {

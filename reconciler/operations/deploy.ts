@@ -3,6 +3,7 @@ import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
 import { runPass } from '../loop/pass.js';
 import { recorded } from '../loop/record.js';
+import { sessionOf } from '../loop/session.js';
 import { sync } from '../loop/sync.js';
 import { checkChosen, needRegistry } from './parts/names.js';
 import { waitsForAll } from './parts/controller.js';
@@ -12,9 +13,17 @@ import { flag, object, selection, text } from './parts/shape.js';
 
 const input = object({
   ...selection,
-  uncommitted: flag('Take the files as they lie there, committed or not'),
+  uncommitted: flag('Take the files as they lie there, committed or not; a controller goes by commits, and refuses it'),
   approved: text('Id of a plan that was shown and approved'),
 });
+
+/** Whoever asks for more than a controller looks at is told so, and not answered with something else. */
+function refuseByCommit({ ports }: Context): void {
+  if (sessionOf(ports).byCommit !== true) return;
+  throw new AppError('usage', 'a controller goes by commits, and deploys nothing that is not committed', {
+    hint: 'Commit and push, and leave `uncommitted` out.',
+  });
+}
 
 /** What lies there is not what would be deployed: a person should know before. */
 async function refuseDifferent({ ports }: Context): Promise<void> {
@@ -36,7 +45,8 @@ export const deploy: Operation<typeof input, PassReport> = {
   role: 'operator',
   input,
   run: async (context, { uncommitted = false, approved, ...chosen }) => {
-    if (!uncommitted) await refuseDifferent(context);
+    if (uncommitted) refuseByCommit(context);
+    else await refuseDifferent(context);
     const from = uncommitted ? 'files' : 'commit';
     needRegistry(await sync(context.ports, { from }));
     await checkChosen(context.ports, from, chosen);

@@ -127,6 +127,7 @@ export const historyRollback: Operation<typeof input, Rollback> = {
   name: 'history.rollback',
   summary: 'Return a service to what an earlier deployment left',
   effect: 'changes',
+  changed: ({ edited }) => edited !== undefined,
   role: 'operator',
   input,
   run: async (context, { id, accept }) => {

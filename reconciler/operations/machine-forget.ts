@@ -126,6 +126,7 @@ export const machineForget: Operation<typeof input, Forgetting> = {
   name: 'machine.forget',
   summary: 'Remove our traces from a machine that left the registry',
   effect: 'changes',
+  changed: ({ done }) => done !== undefined,
   role: 'admin',
   input,
   run: async (context, { name, accept }) => {

@@ -39,6 +39,7 @@ export const machineTrust: Operation<typeof input, Trust> = {
   name: 'machine.trust',
   summary: 'Pin the host key of a machine',
   effect: 'changes',
+  changed: ({ edited }) => edited !== undefined,
   role: 'admin',
   input,
   run: async (context, { name, replace = false, accept }) => {

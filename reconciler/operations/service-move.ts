@@ -61,6 +61,7 @@ export const serviceMove: Operation<typeof input, Moved> = {
   name: 'service.move',
   summary: 'Move a service to another machine',
   effect: 'changes',
+  changed: ({ edited }) => edited !== undefined,
   role: 'operator',
   input,
   run: async (context, { accept = false, ...wish }) => {

@@ -77,6 +77,35 @@ describe('who is let in', () => {
   });
 });
 
+describe('many of one token', () => {
+  it('leave room for others', async () => {
+    const few = await openLiveWorld({ limits: { connections: 3, connectionsOfToken: 2 } });
+    const [first, second] = [await few.open(), await few.open('viewer', '/api/metrics/ws')];
+    const closed = { code: closeCodes.tokenFull, reason: 'too many follow with this token already' };
+    expect(await (await few.open()).closed).toEqual(closed);
+    expect(await (await few.open('viewer', '/api/metrics/ws')).closed).toEqual(closed);
+    const other = await few.open('admin');
+    other.say({ type: 'subscribe', topic: 'status', id: 'a' });
+    await other.has(1, 'subscribed');
+    second.socket.close();
+    await second.closed;
+    for (const client of [first, await few.open()]) {
+      client.say({ type: 'subscribe', topic: 'status', id: 'a' });
+      await client.has(1, 'subscribed');
+    }
+    await few.close();
+  });
+
+  it('are as many as may be where none is needed', async () => {
+    const open = await openLiveWorld({ auth: 'none', limits: { connectionsOfToken: 1 } });
+    for (const client of [await open.open(undefined), await open.open(undefined)]) {
+      client.say({ type: 'subscribe', topic: 'status', id: 'a' });
+      await client.has(1, 'subscribed');
+    }
+    await open.close();
+  });
+});
+
 const asks: Readonly<Record<string, object>> = {
   events: {},
   run: {},

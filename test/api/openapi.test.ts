@@ -7,6 +7,7 @@ import { createEngine } from '../../reconciler/engine.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { answers } from '../../schema/answer-schemas.js';
 import { AppError, catalogue } from '../../schema/errors.js';
+import { createRedactor } from '../../schema/redact.js';
 import { type OpenApi, operationsOf, problemFaults } from './openapi-document.js';
 
 const engine = createEngine({
@@ -48,6 +49,26 @@ function servedRoutes(): readonly string[] {
       return methods.split(', ').flatMap(one => (one === '' ? [] : [`${one} ${withoutNames(above.join(''))}`]));
     });
 }
+
+describe('the OpenAPI document, asked for by many', () => {
+  it('is masked and written once, and anew when there is more to mask', async () => {
+    const redactor = createRedactor();
+    let walks = 0;
+    const counting: typeof redactor = { ...redactor, value: value => ((walks += 1), redactor.value(value)) };
+    const parts = { auth: 'none', version: 'hunter2-hunter2', ready: () => true, onFault: () => undefined } as const;
+    const other = await buildServer({ ...parts, engine: { ...engine, redactor: counting } });
+    const ask = async () => (await other.inject('/api/openapi.json')).body;
+    const bodies = await Promise.all([ask(), ask(), ask()]);
+    bodies.push(await ask());
+    expect(new Set(bodies).size).toBe(1);
+    expect(bodies[0]).toContain('hunter2');
+    expect(walks).toBe(1);
+    redactor.learn([{ value: 'hunter2-hunter2' }]);
+    for (const body of [await ask(), await ask()]) expect(JSON.parse(body)).toMatchObject({ info: { version: '***' } });
+    expect(walks).toBe(2);
+    await other.close();
+  });
+});
 
 describe('the OpenAPI document', () => {
   it('has every route that the server has, and no other', () => {

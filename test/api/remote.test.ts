@@ -57,13 +57,14 @@ const actor = { name: 'ada', by: 'cli' } as const;
 async function ask(
   name: OperationName,
   input: object,
-  more: { server?: string; token?: string; signal?: AbortSignal } = {},
+  more: { server?: string; token?: string; insecureHttp?: string; signal?: AbortSignal } = {},
 ): Promise<unknown> {
-  const remote = openRemote({ server: more.server ?? `${url}/`, token: more.token ?? 'good', here });
+  const { signal = new AbortController().signal, ...how } = more;
+  const remote = openRemote({ server: `${url}/`, token: 'good', here, ...how });
   told = [];
   remote.subscribe(progress => told.push(progress));
   try {
-    return await remote.perform(name, input, actor, more.signal ?? new AbortController().signal);
+    return await remote.perform(name, input, actor, signal);
   } finally {
     await remote.close();
   }
@@ -210,6 +211,42 @@ describe('a controller elsewhere', () => {
     await waits;
     stop.abort();
     await expect(asking).rejects.toMatchObject({ code: 'interrupted' });
+  });
+});
+
+describe('a token', () => {
+  // It leads to this machine and is none of its names: a network that others may listen on, as far as can be told.
+  const elsewhere = (): string => url.replace('127.0.0.1', '0.0.0.0');
+
+  it('goes nowhere without encryption', async () => {
+    const secret = { token: 'a-token-of-an-admin' };
+    for (const server of [elsewhere(), 'http://portoser.example:8750/below', 'http://127.0.0.1.example'])
+      await expect(ask('status', {}, { server, ...secret })).rejects.toMatchObject({
+        code: 'settings-invalid',
+        message: `${new URL(server).origin} is not encrypted, and the token would go there`,
+        hint: expect.stringMatching(/https:.*ssh -N -L .* --insecure-http/) as string,
+      });
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['this machine itself', () => url],
+    ['this machine by its name', () => url.replace('127.0.0.1', 'localhost')],
+  ])('goes to %s', async (_, server) => {
+    await expect(ask('status', {}, { server: server() })).resolves.toEqual({ done: true });
+  });
+
+  it('goes to the one host that a person named', async () => {
+    await expect(ask('status', {}, { server: elsewhere(), insecureHttp: '0.0.0.0' })).resolves.toEqual({ done: true });
+    const other = ask('status', {}, { server: elsewhere(), insecureHttp: 'portoser.example' });
+    await expect(other).rejects.toMatchObject({ code: 'settings-invalid' });
+  });
+
+  it('that is not there goes nowhere', async () => {
+    const remote = openRemote({ server: elsewhere(), here });
+    const asking = remote.perform('status', {}, actor, new AbortController().signal);
+    await expect(asking).rejects.toMatchObject({ code: 'token-missing' });
+    await remote.close();
   });
 });
 

@@ -15,7 +15,7 @@ export interface Figure {
   readonly goal: Goal;
   readonly ours: Series;
   readonly reference?: { readonly name: string; readonly values: Series };
-  /** Other programs that do the same work. */
+  /** Shown beside ours, without a goal: other programs that do the same work, or the same in other circumstances. */
   readonly peers?: Readonly<Record<string, Series>>;
   /** What the values are of, where the name does not say it. */
   readonly note?: string;

@@ -1,19 +1,15 @@
 // What followers cost: a first apply while nobody follows live beside one with 500 who are idle and one who never reads.
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
-import type * as Main from '../../reconciler/main.js';
-import type * as Servers from '../../api/server.js';
-import { built, openSmallFleet } from './embedded.js';
 import type { Figure } from './figure.js';
+import { addressOf, openServed } from './served.js';
 
 const idle = 500;
-const actor = { name: 'bench', by: 'cli' } as const;
 
 /** They have their own process' time on this machine, as browsers elsewhere would not; what is measured is the apply. */
-async function openFollowers(port: number): Promise<readonly WebSocket[]> {
+async function openFollowers(address: string): Promise<readonly WebSocket[]> {
   const open = async (): Promise<WebSocket> => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
+    const socket = new WebSocket(`ws://${address}`);
     await once(socket, 'open');
     return socket;
   };
@@ -26,44 +22,17 @@ async function openFollowers(port: number): Promise<readonly WebSocket[]> {
 }
 
 async function firstApply(followed: boolean): Promise<number> {
-  const { openEngine } = await built<typeof Main>('main');
-  const { buildServer } = await built<typeof Servers>('../api/server');
-  const fleet = await openSmallFleet();
-  const flags = { repo: fleet.repo, stateDir: fleet.stateDir };
-  const engine = openEngine({ flags, env: { ...fleet.env, ...noDatabase }, cwd: fleet.repo, uid: 1, logs: false });
-  const server = await buildServer({
-    engine,
-    auth: 'none',
-    version: 'bench',
-    ready: () => true,
-    onFault: error => {
-      throw error;
-    },
-    limits: unlimited,
-  });
+  const served = await openServed();
   let followers: readonly WebSocket[] = [];
   try {
-    await fleet.commit('good day');
-    await server.listen({ host: '127.0.0.1', port: 0 });
-    if (followed) followers = await openFollowers((server.server.address() as AddressInfo).port);
-    const began = performance.now();
-    const report = await engine.perform('reconcile', {}, actor, new AbortController().signal);
-    const tookMs = performance.now() - began;
-    if (report.next.next !== 'settled') throw new Error(JSON.stringify(report));
-    return tookMs;
+    await served.fleet.commit('good day');
+    if (followed) followers = await openFollowers(addressOf(served.server, '/ws'));
+    return await served.reconcile();
   } finally {
     for (const one of followers) one.terminate();
-    await server.close();
-    await engine.close();
-    await fleet.remove();
+    await served.close();
   }
 }
-
-/** All that a bench asks comes from one address. */
-export const unlimited = { requests: { burst: 1e9, perMinute: 1e9 } };
-
-/** Nobody answers there: what followers cost is measured without a database. */
-export const noDatabase = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
 
 export async function measureFollowers(rounds: number): Promise<Figure> {
   const [ours, bare]: [number[], number[]] = [[], []];

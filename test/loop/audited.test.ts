@@ -37,6 +37,20 @@ describe('a deed', () => {
     expect(await ports.audit.verify([])).toMatchObject({ whole: true, records: 4 });
   });
 
+  it('that only showed what would be is none that was done', async () => {
+    const ports = createFakePorts();
+    const changed = ({ edited }: { id: string; edited?: object }) => edited !== undefined;
+    await audited(ports, deed(), async () => ({ id: 'd1' }), changed);
+    await audited(ports, deed(), async () => ({ id: 'd1', edited: {} }), changed);
+    await expect(audited(ports, deed(), () => Promise.reject(full), changed)).rejects.toBe(full);
+    expect(deedsOf(ports.audit.entries)).toMatchObject([
+      { result: 'shown', output: { id: 'd1' } },
+      { result: 'done' },
+      { result: 'failed' },
+    ]);
+    expect(await ports.audit.verify([])).toMatchObject({ whole: true, records: 6 });
+  });
+
   it('holds no secret, and no long text', async () => {
     const ports = createFakePorts();
     ports.redactor.learn([{ value: 'hunter2-hunter2' }]);
@@ -108,6 +122,13 @@ describe('the engine', () => {
     ports.audit.full = full;
     await expect(engine.perform('approve', { plan: 'abcdef12' }, who, signal)).rejects.toBe(full);
     expect(ports.writes).toEqual([]);
+  });
+
+  it('is told by everything that waits for a yes whether it was said', async () => {
+    const all: readonly Operation<object>[] = await Promise.all(Object.values(operations).map(load => load()));
+    const asking = all.filter(one => 'accept' in (one.input as { properties: object }).properties);
+    expect(asking.length).toBeGreaterThan(4);
+    expect(asking.filter(one => one.changed === undefined).map(one => one.name)).toEqual([]);
   });
 
   it('has a world for every operation that changes something', async () => {

@@ -84,6 +84,38 @@ describe('the engine', () => {
     expect(told.toSorted()).toEqual(['kept', 'samples']);
   });
 
+  it('deploys nothing that is not committed where it is a controller', async () => {
+    const base = createFakePorts();
+    base.git.make({ 'registry.yml': registryText() });
+    const files = async () => fakeFiles('work-tree', { 'registry.yml': `${registryText()} ` });
+    const ports = {
+      ...base,
+      source: { ...base.source, workTree: { folder: '/clone', files, commit: async () => '' } },
+    };
+    const world = { ports, lists: { drivers: {}, checks: {} } };
+    const engine = createEngine({ settings, open: async () => world, close: async () => undefined });
+    const { signal } = new AbortController();
+    const deploy = (uncommitted: boolean) => engine.perform('deploy', { uncommitted }, { ...actor, by: 'api' }, signal);
+    expect(await deploy(true)).toMatchObject({ commit: 'work-tree' });
+
+    const over = new AbortController();
+    const noted = new Promise<void>(resolve => engine.listen(one => void (one.kind === 'controller' && resolve())));
+    const running = engine.perform('run', {}, actor, over.signal);
+    await Promise.race([noted, running]);
+    await expect(deploy(true)).rejects.toMatchObject({
+      code: 'usage',
+      hint: expect.stringContaining('Commit') as string,
+    });
+    over.abort();
+    await running;
+    expect(base.audit.entries.filter(one => one.what === 'deploy').map(one => one.result)).toEqual([
+      'begun',
+      'done',
+      'begun',
+      'failed',
+    ]);
+  });
+
   it('tells one who asks to hear alone', async () => {
     const base = createFakePorts();
     base.git.make({ 'registry.yml': registryText() });

@@ -48,6 +48,10 @@ afterEach(async () => {
 
 const trust = (more: Omit<InputOf<'machine.trust'>, 'name'> = {}) =>
   engine.perform('machine.trust', { name: 'm1', ...more }, { name: 'ada', by: 'cli' }, new AbortController().signal);
+const audit = async () => {
+  const deeds = await engine.perform('audit.list', {}, { name: 'ada', by: 'cli' }, new AbortController().signal);
+  return deeds.map(one => `${one.what} ${one.result}`);
+};
 const plan = () => engine.perform('plan', {}, { name: 'ada', by: 'cli' }, new AbortController().signal);
 
 describe('machine trust', () => {
@@ -67,6 +71,7 @@ describe('machine trust', () => {
 
     expect((await plan()).plan?.machines).toEqual([]);
     expect(await trust()).toMatchObject({ state: 'pinned' });
+    expect(await audit()).toEqual(['machine.trust shown', 'machine.trust done', 'machine.trust shown']);
   });
 
   it('refuses what nobody has looked at', async () => {

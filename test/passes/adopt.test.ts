@@ -100,14 +100,18 @@ const web = () => ({
 it('shows what it would do, and does nothing', async () => {
   const before = await head('--format=%H');
   world.sent.length = 0;
-  expect(await ask()).toEqual({ machine: 'm1', things: [web()], refused: expect.any(Array) as unknown });
+  const shown = await ask();
+  expect(shown).toEqual({ machine: 'm1', things: [web()], refused: expect.any(Array) as unknown });
+  expect(adopt.changed?.(shown)).toBe(false);
   expect(world.sent.every(one => /^m1 (probe|other)$/.test(one))).toBe(true);
   expect([await head('--format=%H'), world.journal.entries]).toEqual([before, []]);
   expect(readdirSync(join(world.folder('m1'), 'web'))).toEqual(['compose.yaml']);
 });
 
 it('writes a commit and a stamp, and the next pass has nothing to do', async () => {
-  const { done } = await ask({ accept: ['web'] });
+  const adopting = await ask({ accept: ['web'] });
+  const { done } = adopting;
+  expect(adopt.changed?.(adopting)).toBe(true);
   expect(done).toMatchObject({ edited: { unchanged: false }, taken: [{ key: 'web@m1' }] });
   expect(done?.taken).toEqual([{ key: 'web@m1' }]);
   expect(await head('--format=%B')).toMatch(/^Adopt web on m1\n\nPortoser-Kind: adopt\nPortoser-Id: /);

@@ -214,6 +214,8 @@ describe('in a work tree of one’s own', () => {
     expect(await text()).toBe(stateful);
     const moved = await ask(engine, 'service.move', { service: 'web', machine: 'm2', accept: true });
     expect(moved).toMatchObject({ stateful: true, edited: { unchanged: false } });
+    const deeds = await ask(engine, 'audit.list', {});
+    expect(deeds.map(one => one.result)).toEqual(['shown', 'done']);
     expect(await text()).toBe(stateful.replace('machine: m1', 'machine: m2'));
   });
 

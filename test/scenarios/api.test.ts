@@ -137,6 +137,8 @@ describe('the API of a controller', () => {
     };
     expect(await (await ask('/api/services', admin, 'POST', added)).json()).toMatchObject({ unchanged: false });
     expect(await readFile(join(repo, 'registry.yml'), 'utf8')).toContain('tick:');
+    const lying = await ask('/api/deploy', admin, 'POST', { services: ['tick'], uncommitted: true });
+    expect([lying.status, await lying.json()]).toMatchObject([400, { code: 'usage' }]);
     const pass = (await (await ask('/api/deploy', admin, 'POST', { services: ['tick'] })).json()) as PassReport;
     // The commit itself rings the controller, too: one of the two has done it, and neither stood in the other's way.
     expect(pass).toMatchObject({ trigger: 'deploy by first-admin', next: { next: 'settled' } });

@@ -103,6 +103,7 @@ describe('history rollback', () => {
     expect(`${text}\n`).toBe(registry({ env: '"1.10"', level: 'debug', more: '# A note.\n' }));
     expect(outcomesOf(done.report ?? (await world.pass()))).toEqual(['web@m1 applied update']);
     expect(version()).toBe('VERSION=1.10');
+    expect([shown, done].map(one => historyRollback.changed?.(one))).toEqual([false, true]);
     expect([readFileSync(join(path(), 'page'), 'utf8'), readFileSync(join(path(), 'old'), 'utf8')]).toEqual([
       'one',
       'was here',

@@ -73,7 +73,9 @@ describe('a machine that leaves', () => {
     expect(shown.done).toBeUndefined();
     expect(existsSync(stateOf('m1'))).toBe(true);
 
-    expect(await ask('m1', 'remove')).toMatchObject({ done: 'removed' });
+    const removed = await ask('m1', 'remove');
+    expect(removed).toMatchObject({ done: 'removed' });
+    expect([shown, removed].map(one => machineForget.changed?.(one))).toEqual([false, true]);
     expect(readdirSync(join(world.folder('m1'), 'state'))).toEqual([]);
     expect(lives(pid)).toBe(true);
     expect(existsSync(join(world.folder('m1'), 'web/.portoser/run'))).toBe(true);

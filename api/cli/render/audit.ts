@@ -19,6 +19,7 @@ const members = (value: unknown): string =>
 function resultText({ result, code, times }: AuditDeed, paint: Paint): string {
   switch (result) {
     case 'done':
+    case 'shown':
       return result;
     case 'open':
       return paint.warn(result);
