@@ -195,6 +195,12 @@ export const machineErrors = {
     424,
     'The end of its output stands above; check pyproject.toml and uv.lock.',
   ),
+  'uv-unreachable': entry(
+    'uv cannot fetch what the app needs',
+    'backoff',
+    424,
+    "Check the machine's network and DNS, and that the package index answers; what ran before still runs, and it is tried again.",
+  ),
   'service-manager-missing': entry(
     'The machine has no service manager for this',
     'human',

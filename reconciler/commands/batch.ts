@@ -220,14 +220,14 @@ export function batchCommand(batch: Batch): Command {
     fileWords(),
     suspendedWord(),
     clearLeft(),
-    sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_write_line "$p_dir/open" "$$ $(p_boot_id)" || p_refuse_state`,
+    sh`mkdir -p "$p_dir" && printf '' >"$p_dir/result" && printf '' >"$p_dir/staged" && p_note_works "$p_dir/open" "$$" || p_refuse_state`,
     ...(batch.live ? [sh`printf '' >"$p_dir/live" && printf '' >"$p_dir/follows" || p_refuse_state`] : []),
     stepWords(batch.live),
     sh`(
 trap '' HUP; trap 'rm -f "$p_dir/open"' EXIT
 ${body(batch)}p_note done 0
 ) >"$p_dir/log" 2>&1 </dev/null &
-p_job=$!; p_write_line "$p_dir/open" "$p_job $(p_boot_id)"`,
+p_job=$!; p_note_works "$p_dir/open" "$p_job"`,
     watchdog(Math.ceil(batch.timeLimitMs / 1000)),
     ...(batch.live ? [followWork()] : []),
     answerWords(batch.live),

@@ -5,20 +5,10 @@ import { type Command, sh } from './command.js';
 export const logLimitBytes = 10 * 1024 * 1024;
 
 /**
- * `p_born PID` sets `$p_b` to a live process's start time (Linux: field 22 of /proc/PID/stat, proc(5); else what ps
- * says). `p_recorded SERVICE` reads the record `pid start boot started-at user` and sets `$p_is`: `none`, `running`,
+ * `p_recorded SERVICE` reads the record `pid start boot started-at user` and sets `$p_is`: `none`, `running`,
  * `gone`, `rest` (its first process ended, others of its group live) or `reused` (the pid is another process's by now).
  */
 const recordWords = sh`p_boot=; { read -r p_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || p_boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime | tr -s ' ' _)
-p_fields() { p_state_letter=$1; p_group=$3; p_b=\${20}; }
-p_born() {
-  p_b=
-  if [ -r /proc/self/stat ]; then
-    p_l=; { read -r p_l <"/proc/$1/stat"; } 2>/dev/null || return 1
-    p_fields \${p_l##*) }; [ "$p_state_letter" != Z ] && [ "$p_state_letter" != X ]; return
-  fi
-  p_b=$(ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' _); [ -n "$p_b" ] && case $(ps -o stat= -p "$1") in Z*) false ;; esac
-}
 p_group_lives() {
   if [ ! -r /proc/self/stat ]; then kill -0 -- "-$1" 2>/dev/null; return; fi
   for p_l in /proc/[0-9]*/stat; do

@@ -13,6 +13,16 @@ interface Meaning {
 
 const exactly = (words: string): RegExp => new RegExp(`^${words}$`, 'm');
 
+/**
+ * What Go's net/http and containerd say of a connection that broke, in a line about a registry: the same words are said
+ * of the engine's own socket (`http://%2Fvar…`), and by what a build runs.
+ */
+const brokenFetch = new RegExp(
+  String.raw`(https?://(?!%2F)|failed to (resolve|do request|copy|fetch|authorize|pull)\b|httpReadSeeker).*` +
+    String.raw`(context deadline exceeded|connection reset by peer|broken pipe|connection timed out|remote error: tls|GOAWAY|: (unexpected )?EOF\s*$)`,
+  'im',
+);
+
 const meanings: readonly Meaning[] = [
   { code: 'docker-missing', words: exactly(engineWords.missing) },
   { code: 'docker-missing', words: exactly(engineWords.compose), hint: 'Install the Compose plugin on the machine.' },
@@ -38,6 +48,7 @@ const meanings: readonly Meaning[] = [
     words:
       /toomanyrequests|too many requests|dial tcp.*(lookup|i\/o timeout|connection refused|unreachable|no route to host)|TLS handshake timeout|Client\.Timeout exceeded|request canceled while waiting|unexpected (HTTP )?status.* 5\d\d|read tcp.*(connection reset|timeout)/i,
   },
+  { code: 'image-unreachable', words: brokenFetch },
   {
     code: 'image-missing',
     words:

@@ -5,6 +5,7 @@ import type { FieldChange } from '../../schema/plan.js';
 import type { RunnerSeen, Section, Step, Target } from './driver.js';
 import { explainKept } from './native-kept.js';
 import { present, report } from './native-keeper.js';
+import { explainUv } from './uv-explain.js';
 
 /** Nothing starts it after a reboot but the next pass. */
 const bare = { 'survives-reboot': 'no' };
@@ -57,7 +58,7 @@ export function explainLocal(step: Step, output: string): ErrorReport | undefine
     case 'uv-missing':
       return report('uv-missing', 'the app needs uv, and the machine has none');
     case 'uv-failed':
-      return report('uv-failed', 'uv could not set the app up');
+      return explainUv(output);
     case 'program-missing':
       return report(
         'file-missing',

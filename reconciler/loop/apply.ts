@@ -15,6 +15,7 @@ import { makeMove, type Pair } from './move.js';
 import { pause } from './pause.js';
 import { sessionOf } from './session.js';
 import { timeOfDay } from './waits.js';
+import { withdrawIll } from './withdraw.js';
 
 export interface ApplyRun {
   readonly ports: Ports;
@@ -88,6 +89,8 @@ interface Room extends ApplyRun {
   readonly workers: PQueue;
   /** Changes of moves that stop before they start. */
   readonly paired: ReadonlySet<PlacementKey>;
+  /** All of the plan. */
+  readonly changes: readonly Change[];
 }
 
 /** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
@@ -144,7 +147,8 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   const done = await room.workers.add(async () => {
     const late = tooLate(room);
     if (late !== undefined) return ready.map(change => skipped(change, late));
-    const made = await makeBatch({ ...room, machine, told }, ready);
+    const judged = await makeBatch({ ...room, machine, told }, ready);
+    const made = await withdrawIll({ ...room, machine, told: noter(room) }, ready, judged, room.changes);
     // A person who waits is told that it failed, and it is tried again for that person; a controller just looks again.
     return room.toTheEnd ? made : made.map(leftToOthers);
   });
@@ -186,7 +190,9 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   const workers = new PQueue({ concurrency: desired.policy.parallel ?? Number.POSITIVE_INFINITY });
   const pairs = pairsOf(plan);
   const paired = new Set(pairs.flatMap(pair => [pair.arriving.key, pair.leaving.key]));
-  const room: Room = { ...run, holder, outcomes: new Map(), dependencies: askDependencies(run), workers, paired };
+  const dependencies = askDependencies(run);
+  const changes = plan.waves.flat();
+  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
   const queues = new Map<string, Promise<unknown>>();
   const { busy } = sessionOf(ports);

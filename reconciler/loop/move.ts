@@ -6,15 +6,16 @@ import type { LiveState, MachineSeen, Placement, Stamp } from '../../schema/stat
 import { lookupOf, stampOf } from '../core/lookup.js';
 import { basisOf, stampText } from '../core/ownership.js';
 import { arrivalStamp, movingStamp, prunedStamp } from '../core/stamps.js';
-import { carryOut, makeBatch } from './batch.js';
+import { makeBatch } from './batch.js';
 import { type BatchRun, failed } from './batch-run.js';
 import type { BatchReading } from './batch-result.js';
 import { carryOver, type CopyRun, type Load, survey } from './copy.js';
 import { look } from './look.js';
-import { emptyGround, prepareStop } from './prepare.js';
+import { emptyGround } from './prepare.js';
 import { renewing } from './renew.js';
 import { prepareSteps, resume, runStateOf } from './resume.js';
 import { finish, sendLocked } from './send.js';
+import { withdraw } from './withdraw.js';
 
 /** The two changes of one move. */
 export interface Pair {
@@ -154,26 +155,6 @@ function outcomesOf({ arriving, leaving }: Pair, ending: Ending & { readonly und
 
 const endingOf = (thrown: unknown): Ending => ({ error: asAppError(thrown).report() });
 
-/** Stops what may run of it where it was to go; false: nobody can say that nothing does. */
-async function withdraw({ to, arriving }: Moving): Promise<boolean> {
-  const { ports, lists, desired, leaving, machine } = to;
-  const after = await look(ports, lists, desired, { only: new Set([machine.name]), leaving });
-  const view = after.machines[machine.name];
-  if (view?.state !== 'reachable') return false;
-  const stamp = stampOf(view, arriving.service);
-  if (stamp === undefined || stamp.prunedAt !== undefined) return true;
-  const change: Change = { ...arriving, kind: 'stop', reason: 'moved', basis: basisOf(stamp), stamp };
-  const placements = desired.placements.filter(one => one.key !== arriving.key);
-  try {
-    const run = { ...to, live: { ...to.live, machines: { ...to.live.machines, ...after.machines } } };
-    const [stopped] = await carryOut(run, [prepareStop(run, change, stamp, view)], view, { ...desired, placements });
-    return stopped?.result === 'applied';
-  } catch (thrown) {
-    ports.log.debug({ machine: machine.name, err: thrown }, 'not stopped after a failed move');
-    return false;
-  }
-}
-
 /** From here on it may run where it goes, so it must not run where it was. */
 async function handOver(moving: Moving, stamp: Stamp, reading: BatchReading): Promise<readonly Outcome[]> {
   const { from, seenFrom, leaving, arriving } = moving;
@@ -192,7 +173,7 @@ async function handOver(moving: Moving, stamp: Stamp, reading: BatchReading): Pr
     ];
   }
   const ending: Ending = made?.result === 'failed' ? made : endingOf(new AppError('internal', 'it had no outcome'));
-  if (await withdraw(moving)) return await undo(moving, handed, ending);
+  if (await withdraw(moving.to, arriving)) return await undo(moving, handed, ending);
   const why = `nobody can say whether it runs on ${moving.to.machine.name}: it is not started on ${from.machine.name}`;
   await finish(from, { stamps: [], forget: [] }, reading, seenFrom);
   return outcomesOf(moving, {

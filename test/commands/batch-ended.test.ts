@@ -125,6 +125,25 @@ describe.each(shells)('$name', shell => {
     expect(next.rows).toMatchObject({ 'claim.0': '0', done: '0' });
   });
 
+  test("a killed batch whose pid is another process's by now holds nothing up", async () => {
+    const open = join(machine.state, 'steps/a1/open');
+    const slow = sh`mkdir -p ${machine.place}; touch ${at('began')}; while [ ! -e ${at('go')} ]; do sleep 0.1; done`;
+    const before = machine.start(batchOf([aChange('web', { steps: [aStep(slow)] })]), shell);
+    await until(() => existsSync(at('began')));
+    const [works = '', started = ''] = readFileSync(open, 'utf8').split('\n');
+    const [pid = '', boot = ''] = works.split(' ');
+    expect(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]).toBe(started);
+    const ended = once(before, 'close');
+    writeFileSync(at('go'), '');
+    await ended;
+    mkdirSync(join(machine.state, 'steps/dead'));
+    // Ours for a moment: what a pid that came round again is to the machine.
+    writeFileSync(join(machine.state, 'steps/dead/open'), `${process.pid} ${boot}\n${started}\n`);
+    const next = await machine.run(batchOf([aChange('other')], { id: 'a2', gone: '1:1' }), shell);
+    expect([next.said('busy'), next.rows['claim.0'], next.rows['done']]).toEqual([undefined, '0', '0']);
+    expect(existsSync(join(machine.state, 'steps/dead'))).toBe(false);
+  });
+
   test('what a killed batch had staged is cleared away by the next one', async () => {
     mkdirSync(at('web'), { recursive: true });
     writeFileSync(at('web/file'), 'old');

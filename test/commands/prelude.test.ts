@@ -1,5 +1,6 @@
 // The functions that every longer script begins with, in real shells.
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +11,34 @@ import { createScriptMachine, filesBelow, nonce, type ScriptMachine, user } from
 import { shells } from './supervise-shells.js';
 
 let machine: ScriptMachine;
+let sleeper: ChildProcess | undefined;
+
+/** Ends it, and takes it in as its parent does. */
+async function endSleeper(): Promise<void> {
+  if (sleeper === undefined) return;
+  const closed = once(sleeper, 'close');
+  sleeper.kill('SIGKILL');
+  await closed;
+  sleeper = undefined;
+}
+
 beforeEach(() => {
   machine = createScriptMachine();
   mkdirSync(machine.place);
 });
-afterEach(() => machine.remove());
+afterEach(async () => {
+  await endSleeper();
+  await machine.remove();
+});
 
 const after = (command: Command, sudo: 'auto' | 'never' = 'never') => lines([prelude({ nonce, sudo }), command]);
+const instead = (was: string, now: string) => (command: Command) => ({
+  words: command.words.map(word => (word.kind === 'syntax' ? { ...word, text: word.text.replaceAll(was, now) } : word)),
+});
+/** As macOS and BSD have it; ps is the real one. */
+const withoutProc = instead('/proc/self/stat', '/nowhere/stat');
+/** As `hidepid` has it for processes of others. */
+const hidingProc = instead('"/proc/$1/stat"', '"/nowhere/$1/stat"');
 const at = (name: string) => join(machine.place, name);
 
 describe.each(shells)('$name', shell => {
@@ -65,6 +87,74 @@ describe.each(shells)('$name', shell => {
     const { stdout } = await machine.run(after(words), shell);
     expect(stdout).toBe(`${userInfo().homedir} 0\n 1\n 1\n 1\n`);
     expect(filesBelow(machine.place)).toEqual([]);
+  });
+
+  describe.each([
+    ['as /proc tells', (command: Command) => command],
+    ['as ps tells, without /proc', withoutProc],
+  ])('p_works, %s', (_, told) => {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const works = async (note: string) => {
+      if (note !== '') writeFileSync(at('open'), note);
+      return (await machine.run(told(after(sh`p_works ${at('open')} && echo works`)), shell)).stdout === 'works\n';
+    };
+    /** Notes a process that ends with `machine`; its pid and start. */
+    const note = async () => {
+      sleeper = spawn('sleep', ['1000'], { stdio: 'ignore' });
+      await machine.run(told(after(sh`p_note_works ${at('open')} ${String(sleeper.pid)}`)), shell);
+      const [first, start = ''] = readFileSync(at('open'), 'utf8').split('\n');
+      expect([first, start === '']).toEqual([`${sleeper.pid} ${boot}`, false]);
+      return { pid: sleeper.pid, start };
+    };
+
+    test('what was noted works until its process ends', async () => {
+      await note();
+      expect(await works('')).toBe(true);
+      await endSleeper();
+      expect(await works('')).toBe(false);
+    });
+
+    test('another process with its pid, or another boot, is not it; one of an older version has no start', async () => {
+      const { pid, start } = await note();
+      expect(await works(`${pid} ${boot}\n${start}0\n`)).toBe(false);
+      expect(await works(`${pid} 0${boot}\n${start}\n`)).toBe(false);
+      expect(await works(`${pid} ${boot}\n`)).toBe(true);
+      expect(await works(`0 ${boot}\n`)).toBe(false);
+      expect(await works('\n')).toBe(false);
+    });
+
+    test.skipIf(process.getuid?.() !== 0)(
+      "another user's process works, too, though it may not be signalled",
+      async () => {
+        await note();
+        const script = render(told(after(sh`p_works ${at('open')} && echo works; kill -0 ${String(sleeper?.pid)}`)));
+        chmodSync(machine.home, 0o755);
+        const words = ['-u', 'nobody', '--', shell.program, ...shell.words, '-s'];
+        const { stdout, status } = spawnSync('runuser', words, { input: script, encoding: 'utf8' });
+        expect([stdout, status]).toEqual(['works\n', 1]);
+      },
+    );
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('p_works believes kill where /proc hides the process', async () => {
+    sleeper = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    await machine.run(after(sh`p_note_works ${at('open')} ${String(sleeper.pid)}`), shell);
+    chmodSync(machine.home, 0o755);
+    const told = (as: readonly string[]) => {
+      const words = [...as, shell.program, ...shell.words, '-s'];
+      const input = render(hidingProc(after(sh`p_works ${at('open')}; echo "$?"`)));
+      return spawnSync(words[0] ?? '', words.slice(1), { input, encoding: 'utf8' }).stdout;
+    };
+    const asNobody = ['runuser', '-u', 'nobody', '--'];
+    expect([told([]), told(asNobody)]).toEqual(['0\n', '0\n']);
+    await endSleeper();
+    expect([told([]), told(asNobody)]).toEqual(['1\n', '1\n']);
+  });
+
+  test('p_works starts no process where nothing is noted', async () => {
+    const tracing = sh`PATH=/nowhere; p_works ${at('none')}; echo "$?"`;
+    const { stdout, stderr } = await machine.run(after(tracing), shell);
+    expect([stdout, stderr]).toEqual(['1\n', '']);
   });
 
   test.skipIf(process.getuid?.() !== 0)('p_as another user, as root', async () => {

@@ -127,6 +127,35 @@ describe('explain', () => {
     expect(report?.hint).not.toBe('');
   });
 
+  const head = 'Head "https://images.example/v2/a/manifests/1": ';
+  const resolving = `${daemon}failed to resolve reference "images.example/a:1": `;
+  test.each([
+    `${resolving}failed to do request: ${head}EOF\n`,
+    `${resolving}EOF\n`,
+    `${resolving}failed to authorize: failed to fetch anonymous token: Get "https://images.example/token?service=a": unexpected EOF\n`,
+    `${resolving}failed to do request: ${head}context deadline exceeded\n`,
+    `${resolving}failed to do request: ${head}net/http: TLS handshake timeout\n`,
+    `${resolving}failed to do request: ${head}read tcp 10.0.0.2:4->10.0.0.9:443: read: connection reset by peer\n`,
+    `${resolving}failed to do request: ${head}write: broken pipe\n`,
+    `${resolving}failed to do request: ${head}remote error: tls: internal error\n`,
+    `${resolving}failed to do request: ${head}http2: server sent GOAWAY and closed the connection\n`,
+    `${resolving}connection reset by peer\n`,
+    `${resolving}unexpected status code 502 Bad Gateway\n`,
+    ` web Pulling \n web Error failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://images.example/blobs/1": connection reset by peer\n`,
+    `${daemon}failed to copy: httpReadSeeker: failed open: unexpected EOF\n`,
+    `failed to solve: a:1: failed to resolve source metadata for images.example/a:1: failed to do request: ${head}EOF\n`,
+    `${daemon}Get "https://images.example/v2/": proxyconnect tcp: EOF\n`,
+  ])('trouble on the way to a registry: %j', output => {
+    expect(docker.explain(step, output)).toMatchObject({ code: 'image-unreachable', retry: 'backoff' });
+  });
+
+  test('words of the network that are not of a registry mean nothing of the kind', () => {
+    const socket = 'error during connect: Post "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/containers/create": EOF\n';
+    const built = 'failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2\n> EOF\n';
+    for (const output of [socket, built]) expect(docker.explain(step, output)?.code).not.toBe('image-unreachable');
+    expect(docker.explain(step, `${resolving}images.example/a:1: not found\n`)?.code).toBe('image-missing');
+  });
+
   test('a registry that cannot be reached may be back; a name that is wrong stays so', () => {
     expect(docker.explain(step, 'Get "https://r.example/v2/": dial tcp: i/o timeout')?.retry).toBe('backoff');
     expect(docker.explain(step, 'manifest for nginx:nope not found: manifest unknown')?.retry).toBe('human');
