@@ -31,15 +31,16 @@ function isDrift(key: PlacementKey, { plan, live }: Considered): boolean {
   return !(change.reason === 'stopped' && ill);
 }
 
-/** Those of the faults that still concern what git wants and what runs there. */
+/** Those of the faults whose revision is still what git wants and what runs there. */
 export function toCondemn(considered: Considered, faults: Faults): readonly Condemned[] {
   return considered.desired.placements.flatMap(placement => {
-    const found = faults.get(placement.key);
+    const fault = faults.get(placement.key);
     const seen = considered.live.machines[placement.spec.machine];
-    if (found === undefined || seen?.state !== 'reachable' || placement.instead !== undefined) return [];
+    if (fault === undefined || seen?.state !== 'reachable' || placement.instead !== undefined) return [];
     const stamp = stampOf(seen, placement.spec.service);
-    if (stamp?.fingerprint !== placement.fingerprint || isDrift(placement.key, considered)) return [];
-    const error = report('gate-failed', `${placement.key} became unhealthy soon after its deploy: ${found}`);
+    if (stamp?.fingerprint !== fault.fingerprint || placement.fingerprint !== fault.fingerprint) return [];
+    if (isDrift(placement.key, considered)) return [];
+    const error = report('gate-failed', `${placement.key} became unhealthy soon after its deploy: ${fault.found}`);
     return [{ placement, stamp, seen, error }];
   });
 }

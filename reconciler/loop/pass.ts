@@ -11,7 +11,7 @@ import type { HistoryActor } from '../../schema/history.js';
 import { readApplied } from './applied.js';
 import { approachFleet } from './approach.js';
 import { changeOf, condemn, toCondemn } from './condemn.js';
-import type { Faults } from './soak.js';
+import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
 import { planFindings, silent, syncFindings } from './findings.js';
 import { unnoted } from './unnoted.js';
@@ -43,8 +43,8 @@ export interface PassAsk extends Choice {
   readonly again?: boolean;
   /** Ask every placement that was left as it is whether it answers (`run --once`). */
   readonly check?: boolean;
-  /** What became ill while it soaked, since the last pass. */
-  readonly faults?: Faults;
+  /** Knows what became ill while it soaked. */
+  readonly soak?: Pick<Soak, 'faults' | 'settle'>;
   /** Tells that a newer commit was seen; what has not begun is then left to the next pass. */
   readonly superseded?: () => boolean;
   /** Health checks of what is being changed are put aside meanwhile. */
@@ -57,7 +57,7 @@ export interface PassAsk extends Choice {
 
 /** Runs one pass, after those that were asked for before. Never throws for what the registry, git or machines do: the report says it. */
 export function runPass(context: PassContext, ask: PassAsk): Promise<PassReport> {
-  return alone(context.ports, () => makePass(context, ask));
+  return alone(context.ports, () => makePass(context, { ...sessionOf(context.ports).beside, ...ask }));
 }
 
 async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport> {
@@ -175,10 +175,11 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
 
 /** Marks what became ill while it soaked, and goes back from it, before anything else is thought of. */
 async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<readonly Outcome[]> {
-  if (ask.faults === undefined || ask.faults.size === 0) return [];
+  const faults = ask.soak?.faults() ?? new Map();
+  if (faults.size === 0) return [];
   const { ports, lists } = context;
   const considered = await consider(ports, lists, synced, { from: ask.from });
-  const ill = toCondemn(considered, ask.faults);
+  const ill = toCondemn(considered, faults);
   const condemned = ill.map(one => ({ change: changeOf(one), error: one.error }));
   await ask.history.condemns(condemned, considered.plan, synced.commit);
   const holder = await holderOf(ports);
@@ -197,6 +198,7 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
       text: `failed: ${error.message}`,
       event: 'deploy.failed',
     });
+  ask.soak?.settle(faults);
   return await goBack(context, ask, synced, outcomes.flat());
 }
 

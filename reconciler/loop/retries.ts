@@ -22,9 +22,10 @@ export interface Retry {
 const wantedOf = (desired: DesiredState, key: PlacementKey): string =>
   lookupOf(desired).byKey.get(key)?.fingerprint ?? '';
 
-/** Takes in how changes ended. Only a cause that may pass by itself, by its code, is worth another try. */
+/** Takes in how changes ended. Only a cause that may pass by itself, by its code, is worth another try of what is wanted still. */
 export function noteTries(ports: Ports, desired: DesiredState, outcomes: readonly Outcome[]): void {
   const { retries } = sessionOf(ports);
+  for (const [key, { of }] of retries) if (of !== wantedOf(desired, key)) retries.delete(key);
   for (const outcome of outcomes) {
     const { key } = outcome;
     if (outcome.result === 'skipped' || outcome.result === 'in-progress') continue;
@@ -63,11 +64,12 @@ export function triesOf(ports: Ports, desired: DesiredState): Tries {
   return { resting: new Map(resting), again: new Set(open.filter(([, one]) => one.granted).map(([key]) => key)) };
 }
 
-/** How long until the next try of anything; Infinity: nothing waits for one. */
+/**
+ * How long until the next try of anything; Infinity: nothing waits for one. What the pass before could not try, though its
+ * time had come (its machine stays away, what it depends on failed), waits for no time: the pass's own pace is enough.
+ */
 export function nextTryInMs(ports: Ports): number {
   const now = ports.clock.now();
-  return Math.min(
-    Number.POSITIVE_INFINITY,
-    ...[...sessionOf(ports).retries.values()].map(({ at }) => Math.max(0, at - now)),
-  );
+  const waits = [...sessionOf(ports).retries.values()].map(({ at }) => at - now);
+  return Math.min(Number.POSITIVE_INFINITY, ...waits.filter(ms => ms > 0));
 }

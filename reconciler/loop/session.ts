@@ -3,6 +3,7 @@ import type { Culprit } from '../../schema/plan.js';
 import type { ParseResult, PlacementKey } from '../../schema/registry-types.js';
 import type { MachineFacts, Stamp } from '../../schema/state.js';
 import type { Ports } from '../ports.js';
+import type { Beside } from './beside.js';
 import type { ControllerLive } from './measures.js';
 import type { Hints } from './hints.js';
 import type { Retry } from './retries.js';
@@ -26,6 +27,8 @@ export interface Session {
   readonly culprits: Map<string, readonly Culprit[]>;
   /** What the controller of this process knows now; absent where none runs. */
   live?: () => ControllerLive;
+  /** What a pass that somebody asked of this process lets its controller know; absent where none runs. */
+  beside?: Beside;
   /** When a run of this process last began to change a placement, in milliseconds since 1970. */
   readonly begun: Map<PlacementKey, number>;
   /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */

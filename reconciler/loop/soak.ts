@@ -8,16 +8,24 @@ import { checkOnce } from './check.js';
 import type { CheckedMachine } from './look-checks.js';
 import { pause } from './pause.js';
 
-/** What was found at a placement that became ill while it soaked. */
-export type Faults = ReadonlyMap<PlacementKey, string>;
+/** A placement became ill while it soaked. */
+export interface Fault {
+  /** Of the revision that was ill: whatever stands there since is no worse for it. */
+  readonly fingerprint: string;
+  readonly found: string;
+}
+
+export type Faults = ReadonlyMap<PlacementKey, Fault>;
 
 export interface Soak {
   /** Also those that began before: `leftMs` counts from now. What is not named is not looked at any more. */
   follow(soaking: readonly Soaking[], machines: readonly CheckedMachine[]): void;
-  /** Forgets what is being changed. */
+  /** Looks no more at what is being changed. */
   leave(keys: ReadonlySet<PlacementKey>): void;
-  /** The faults since the last time. */
-  take(): Faults;
+  /** Those that nobody has settled; what has one is not looked at again. */
+  faults(): Faults;
+  /** They are dealt with, or concern nobody any more. */
+  settle(faults: Faults): void;
   stop(): Promise<void>;
 }
 
@@ -64,11 +72,11 @@ export function soakingNow(desired: DesiredState, live: LiveState): readonly Soa
   });
 }
 
-/** `onFault`: there is something to take. */
+/** `onFault`: there is something to settle. */
 export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKey) => void): Soak {
   const { clock } = ports;
   const watched = new Map<PlacementKey, Watched>();
-  const faults = new Map<PlacementKey, string>();
+  const faults = new Map<PlacementKey, Fault>();
   const over = new AbortController();
   let machines: readonly CheckedMachine[] = [];
   let round: Promise<void> | undefined;
@@ -77,7 +85,7 @@ export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKe
     one.silent = passes ? 0 : one.silent + 1;
     if (one.silent < one.placement.spec.health.retries || watched.get(key) !== one) return;
     watched.delete(key);
-    faults.set(key, found);
+    faults.set(key, { fingerprint: one.placement.fingerprint, found });
     onFault(key);
   }
 
@@ -108,6 +116,7 @@ export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKe
       watched.clear();
       for (const { placement, dependencies, leftMs } of soaking) {
         const known = before.get(placement.key);
+        if (faults.get(placement.key)?.fingerprint === placement.fingerprint) continue;
         const same = known?.placement.fingerprint === placement.fingerprint;
         watched.set(placement.key, {
           placement,
@@ -122,10 +131,9 @@ export function startSoak(ports: Ports, lists: Lists, onFault: (key: PlacementKe
         .finally(() => (round = undefined));
     },
     leave: keys => keys.forEach(key => watched.delete(key)),
-    take() {
-      const taken = new Map(faults);
-      faults.clear();
-      return taken;
+    faults: () => new Map(faults),
+    settle(settled) {
+      for (const [key, fault] of settled) if (faults.get(key) === fault) faults.delete(key);
     },
     async stop() {
       over.abort();

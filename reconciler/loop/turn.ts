@@ -5,6 +5,7 @@ import type { Outcome } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import type { PassReport } from '../../schema/status.js';
 import type { HookHint } from '../../schema/webhooks.js';
+import { besideOf, changedBy } from './beside.js';
 import { type Bell, hangBell } from './bell.js';
 import { type GitWatch, watchGit } from './git-watch.js';
 import { type Hints, openHints } from './hints.js';
@@ -137,12 +138,12 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       from: 'commit',
       toTheEnd: false,
       watch: turn.monitor,
-      faults: turn.soak.take(),
+      soak: turn.soak,
       onConsidered: considered => {
         watchHealth(turn, considered, []);
         turn.sample(considered);
         turn.options.onConsidered?.(considered);
-        turn.soak.leave(new Set(considered.plan.waves.flat().map(change => change.key)));
+        turn.soak.leave(changedBy(considered));
       },
       superseded: () => newerThan(turn, headAtStart),
     },
@@ -271,10 +272,12 @@ export async function runController(context: PassContext, options: ControllerOpt
   const hints = repository && git && takeHints(turn, repository, git);
   try {
     sessionOf(ports).live = () => liveOf(turn);
+    sessionOf(ports).beside = besideOf(monitor, soak);
     await turn.note.write();
     await turnAround(turn);
   } finally {
     delete sessionOf(ports).live;
+    delete sessionOf(ports).beside;
     turn.cron?.stop();
     sessionOf(ports).hints = undefined;
     hints?.stop();

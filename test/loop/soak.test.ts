@@ -54,22 +54,28 @@ describe('soaking', () => {
   it('ends in peace when its time is over, and is looked at no more', async () => {
     soak.follow(soaking(10_000), machines);
     await advance(20_000);
-    expect([rung, soak.take()]).toEqual([[], new Map()]);
+    expect([rung, soak.faults()]).toEqual([[], new Map()]);
     const before = looks;
     expect(before).toBeGreaterThan(2);
     await advance(20_000);
     expect(looks).toBe(before);
   });
 
-  it('tells a fault once, after as many looks as the health check asks for', async () => {
+  it('tells a fault once, after as many looks as the health check asks for, and keeps it until it is settled', async () => {
     soak.follow(soaking(30_000), machines);
     answers = false;
     await advance(2000);
     expect(rung).toEqual([]);
     await advance(10_000);
     expect(rung).toEqual(['web@m1']);
-    expect([...soak.take().keys()]).toEqual(['web@m1']);
-    expect(soak.take()).toEqual(new Map());
+    const { fingerprint } = desired.placements.find(one => one.key === 'web@m1') ?? {};
+    const faults = soak.faults();
+    expect(faults).toEqual(new Map([['web@m1', { fingerprint, found: expect.any(String) as string }]]));
+    soak.follow(soaking(30_000), machines);
+    await advance(10_000);
+    expect([rung, soak.faults()]).toEqual([['web@m1'], faults]);
+    soak.settle(faults);
+    expect(soak.faults()).toEqual(new Map());
   });
 
   it('forgives one look that failed', async () => {

@@ -6,7 +6,11 @@ import { checks } from '../../reconciler/checks/index.js';
 import { drivers } from '../../reconciler/drivers/index.js';
 import { noteApprovals } from '../../reconciler/loop/approvals.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
+import { noteTries } from '../../reconciler/loop/retries.js';
+import { sessionOf } from '../../reconciler/loop/session.js';
 import { runController } from '../../reconciler/loop/turn.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
+import type { DesiredState } from '../../schema/state.js';
 import { settlePromises } from '../fakes/clock.js';
 import { createFakePorts, type FakePorts, registryText } from '../fakes/ports.js';
 
@@ -14,6 +18,10 @@ let ports: FakePorts;
 let over: AbortController;
 let passes: PassReport[];
 let running: Promise<void>;
+let desired: DesiredState | undefined;
+
+/** A loop that no longer waits would never let a test's clock go on. */
+const mostPasses = 60;
 
 beforeEach(() => {
   ports = createFakePorts();
@@ -28,7 +36,13 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   const context = { ports, lists: { drivers, checks }, emit: () => undefined, signal: over.signal };
-  running = runController(context, { onPass: report => void passes.push(report) });
+  running = runController(context, {
+    onPass: (report, wanted) => {
+      passes.push(report);
+      desired = wanted;
+      if (passes.length === mostPasses) over.abort();
+    },
+  });
   await still();
 }
 
@@ -115,6 +129,47 @@ describe('the controller', () => {
     delete ports.git.fault;
     await advance(60_000);
     expect(passes.at(-1)?.next.next).toBe('settled');
+  });
+});
+
+describe('a change that failed for a cause that may pass', () => {
+  const web = { type: 'local', machine: 'm1', path: '/srv/web', command: 'web' };
+  const policy = { interval: '20s', backoff: '5s…5s' };
+  const failed = (key: PlacementKey) => {
+    if (desired === undefined) throw new Error('nothing was wanted');
+    const error = { code: 'ssh-lost', message: 'it was lost', hint: '', retry: 'backoff' } as const;
+    noteTries(ports, desired, [{ key, result: 'failed', error }]);
+  };
+
+  async function failedStart(): Promise<void> {
+    ports.git.make({ 'registry.yml': registryText({ web }, policy) });
+    await start();
+    failed('web@m1');
+  }
+
+  it('makes no passes beside those of the interval while its machine stays away', async () => {
+    await failedStart();
+    await advance(60_000);
+    expect(triggers()).toEqual(['start', 'interval', 'interval', 'interval']);
+  });
+
+  it('is looked at again when its time has come, once', async () => {
+    await failedStart();
+    ports.git.make({ 'registry.yml': registryText({ web }, policy), other: '' });
+    ports.git.moved();
+    await advance(5000);
+    expect(triggers()).toEqual(['start', 'new commit', 'interval']);
+    await advance(20_000);
+    expect(passes).toHaveLength(4);
+  });
+
+  it('is forgotten when git wants it no more', async () => {
+    await failedStart();
+    ports.git.make({ 'registry.yml': registryText({}, policy) });
+    ports.git.moved();
+    await advance(60_000);
+    expect(triggers()).toEqual(['start', 'new commit', 'interval', 'interval', 'interval']);
+    expect(sessionOf(ports).retries.size).toBe(0);
   });
 });
 

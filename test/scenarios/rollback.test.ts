@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
+import type { Faults, Soak } from '../../reconciler/loop/soak.js';
 import { clearFailed } from '../../reconciler/loop/clear.js';
 import { sync } from '../../reconciler/loop/sync.js';
 import { parseStamp, stampText } from '../../reconciler/core/ownership.js';
@@ -186,13 +187,23 @@ describe('a revision that does not become healthy', () => {
 });
 
 describe('a fault soon after the deploy', () => {
+  let settled: Faults;
+  /** As a soak knows it: of what stands there now, or of another revision. */
+  function ill(fingerprint = stamp().fingerprint ?? ''): Pick<Soak, 'faults' | 'settle'> {
+    settled = new Map();
+    return {
+      faults: () => new Map([['web@m1', { fingerprint, found: 'exit code 1' }]]),
+      settle: faults => void (settled = faults),
+    };
+  }
+
   it('condemns the revision: the healthy one before it runs again', async () => {
     const good = await push('good', '1');
     await world.pass();
     await push('good too', '2');
     await world.pass();
     expect(stamp()).toMatchObject({ finishedAt: expect.any(Number) as number, healthy: { commit: good } });
-    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    const report = await world.pass({ soak: ill() });
     expect(report.outcomes).toMatchObject([
       {
         key: 'web@m1',
@@ -208,7 +219,7 @@ describe('a fault soon after the deploy', () => {
   it('holds a first revision, which has nothing before it', async () => {
     await push('good', '1');
     await world.pass();
-    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    const report = await world.pass({ soak: ill() });
     expect(report.outcomes).toMatchObject([{ result: 'failed', error: { code: 'gate-failed' } }]);
     expect(report.outcomes[0]).not.toHaveProperty('undone');
     expect(stamp()).toMatchObject({ failed: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
@@ -216,11 +227,22 @@ describe('a fault soon after the deploy', () => {
     expect([next.outcomes, next.plan?.leftAlone]).toEqual([[], [expect.objectContaining({ state: 'held' })]]);
   });
 
+  it('is none of a newer revision, which runs there by now', async () => {
+    await push('good', '1');
+    await world.pass();
+    const older = stamp().fingerprint;
+    await push('good too', '2');
+    await world.pass();
+    const report = await world.pass({ soak: ill(older) });
+    expect([report.outcomes, stamp().failed, version()]).toEqual([[], undefined, 'VERSION=2']);
+    expect([...settled.keys()]).toEqual(['web@m1']);
+  });
+
   it('is none of the revision where somebody stopped it, or changed its files', async () => {
     await push('good', '1');
     await world.pass();
     touch(stateFile(), 'spoilt');
-    const report = await world.pass({ faults: new Map([['web@m1', 'exit code 1']]) });
+    const report = await world.pass({ soak: ill() });
     expect(outcomesOf(report)).toEqual(['web@m1 applied repair']);
     expect(stamp().failed).toBeUndefined();
   });
