@@ -290,6 +290,12 @@ describe('a long payload', () => {
     });
   });
 
+  it('is read without its long texts', () => {
+    const [long, short] = [`\\"]}${'ü'.repeat(10_000)}`, 's'.repeat(16 * 1024)];
+    const text = JSON.stringify({ long, short, list: [long, 1], ref: 'refs/heads/main', [long]: 2 });
+    expect(readPayload(Buffer.from(text))).toEqual({ long: '', short, list: ['', 1], ref: 'refs/heads/main', '': 2 });
+  });
+
   it('of many branches is read without them: it may be about ours', () => {
     const changes = Array.from({ length: 1000 }, (_, at) => ({ new: { type: 'branch', name: `b${at}` } }));
     expect(readPayload(Buffer.from(JSON.stringify({ push: { changes } })))).toEqual({ push: { changes: [] } });
