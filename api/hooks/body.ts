@@ -1,6 +1,7 @@
 // The body of a webhook as it was sent, to the byte: at most 1 MiB, not compressed, within seconds, and few at a time.
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../schema/errors.js';
+import { sweep } from './sweep.js';
 
 export const mostBytes = 1024 * 1024;
 
@@ -99,6 +100,7 @@ export function collect(stream: IncomingMessage, whole: Buffer, limitMs: number)
       reject(why);
     };
     const take = (chunk: Buffer): void => {
+      sweep(chunk.length);
       if (length + chunk.length > whole.length) return refuse(tooLong());
       length += chunk.copy(whole, length);
     };

@@ -6,8 +6,8 @@ export type Payload = unknown;
 
 /** Forges nest a dozen levels. */
 const deepest = 64;
-/** Longer lists are those of commits, which nobody reads here. */
-const longestList = 16 * 1024;
+/** Longer lists are those of commits, and longer texts those of their messages, which nobody reads here. */
+const longestPart = 16 * 1024;
 /** What is left then has some hundred parts; of `{},{},` it could have a hundred thousand. */
 const mostParts = 20_000;
 
@@ -39,7 +39,7 @@ function afterText(text: Buffer, at: number): number {
 
 /**
  * By bytes, before anything is made of them (in UTF-8 none of these is part of another character): what has more levels or parts than
- * any forge sends is refused, and long lists are emptied, so that a body of a megabyte is parsed as one of some kilobytes.
+ * any forge sends is refused, and long lists and texts are emptied, so that a body of a megabyte is parsed as one of some kilobytes.
  */
 function tame(text: Buffer): Buffer {
   const cuts: Cut[] = [];
@@ -48,7 +48,7 @@ function tame(text: Buffer): Buffer {
     const [inner, outer] = [stack.pop(), stack.at(-1)];
     if (inner === undefined || outer === undefined) throw unread('its body is no JSON');
     const length = at - inner.from;
-    const isCut = isList && length - inner.removed > longestList;
+    const isCut = isList && length - inner.removed > longestPart;
     if (isCut) {
       while ((cuts.at(-1)?.from ?? -1) > inner.from) cuts.pop();
       cuts.push({ from: inner.from + 1, to: at });
@@ -56,9 +56,17 @@ function tame(text: Buffer): Buffer {
     outer.removed += isCut ? length - 1 : inner.removed;
     outer.parts += isCut ? 1 : inner.parts + 1;
   };
+  const leaveText = (from: number): number => {
+    const to = afterText(text, from);
+    if (to - from > longestPart && to < text.length) {
+      cuts.push({ from, to });
+      (stack.at(-1) as Open).removed += to - from;
+    }
+    return to;
+  };
   for (let at = 0; at < text.length; at += 1) {
     const byte = text[at];
-    if (byte === quote) at = afterText(text, at + 1);
+    if (byte === quote) at = leaveText(at + 1);
     else if (byte === open || byte === openList) {
       stack.push({ from: at, removed: 0, parts: 0 });
       if (stack.length > deepest + 1) throw unread(`it is nested deeper than ${deepest} levels`);

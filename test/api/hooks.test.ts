@@ -5,24 +5,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readPayload } from '../../api/hooks/payload.js';
 import { readSecrets } from '../../api/hooks/secrets.js';
-import { buildServer } from '../../api/server.js';
-import { createEngine, type Refusal } from '../../reconciler/engine.js';
+import type { Refusal } from '../../reconciler/engine.js';
 import { hook } from '../../reconciler/operations/hook.js';
 import { resolveSettings } from '../../reconciler/settings.js';
 import { AppError } from '../../schema/errors.js';
 import type { HookAnswer } from '../../schema/webhooks.js';
+import { openDoor } from './hooks/door.js';
 import { hex, recorded, type Recorded, secret, signingToken } from './hooks/recorded.js';
-
-const settings = resolveSettings({ flags: {}, env: { HOME: '/nowhere' }, uid: 1000 });
-const {
-  describe: describeOperation,
-  listen,
-  redactor,
-} = createEngine({
-  settings,
-  open: () => Promise.reject(new Error('opened')),
-  close: async () => undefined,
-});
 
 let asked: unknown[] = [];
 const faults: AppError[] = [];
@@ -30,22 +19,14 @@ let audited: Refusal[] = [];
 let answer: () => HookAnswer = () => ({ verdict: 'woken', why: 'main is looked at now' });
 
 const build = (webhookSecrets: readonly string[]) =>
-  buildServer({
-    engine: {
-      describe: describeOperation,
-      listen,
-      perform: (async (name: string, input: object, actor: object) => {
-        asked.push([name, input, actor]);
-        return 'refused' in input ? { verdict: 'refused', why: '' } : answer();
-      }) as never,
-      refused: refusal => void audited.push(refusal),
-      redactor,
-    },
-    auth: { tokens: { find: async () => undefined, list: async () => [] } },
-    version: '1',
-    ready: () => true,
-    onFault: error => void faults.push(error),
+  openDoor({
     webhookSecrets,
+    perform: async (name, input, actor) => {
+      asked.push([name, input, actor]);
+      return 'refused' in input ? { verdict: 'refused', why: '' } : answer();
+    },
+    onRefused: refusal => void audited.push(refusal),
+    onFault: error => void faults.push(error),
   });
 
 let server: Awaited<ReturnType<typeof build>>;
@@ -106,7 +87,8 @@ describe.each(recorded.map(one => [one.name, one] as const))('%s', (_, { headers
 const signed = recorded.filter(one => one.hint.forge !== 'gitlab');
 
 describe.each(signed.map(one => [one.name, one] as const))('%s', (_, { headers, body }) => {
-  it('is refused when any byte of it is another one', async () => {
+  // At every one of its bytes: hook-examples.test.ts, for one of each forge.
+  it('is refused when a byte of it is another one', async () => {
     const bytes = Buffer.from(body);
     const places =
       bytes.length < 200 ? bytes.keys() : Array.from({ length: 60 }, (_, at) => (at * 7919) % bytes.length);
@@ -306,6 +288,12 @@ describe('a long payload', () => {
       ref: 'refs/heads/main',
       nested: { list: [[[]], { a: [], b: 2 }] },
     });
+  });
+
+  it('is read without its long texts', () => {
+    const [long, short] = [`\\"]}${'ü'.repeat(10_000)}`, 's'.repeat(16 * 1024)];
+    const text = JSON.stringify({ long, short, list: [long, 1], ref: 'refs/heads/main', [long]: 2 });
+    expect(readPayload(Buffer.from(text))).toEqual({ long: '', short, list: ['', 1], ref: 'refs/heads/main', '': 2 });
   });
 
   it('of many branches is read without them: it may be about ours', () => {

@@ -1,5 +1,5 @@
 // Deliveries of forges as fixtures: headers and body to the byte. Those of Gitea are recorded from a real one; the others have the
-// documented form (named in `from`) with names that are nobody's.
+// documented form (named in `from`) with names that are nobody's. What GitHub publishes as examples: hook-examples.test.ts.
 import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
