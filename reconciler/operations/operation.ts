@@ -51,6 +51,6 @@ export interface Operation<I extends TSchema = TSchema, O = unknown> {
   /** It tells the audit log itself: only it knows which of all that comes changes something. */
   readonly audits?: 'itself';
   /** False: what was asked for was only shown. Absent: what says that it changes something has done so when it ends well. */
-  changed?(output: O): boolean;
+  changed?(this: void, output: O): boolean;
   run(context: Context, input: Static<I>): Promise<O>;
 }

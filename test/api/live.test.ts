@@ -101,6 +101,7 @@ describe('many of one token', () => {
     for (const client of [await open.open(undefined), await open.open(undefined)]) {
       client.say({ type: 'subscribe', topic: 'status', id: 'a' });
       await client.has(1, 'subscribed');
+      expect(client.of('error')).toEqual([]);
     }
     await open.close();
   });
