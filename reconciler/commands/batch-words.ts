@@ -97,6 +97,17 @@ done
 `;
 }
 
+/**
+ * Ends the script with a frame `open ID` (exit 75) when steps run: asked before a lock is taken by who has no steps of its
+ * own to make, since taking it would fence off what runs.
+ */
+export function refuseOpen(): Command {
+  return sh`for p_a in "$p_state"/steps/*/open; do
+  if p_works "$p_a"; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; exit 75; fi
+done
+`;
+}
+
 /** Clears away what batches before left: their folders, and what they had staged when a crash ended them. */
 export function clearLeft(): Command {
   return sh`for p_dir_old in "$p_state"/steps/*; do

@@ -1,5 +1,5 @@
 // Words that take our traces off a machine: the cluster's state folder, and nothing that a running service needs.
-import { clearLeft, refuseBusy } from './batch-words.js';
+import { clearLeft, refuseBusy, refuseOpen } from './batch-words.js';
 import { type Command, lines, sh } from './command.js';
 import { fileWords } from './files.js';
 import { type LockHolder, takeLock } from './lock.js';
@@ -19,11 +19,6 @@ export interface Forget extends PreludeSettings {
 const ours = (identity: string): Command =>
   sh`p_a=; if [ -s "$p_state/identity" ]; then read -r p_a <"$p_state/identity"; fi
 if [ -n "$p_a" ] && [ "$p_a" != ${identity} ]; then p_say refused identity "$p_a"; exit 73; fi`;
-
-/** Before the lock is taken: taking it would end what runs. */
-const nothingRuns = sh`for p_a in "$p_state"/steps/*/open; do
-  if p_works "$p_a"; then p_b=\${p_a%/open}; p_say open "\${p_b##*/}"; exit 75; fi
-done`;
 
 /**
  * What says whose it is and who is at work goes last, so that one that was cut short is begun again by the same words. The
@@ -52,7 +47,7 @@ export function forget(ask: Forget): Command {
     findState(ask.cluster),
     sh`if [ -z "$p_state" ]; then p_say forgot nothing; p_say end; exit 0; fi`,
     ours(ask.identity),
-    nothingRuns,
+    refuseOpen(),
     takeLock(ask.holder, ask.gone, ask.id),
     refuseBusy(),
     sh`p_id=${ask.id}; p_dir=`,

@@ -19,6 +19,7 @@ interface Held {
 /** A third of the time after which others may take the lock over. */
 const everyMs = 20_000;
 
+/** Not journaled: it is repeated, and one that is cut short loses nothing (DECISIONS.md). */
 async function renewOnce(held: Held, fence: string): Promise<void> {
   const command = lines([
     prelude({ nonce: held.ports.newId(), sudo: held.machine.sudo }),
