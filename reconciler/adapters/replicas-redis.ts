@@ -55,7 +55,7 @@ function keptIn(text: string): Kept | undefined {
 
 /** Loads its client with the first thing that is told or asked. */
 export function openRedisReplicas(options: RedisReplicasOptions): Replicas {
-  const { clock, log } = options;
+  const { clock, log, deadlineMs = usualDeadlineMs } = options;
   const prefix = `portoser:${options.scope}`;
   const channel = `${prefix}:told`;
   const me = options.newId();
@@ -80,7 +80,7 @@ export function openRedisReplicas(options: RedisReplicasOptions): Replicas {
   }
 
   async function open(more: Partial<RedisLinkOptions>): Promise<RedisLink> {
-    const { url, deadlineMs = usualDeadlineMs, firstRetryMs = usualRetryMs } = options;
+    const { url, firstRetryMs = usualRetryMs } = options;
     try {
       const { openRedisLink } = await import('./redis-link.js');
       return openRedisLink({ url, deadlineMs, firstRetryMs, mostRetryMs, ...more });
@@ -135,10 +135,18 @@ export function openRedisReplicas(options: RedisReplicasOptions): Replicas {
     void pump();
   }
 
+  /** What is told without a pause is not waited for to its end. */
+  async function sentSoon(): Promise<void> {
+    const over = new AbortController();
+    const late = clock.sleep(deadlineMs, over.signal).catch(() => undefined);
+    await Promise.race([sending, late]);
+    over.abort();
+  }
+
   async function shared(shelf: string): Promise<ReadonlyMap<string, Kept>> {
     const to = await speak();
     await to.tried();
-    await sending;
+    await sentSoon();
     const found = await to.ask(redis => redis.hgetall(`${prefix}:${shelf}`));
     const kept = Object.entries(found ?? {}).flatMap(([key, text]) => {
       const one = keptIn(text);

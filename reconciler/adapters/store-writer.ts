@@ -5,6 +5,7 @@ import type { HistoryRecord, HistoryState } from '../../schema/history.js';
 import type { Clock, Log, StateDir } from '../ports.js';
 import { type Database, isRefused, openDatabase, storeFault } from './store-database.js';
 import { type Migration, migrate } from './store-migrate.js';
+import { openPatience } from './store-patience.js';
 import type { Place, StartedDatabase } from './store-place.js';
 import { tidySamples } from './store-samples.js';
 import type { Spool } from './store-spool.js';
@@ -21,6 +22,8 @@ export interface WriterOptions {
   readonly log: Log;
   readonly newId: () => string;
   readonly migrations: () => Promise<readonly Migration[]>;
+  /** For tests of what is bounded. */
+  readonly mostQueued?: number;
 }
 
 export interface Writer {
@@ -35,6 +38,8 @@ export interface Writer {
 }
 
 const batchSize = 500;
+/** So many wait in memory while a batch is on its way; then it is given up, and all of them wait on disk. */
+const usuallyQueued = 5_000;
 /** A command that has done its work waits no longer than that for a connection, nor for an answer; the controller has time. */
 const commandPatienceMs = 1_500;
 const controllerPatienceMs = 10_000;
@@ -53,7 +58,7 @@ function waitingOf(room: WaitingRoom): { readonly waiting: number; readonly drop
 }
 
 export function openWriter(options: WriterOptions): Writer {
-  const { place, spool, clock, log } = options;
+  const { place, spool, clock, log, mostQueued = usuallyQueued } = options;
   const work = new PQueue({ concurrency: 1 });
   const queue: { readonly record: HistoryRecord; readonly kept?: () => void }[] = [];
   const begunAt = clock.now();
@@ -68,6 +73,7 @@ export function openWriter(options: WriterOptions): Writer {
   let tidiedAt = Number.NEGATIVE_INFINITY;
   let attempt: Promise<void> | undefined;
   let obstacle: Promise<AppError | undefined> | undefined;
+  const patience = openPatience();
 
   const obstacleOnce = (): Promise<AppError | undefined> => (obstacle ??= place.obstacle());
 
@@ -112,7 +118,7 @@ export function openWriter(options: WriterOptions): Writer {
     const controller = await options.state.controllerId();
     const more = limitMs === undefined ? {} : { limitMs };
     try {
-      await to.transaction(query => writeRecords(query, records, controller), more);
+      await patience.during(to.transaction(query => writeRecords(query, records, controller), more));
     } catch (error) {
       if (!isRefused(error)) throw error;
       const [first] = records;
@@ -271,6 +277,7 @@ export function openWriter(options: WriterOptions): Writer {
       if (stopping.signal.aborted) return;
       queue.push({ record, ...(kept && { kept }) });
       // One for all that come until it begins.
+      if (queue.length > mostQueued) patience.end();
       if (queue.length === 1)
         work.add(flush).catch((thrown: unknown) => log.error({ err: thrown }, 'records of history were lost'));
     },

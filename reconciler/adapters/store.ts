@@ -30,6 +30,7 @@ export interface StoreOptions {
   /** For tests of what is bounded. */
   readonly spool?: { readonly fileBytes: number; readonly totalBytes: number };
   readonly samplesSpool?: { readonly fileBytes: number; readonly totalBytes: number };
+  readonly mostQueued?: number;
   readonly migrations?: () => Promise<readonly Migration[]>;
 }
 
@@ -46,7 +47,8 @@ export function openStore(options: StoreOptions): Store {
   const own = { processName: state.processName, runs: (name: string) => state.runs(name), now: () => clock.now() };
   const spool = openSpool({ folder, ...own, ...options.spool });
   const samples = openSpool({ folder: join(folder, 'samples'), ...own, ...samplesRoom, ...options.samplesSpool });
-  const writer = openWriter({ place, spool, samples, state, clock, log, newId, migrations });
+  const most = options.mostQueued === undefined ? {} : { mostQueued: options.mostQueued };
+  const writer = openWriter({ place, spool, samples, state, clock, log, newId, migrations, ...most });
   let reader: Promise<Database> | undefined;
 
   async function openReader(): Promise<Database> {

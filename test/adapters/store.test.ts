@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../reconciler/adapters/clock.js';
 import { openDatabase } from '../../reconciler/adapters/store-database.js';
 import { migrate, readMigrations } from '../../reconciler/adapters/store-migrate.js';
@@ -12,6 +12,7 @@ import { openStore } from '../../reconciler/adapters/store.js';
 import { eventRecord, runRecord, storeContract } from '../contracts/store.js';
 import { createFakeLog } from '../fakes/log.js';
 import { until } from '../scenarios/until.js';
+import { slowWayTo } from '../servers/slow-way.js';
 import { inDatabase, makeDatabase, openFolder, scratchFolder, useServer } from './postgres-fixture.js';
 import { openTestStore } from './store-fixture.js';
 
@@ -324,6 +325,32 @@ describe("a database of one's own", () => {
       async () => (await events(url)).length === ids.length,
       () => JSON.stringify(log.lines),
     );
+    expect(await events(url)).toEqual(ids);
+    await until('it is kept again', () => store.state().state === 'kept');
+    await store.close();
+  });
+
+  it('that is slower than what happens is not waited for: it waits on disk, and is caught up with in order and once', async () => {
+    const url = await makeDatabase();
+    const [, role = '', folder = '', name = ''] = /^socket:\/\/(\w+)@([^?]+)\?db=(\w+)$/.exec(url) ?? [];
+    const way = await slowWayTo({ path: join(folder, '.s.PGSQL.5432') });
+    onTestFinished(() => way.close());
+    const slow = `postgres://${role}@127.0.0.1:${way.port}/${name}`;
+    const { store, folder: own } = await openTestStore({ url: slow, mostQueued: 50 });
+    store.serve();
+    await until('it is kept', () => store.state().state === 'kept');
+    way.delayMs = 2_000;
+    const ids: string[] = [];
+    while (store.state().state === 'kept') {
+      const id = `s${String(ids.length).padStart(5, '0')}`;
+      ids.push(id);
+      store.record(eventRecord(id, began));
+      await new Promise(resolve => setTimeout(resolve, 1));
+    }
+    expect(store.state()).toMatchObject({ state: 'away', why: expect.stringContaining('slower') as string });
+    await until('they wait on disk', async () => (await waitingIn(own)).length === ids.length);
+    way.delayMs = 100;
+    await until('all are there', async () => (await events(url)).length === ids.length);
     expect(await events(url)).toEqual(ids);
     await until('it is kept again', () => store.state().state === 'kept');
     await store.close();

@@ -8,6 +8,8 @@ import { inDatabase, openFolder } from '../adapters/postgres-fixture.js';
 export interface TestPostgres {
   /** For DATABASE_URL; the same after a new start. */
   readonly url: string;
+  /** Of its socket. */
+  readonly path: string;
   start(): Promise<void>;
   stop(): Promise<void>;
   hang(): void;
@@ -32,6 +34,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
 
   const postgres: TestPostgres = {
     url: url('fleet'),
+    path: join(place, '.s.PGSQL.5432'),
     start: async () => {
       server = await startPostgres(join(folder, 'state'));
       rmSync(place, { force: true });

@@ -7,6 +7,7 @@ import { acquainted, eventTold, hearing, replicasContract } from '../contracts/r
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
 import { until } from '../scenarios/until.js';
 import { startRedis, type TestRedis } from './redis.js';
+import { slowWayTo } from './slow-way.js';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -57,6 +58,24 @@ describe('a Redis', () => {
     expect((await one.all('newest')).size).toBe(1);
     expect((await other.all('newest')).size).toBe(0);
     await Promise.all([one.close(), other.close()]);
+  });
+
+  it('that answers late is asked within its deadline, also by who tells without a pause', async () => {
+    const way = await slowWayTo({ port: redis.port });
+    const of = scope();
+    const one = open(redis.url.replace(/:\d+\//, `:${way.port}/`), of);
+    one.put('newest', 'm1', 'mine', 60_000);
+    await turns(one, 'shared');
+    way.delayMs = 150;
+    const telling = setInterval(() => one.tell(eventTold('again')), 5);
+    try {
+      for (let call = 0; call < 3; call += 1) expect((await one.all('newest')).get('m1')).toBe('mine');
+      expect(one.state()).toEqual({ state: 'shared' });
+    } finally {
+      clearInterval(telling);
+      await one.close();
+      await way.close();
+    }
   });
 
   const away: readonly (readonly [string, () => Promise<void>, () => Promise<void>])[] = [

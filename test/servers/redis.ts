@@ -10,6 +10,7 @@ import { freePort, untilListening } from './ports.js';
 export interface TestRedis {
   /** Over TCP, with its password. */
   readonly url: string;
+  readonly port: number;
   readonly password: string;
   /** By its socket. */
   readonly socket: string;
@@ -40,6 +41,7 @@ export async function startRedis(): Promise<TestRedis> {
   };
   const redis: TestRedis = {
     url: `redis://:${password}@127.0.0.1:${port}/1`,
+    port,
     password,
     socket: `${join(dir, 'socket')}?password=${password}&db=1`,
     start: async () => {
