@@ -6,6 +6,7 @@ import type { PlacementKey } from '../../schema/registry-types.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
 import { report } from '../core/machines.js';
+import { optional } from '../core/optional.js';
 import { basisOf } from '../core/ownership.js';
 import { condemnedStamp } from '../core/stamps.js';
 import type { BatchRun } from './batch-run.js';
@@ -54,18 +55,32 @@ export function changeOf({ placement: { key, spec }, stamp }: Condemned): Change
   return { key, machine, service, kind: 'restart', ...why, basis: basisOf(stamp), after: [], stamp };
 }
 
-/** One machine's; every one has its outcome, which is a failure in any case. */
-export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<readonly Outcome[]> {
+export interface Judged {
+  /** Each a failure. */
+  readonly outcomes: readonly Outcome[];
+  /** Those that could not be marked: they stay as they are, for a later pass. */
+  readonly left: readonly PlacementKey[];
+  readonly why?: ErrorReport;
+}
+
+/** One machine's. */
+export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<Judged> {
   const [first] = ill;
-  if (first === undefined) return [];
+  if (first === undefined) return { outcomes: [], left: [] };
   const all = ill.map(({ stamp }) => ({ from: stamp, to: condemnedStamp(stamp), because }));
-  try {
-    await restamp(run, all, first.seen);
-  } catch (thrown) {
+  const { refused, failures } = await restamp(run, all, first.seen).catch((thrown: unknown) => {
     const error = asAppError(thrown);
     if (error.code === 'internal') throw thrown;
-    // It stays as it is, and is found ill again.
-    run.ports.log.warn({ machine: run.machine.name, code: error.code }, 'a failed revision could not be marked');
-  }
-  return ill.map(({ placement, error }) => ({ key: placement.key, result: 'failed', error }));
+    return { refused: error.report(), failures: new Map<number, ErrorReport>() };
+  });
+  const why = refused ?? [...failures.values()][0];
+  if (why !== undefined)
+    run.ports.log.warn({ machine: run.machine.name, code: why.code }, 'a failed revision could not be marked');
+  const isLeft = (_: Condemned, index: number): boolean => refused !== undefined || failures.has(index);
+  const marked = ill.filter((one, index) => !isLeft(one, index));
+  return {
+    outcomes: marked.map(({ placement, error }) => ({ key: placement.key, result: 'failed', error })),
+    left: ill.filter(isLeft).map(one => one.placement.key),
+    ...optional('why', why),
+  };
 }

@@ -57,6 +57,8 @@ export interface RunIntent {
    * room, each write says so by its own intent, and what comes of it is noted as ever.
    */
   begin(changes: readonly IntendedChange[], plan: Plan, commit: string | undefined): Promise<void>;
+  /** Will not be done: what is begun at them later is another change. */
+  forget(keys: ReadonlySet<PlacementKey>): void;
   /** One more thing that has to be kept; call what it answers when it is. When all are, the intent ends. */
   hold(): () => void;
 }
@@ -103,11 +105,14 @@ export function openIntent(
       for (const one of fresh) begun.set(one.key, one);
       await note(plan, commit);
     },
+    forget: keys => {
+      for (const key of keys) begun.delete(key);
+    },
     hold: () => {
       held += 1;
       return () => {
         held -= 1;
-        if (held === 0 && begun.size > 0) void end();
+        if (held === 0 && first !== undefined) void end();
       };
     },
   };

@@ -1,5 +1,5 @@
 // What comes after a pass: nothing, another one soon, or a person.
-import type { AppError } from '../../schema/errors.js';
+import type { AppError, ErrorReport } from '../../schema/errors.js';
 import type { LeftAlone, Next, Outcome, Plan } from '../../schema/plan.js';
 import type { Synced } from './sync.js';
 import type { TakenOver } from './takeover.js';
@@ -14,7 +14,8 @@ export function nextAfter(unnotedBecause: AppError | undefined, { commit }: Take
 
 const isLeftDrifted = (one: LeftAlone): boolean => one.state === 'drifted';
 
-export function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced): Next {
+/** `unmarked`: why a revision that became ill could not be marked so. */
+export function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced, unmarked?: ErrorReport): Next {
   if (plan.held !== undefined) return { next: 'stalled', why: plan.held.why };
   if (synced.held !== undefined) return { next: 'stalled', why: synced.held };
   if (synced.refused !== undefined) return { next: 'stalled', why: 'the newest registry was refused' };
@@ -35,5 +36,6 @@ export function nextOf(plan: Plan, outcomes: readonly Outcome[], synced: Synced)
     plan.leftAlone.find(one => one.state === 'held') ?? plan.waiting?.[0] ?? plan.leftAlone.find(isLeftDrifted);
   if (waiting !== undefined) return { next: 'stalled', why: waiting.why };
   const skipped = outcomes.find(one => one.result === 'skipped');
-  return skipped === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why: skipped.why };
+  const why = skipped?.why ?? unmarked?.message;
+  return why === undefined ? { next: 'settled' } : { next: 'again', afterMs: 5000, why };
 }

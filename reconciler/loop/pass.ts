@@ -2,6 +2,7 @@
 import { asAppError } from '../../schema/errors.js';
 import type { Next, Outcome, Undone } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
+import { optional } from '../core/optional.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
@@ -10,7 +11,7 @@ import { apply, type ApplyRun, holderOf } from './apply.js';
 import type { HistoryActor } from '../../schema/history.js';
 import { readApplied } from './applied.js';
 import { approachFleet } from './approach.js';
-import { changeOf, condemn, toCondemn } from './condemn.js';
+import { changeOf, condemn, type Judged, toCondemn } from './condemn.js';
 import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
 import { planFindings, silent, syncFindings } from './findings.js';
@@ -120,7 +121,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
   // What serves is brought back before anything waits for its next try.
   const made = await persist(persisting, considered.desired, await goBack(context, ask, synced, first));
-  const outcomes = [...condemned, ...(await goBack(context, ask, synced, made))];
+  const outcomes = [...condemned.outcomes, ...(await goBack(context, ask, synced, made))];
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
@@ -134,7 +135,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
     findings: [...findings, ...planFindings(plan), ...taken.findings, ...silent(verdicts)],
     ...(settled.length === 0 ? {} : { settled }),
     ...(error === undefined ? {} : { error: error.report() }),
-    next: nextAfter(error, taken) ?? nextOf(plan, outcomes, synced),
+    next: nextAfter(error, taken) ?? nextOf(plan, outcomes, synced, condemned.why),
   };
 }
 
@@ -174,23 +175,25 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
 }
 
 /** Marks what became ill while it soaked, and goes back from it, before anything else is thought of. */
-async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<readonly Outcome[]> {
+async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<Omit<Judged, 'left'>> {
   const faults = ask.soak?.faults() ?? new Map();
-  if (faults.size === 0) return [];
+  if (faults.size === 0) return { outcomes: [] };
   const { ports, lists } = context;
   const considered = await consider(ports, lists, synced, { from: ask.from });
   const ill = toCondemn(considered, faults);
   const condemned = ill.map(one => ({ change: changeOf(one), error: one.error }));
-  await ask.history.condemns(condemned, considered.plan, synced.commit);
   const holder = await holderOf(ports);
-  const outcomes = await Promise.all(
+  await ask.history.condemns(condemned, considered.plan, synced.commit);
+  const judged = await Promise.all(
     considered.desired.machines.map(async machine => {
       const run = { ...roomOf(context, ask, synced, considered), machine, holder, told: () => undefined };
       const own = ill.filter(one => one.placement.spec.machine === machine.name);
       return await condemn(run, own);
     }),
   );
-  for (const { placement, error } of ill)
+  const left = new Set(judged.flatMap(one => one.left));
+  ask.history.spared(left);
+  for (const { placement, error } of ill.filter(one => !left.has(one.placement.key)))
     context.emit({
       kind: 'change',
       machine: placement.spec.machine,
@@ -198,8 +201,10 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
       text: `failed: ${error.message}`,
       event: 'deploy.failed',
     });
-  ask.soak?.settle(faults);
-  return await goBack(context, ask, synced, outcomes.flat());
+  ask.soak?.settle(new Map([...faults].filter(([key]) => !left.has(key))));
+  const failed = judged.flatMap(one => one.outcomes);
+  const outcomes = await goBack(context, ask, synced, failed);
+  return { outcomes, ...optional('why', judged.find(one => one.why !== undefined)?.why) };
 }
 
 /**

@@ -77,6 +77,8 @@ export interface RunRecorder {
   begins(considered: Pick<Considered, 'plan' | 'desired'>, commit: string | undefined): Promise<void>;
   /** The same for revisions that the pass finds ill, though an earlier one called them healthy. */
   condemns(ill: readonly Ill[], plan: Plan, commit: string | undefined): Promise<void>;
+  /** Nothing was done about these of them. */
+  spared(keys: ReadonlySet<PlacementKey>): void;
   /** For a pass that breaks before it reports them. */
   carried(outcomes: readonly Outcome[]): void;
   /** What outlasted its pass has come to its end; also while the pass itself still ends. */
@@ -138,6 +140,7 @@ export function recorderOf(
         plan,
         commit,
       ),
+    spared: keys => intent.forget(keys),
     carried: outcomes => {
       carried = [...outcomes, ...carried];
     },

@@ -57,7 +57,8 @@ const stamp = () => {
   if (read === undefined) throw new Error('no stamp');
   return read;
 };
-const stampPath = () => join(world.folder('m1'), 'state/portoser/clusters/c/stamps/web');
+const statePath = (name: string) => join(world.folder('m1'), 'state/portoser/clusters/c', name);
+const stampPath = () => statePath('stamps/web');
 
 /** What the process that runs now was started with. */
 function version(): string | undefined {
@@ -187,10 +188,10 @@ describe('a revision that does not become healthy', () => {
 });
 
 describe('a fault soon after the deploy', () => {
-  let settled: Faults;
+  let settled: Faults | undefined;
   /** As a soak knows it: of what stands there now, or of another revision. */
   function ill(fingerprint = stamp().fingerprint ?? ''): Pick<Soak, 'faults' | 'settle'> {
-    settled = new Map();
+    settled = undefined;
     return {
       faults: () => new Map([['web@m1', { fingerprint, found: 'exit code 1' }]]),
       settle: faults => void (settled = faults),
@@ -235,7 +236,61 @@ describe('a fault soon after the deploy', () => {
     await world.pass();
     const report = await world.pass({ soak: ill(older) });
     expect([report.outcomes, stamp().failed, version()]).toEqual([[], undefined, 'VERSION=2']);
-    expect([...settled.keys()]).toEqual(['web@m1']);
+    expect([...(settled?.keys() ?? [])]).toEqual(['web@m1']);
+  });
+
+  const failures = () => [
+    ...world.told.filter(one => one.event === 'deploy.failed').map(one => one.key),
+    ...world.store.records.flatMap(one =>
+      one.kind === 'run' ? one.deployments.filter(({ result }) => result === 'failed').map(({ key }) => key) : [],
+    ),
+  ];
+
+  it.each<[string, () => void, () => void]>([
+    [
+      'is locked by another controller',
+      () => {
+        touch(statePath('fence'), '7.old\n');
+        touch(statePath('lock'), `other 1:1 ${Math.floor(Date.now() / 1000)} 7\n`);
+      },
+      () => rmSync(statePath('lock')),
+    ],
+    [
+      'is lost',
+      () =>
+        (world.before = async (_, kind) => {
+          if (kind === 'batch') throw new AppError('ssh-lost', 'the connection to m1 was lost');
+        }),
+      () => (world.before = async () => undefined),
+    ],
+  ])('is judged by a later pass where its machine %s', async (_, shut, open) => {
+    const good = await push('good', '1');
+    await world.pass();
+    await push('good too', '2');
+    await world.pass();
+    const { fingerprint } = stamp();
+    shut();
+    const refused = await world.pass({ soak: ill(), toTheEnd: false });
+    expect([refused.outcomes, refused.next.next, failures()]).toEqual([[], 'again', []]);
+    expect([stamp().fingerprint, stamp().failed, [...(settled?.keys() ?? [])]]).toEqual([fingerprint, undefined, []]);
+    expect(world.journal.entries.filter(one => one.endedAt === undefined)).toEqual([]);
+    open();
+    const report = await world.pass({ soak: ill(), toTheEnd: false });
+    expect(report.outcomes).toMatchObject([{ result: 'failed', undone: { result: 'back', commit: good } }]);
+    expect([stamp().failed, failures()]).toEqual([fingerprint, ['web@m1', 'web@m1']]);
+    expect([...(settled?.keys() ?? [])]).toEqual(['web@m1']);
+  });
+
+  it('is not forgotten by a pass that breaks before it has judged', async () => {
+    await push('good', '1');
+    await world.pass();
+    const soak = ill();
+    const { state } = world.ports;
+    const { read } = state;
+    Object.assign(state, { read: () => Promise.reject(new AppError('state-dir-unusable', 'disk full')) });
+    expect((await world.pass({ soak })).error).toMatchObject({ code: 'state-dir-unusable' });
+    Object.assign(state, { read });
+    expect(settled).toBeUndefined();
   });
 
   it('is none of the revision where somebody stopped it, or changed its files', async () => {
