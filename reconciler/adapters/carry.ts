@@ -24,7 +24,10 @@ const drained = (input: Writable): Promise<void> => new Promise(resolve => void 
 async function pour(from: ByteStreams, to: ByteStreams, onBytes: (count: number) => void): Promise<number> {
   let bytes = 0;
   let gone = false;
+  let said = false;
   const ended = to.ended.then(() => {
+    // All of it came: how the source ended is still to be heard, which may be later than the end of who read it.
+    if (said) return;
     gone = true;
     from.output.destroy();
     from.hangUp();
@@ -36,6 +39,7 @@ async function pour(from: ByteStreams, to: ByteStreams, onBytes: (count: number)
       if (gone) break;
       if (!to.input.write(chunk)) await Promise.race([drained(to.input), ended]);
     }
+    said = !gone;
   } catch (error) {
     // Destroyed because the other end is gone, which is told by its exit code.
     if (!gone) throw error;
