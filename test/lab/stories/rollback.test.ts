@@ -174,7 +174,10 @@ test('a fault twelve seconds after the deploy condemns it too, while a controlle
   expect(await host.must('cat /run/unit-runs')).toBe('soft\n');
   const backAndHeld = async () => {
     const { report } = await story.plan();
-    return report.changes === 0 && report.plan?.leftAlone.some(one => one.key === 'unit@m1');
+    const { leftAlone = [], machines = [] } = report.plan ?? {};
+    // While it is brought back it is left alone too, with its machine.
+    const held = leftAlone.some(one => one.key === 'unit@m1' && one.state === 'held');
+    return report.changes === 0 && held && machines.length === 0;
   };
   await eventually('it is held, and the one before is back', backAndHeld, 60_000);
   expect(await controller.stop()).toBe(0);
