@@ -1,6 +1,6 @@
 // npm test [room...]: all tests, room after room, with all they need; names what it had to leave out; counts honestly.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build, install } from './install.mjs';
 import { isDebianRoot, missing, needs, prepareMachine } from './machine.mjs';
 import { root, run, tool } from './programs.mjs';
@@ -53,7 +53,7 @@ function count(room, code, report) {
   const tests = files.flatMap(file => file.assertionResults);
   const passed = tests.filter(test => test.status === 'passed').length;
   const failures = files.flatMap(file => {
-    const name = file.name.replace(`${root}/`, '');
+    const name = relative(root, file.name);
     const failed = file.assertionResults.filter(test => test.status === 'failed');
     if (file.status === 'failed' && failed.length === 0) return [`${name} as a whole: ${headOf(file.message)}`];
     return failed.map(test => `${name}: ${test.fullName}\n    ${headOf(test.failureMessages?.[0])}`);
