@@ -1,4 +1,4 @@
-// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives adapters, passes, properties and batches that end badly;
+// Which tests stand in which room: `unit` is quick, for the inner loop; `parts` drives adapters, passes, properties and what is slow of the rest;
 // `scenarios` tells whole stories on embedded machines; `servers` and `lab` need what their names say.
 import { defineConfig } from 'vitest/config';
 
@@ -14,8 +14,8 @@ const room = (name: string, include: string[], more: object = {}) => ({
   },
 });
 const built = { globalSetup: ['.ci/built.mjs'] };
-// In real shells, and slow by nature: they wait for time limits, followers and kills.
-const slowBatches = ['test/commands/batch-{ended,live}.test.ts'];
+// Slow by nature: in real shells they wait for time limits, followers and kills; every byte of many webhooks is changed.
+const slow = ['test/commands/batch-{ended,live}.test.ts', 'test/api/hook-examples.test.ts'];
 const patient = { testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
@@ -25,9 +25,9 @@ export default defineConfig({
       room(
         'unit',
         ['test/*.test.ts', 'test/{schema,core,commands,drivers,checks,loop,operations,api,examples}/**/*.test.ts'],
-        { isolate: false, exclude: slowBatches },
+        { isolate: false, exclude: slow },
       ),
-      room('parts', ['test/{adapters,passes,property}/**/*.test.ts', ...slowBatches], {
+      room('parts', ['test/{adapters,passes,property}/**/*.test.ts', ...slow], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
       }),
