@@ -18,6 +18,22 @@ afterEach(() => world.close());
 
 const stamp = (machine: string, service: string) => parseStamp(world.readStamp(machine, service) ?? '');
 
+/** What is on m1 goes on at that point only when the answer is called; the interval is over as soon as m2 is done. */
+async function outlasting(held: 'batch' | 'stamps'): Promise<() => void> {
+  await world.push(
+    { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
+    { policy: { interval: '10m' } },
+  );
+  let go: () => void = () => undefined;
+  const open = new Promise<void>(resolve => (go = resolve));
+  world.before = async (machine, kind) => {
+    if (machine === 'm1' && kind === held) await open;
+  };
+  const apiIsUp = () => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy');
+  world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
+  return go;
+}
+
 describe('a pass', () => {
   it('makes what git says, and the next one changes and writes nothing', async () => {
     const files = { 'apps/web/my file.txt': 'x', 'apps/web/run.sh': '#!/bin/sh\nexec sleep 1000\n' };
@@ -223,18 +239,7 @@ describe('what stands in the way', () => {
   });
 
   it('a change that outlasts the interval goes on alone; its machine is left out until it ends', async () => {
-    await world.push(
-      { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
-      { policy: { interval: '10m' } },
-    );
-    let go: () => void = () => undefined;
-    const held = new Promise<void>(resolve => (go = resolve));
-    world.before = async (machine, kind) => {
-      if (machine === 'm1' && kind === 'batch') await held;
-    };
-    // The interval is over as soon as the other machine is done.
-    const apiIsUp = () => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy');
-    world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
+    const go = await outlasting('batch');
     const first = await world.pass({ toTheEnd: false });
     expect(outcomesOf(first)).toEqual([
       'api@m2 applied create',
@@ -256,17 +261,7 @@ describe('what stands in the way', () => {
   });
 
   it('a change that ends while the next pass looks is not taken for one that was left half done', async () => {
-    await world.push(
-      { web: { machine: 'm1' }, api: { machine: 'm2', path: join(world.folder('m2'), 'api') } },
-      { policy: { interval: '10m' } },
-    );
-    let go: () => void = () => undefined;
-    const held = new Promise<void>(resolve => (go = resolve));
-    world.before = async (machine, kind) => {
-      if (machine === 'm1' && kind === 'stamps') await held;
-    };
-    const apiIsUp = () => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy');
-    world.sleeps = ms => (ms === 600_000 ? until(apiIsUp) : undefined);
+    const go = await outlasting('stamps');
     expect(outcomesOf(await world.pass({ toTheEnd: false }))[1]).toMatch(/^web@m1 in-progress/);
     const running = sessionOf(world.ports).busy.get('m1');
     await until(() => world.sent.includes('m1 stamps'));
