@@ -16,6 +16,7 @@ import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
 import { planFindings, silent, syncFindings } from './findings.js';
 import { unnoted } from './unnoted.js';
+import { giveBackLeft } from './left-locks.js';
 import { nextAfter, nextOf } from './next.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
@@ -116,6 +117,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { plan } = considered;
   ask.onConsidered?.(considered);
   const settled = await settleLeft(context, considered);
+  await giveBackLeft(ports, considered, new Set(plan.waves.flat().map(change => change.machine)));
   ports.crashPoint?.('before the plan is carried out');
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };

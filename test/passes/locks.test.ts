@@ -1,7 +1,8 @@
 // Locks of machines as people see and break them, on machines with real shells: whose they are, and that a broken holder stops.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { occupied } from '../../reconciler/loop/machine-turn.js';
 import { lockBreak } from '../../reconciler/operations/lock-break.js';
 import { lockShow } from '../../reconciler/operations/lock-show.js';
 import type { Context } from '../../reconciler/operations/operation.js';
@@ -102,5 +103,58 @@ describe('lock break', () => {
     expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied repair']);
     expect(readFileSync(started, 'utf8')).toBe('x\n');
     expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+});
+
+describe('a lock that was left on a machine where nothing is to be done', () => {
+  beforeEach(async () => {
+    await world.pass();
+    world.sent.length = 0;
+  });
+  const stands = () => existsSync(join(state(), 'lock'));
+  const sentTo = (machine: string) => world.sent.filter(one => one.startsWith(machine));
+
+  it.each([
+    ['a process of this controller that is gone', 'c0ffee 999999:1'],
+    ['this very process', `c0ffee ${process.pid}:1`],
+  ])('by %s is given back by the next pass, journaled', async (_, holder) => {
+    lockedBy(holder);
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect(stands()).toBe(false);
+    expect(readFileSync(join(state(), 'fence'), 'utf8')).toMatch(/^8\./);
+    expect(world.journal.entries.at(-1)).toMatchObject({ what: 'lock.break', where: 'm1', keys: [holder.slice(7)] });
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect(sentTo('m1')).toEqual(['m1 probe', 'm1 other', 'm1 probe']);
+  });
+
+  it.each([
+    ['another controller', 'other 999999:1'],
+    ['another process of this controller that runs', 'c0ffee 999998:1'],
+  ])('by %s stays', async (_, holder) => {
+    vi.spyOn(world.ports.state, 'runs').mockImplementation(name => name === '999998:1');
+    lockedBy(holder);
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect([stands(), sentTo('m1')]).toEqual([true, ['m1 probe']]);
+  });
+
+  it('stays while one of its steps runs', async () => {
+    lockedBy('c0ffee 999999:1');
+    const step = join(state(), 'steps/s9/open');
+    mkdirSync(dirname(step), { recursive: true });
+    touch(step, `${process.pid} ${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}\n`);
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect([stands(), sentTo('m1')]).toEqual([true, ['m1 probe']]);
+  });
+
+  it('stays while this process does something there', async () => {
+    lockedBy(`c0ffee ${process.pid}:1`);
+    let end = (): void => undefined;
+    const working = occupied(world.ports, 'm1', () => new Promise<void>(resolve => (end = resolve)));
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect([stands(), sentTo('m1')]).toEqual([true, ['m1 probe']]);
+    end();
+    await working;
+    expect(outcomesOf(await world.pass())).toEqual([]);
+    expect(stands()).toBe(false);
   });
 });

@@ -23,13 +23,25 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   const url = (database: string) => `socket://${databaseRole}@${place}?db=${database}`;
   let server: RunningPostgres | undefined;
 
-  /** The server before its children: it starts others in the place of those that end. */
-  function signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+  let hangs = false;
+
+  const children = ({ pid }: RunningPostgres): readonly number[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+  /** The server first: it would start others in the place of those that end. */
+  function hang(): void {
     if (server === undefined) return;
-    const { pid } = server;
-    process.kill(pid, name);
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    for (const child of children.split(' ')) if (child !== '') process.kill(Number(child), name);
+    process.kill(server.pid, 'SIGSTOP');
+    hangs = true;
+    for (const child of children(server)) process.kill(child, 'SIGSTOP');
+  }
+
+  /** The server last: until it goes on it reaps nobody, so that each of its children is still there. */
+  function goOn(): void {
+    if (server === undefined || !hangs) return;
+    for (const child of children(server)) process.kill(child, 'SIGCONT');
+    hangs = false;
+    process.kill(server.pid, 'SIGCONT');
   }
 
   const postgres: TestPostgres = {
@@ -44,10 +56,10 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       await server?.stop();
       server = undefined;
     },
-    hang: () => signal('SIGSTOP'),
-    goOn: () => signal('SIGCONT'),
+    hang,
+    goOn,
     remove: async () => {
-      signal('SIGCONT');
+      goOn();
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });
     },
