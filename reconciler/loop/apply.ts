@@ -9,6 +9,7 @@ import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 import { makeBatch } from './batch.js';
 import type { BatchRun } from './batch-run.js';
+import { goBackOn, type WayBack } from './go-back.js';
 import { tellChange, tellOutcome } from './follow.js';
 import { gate } from './gate.js';
 import { makeMove, type Pair } from './move.js';
@@ -34,10 +35,14 @@ export interface ApplyRun {
   readonly watch?: { pause(key: PlacementKey): void; resume(key: PlacementKey): void };
   /** Wait for changes that outlast the pass's interval too (a pass that a person waits for). */
   readonly toTheEnd: boolean;
+  /** Something is to be settled that cannot wait: what is not done by then goes on alone, as past the interval. */
+  readonly hurry?: AbortSignal;
   /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
   readonly endedLate?: (outcome: Outcome) => void;
   /** The run that it is part of, for the journal. */
   readonly runId?: string;
+  /** How a batch goes back from what failed in it; absent: this is going back already. */
+  readonly wayBack?: Omit<WayBack, 'tell'>;
 }
 
 const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });
@@ -91,6 +96,8 @@ interface Room extends ApplyRun {
   readonly paired: ReadonlySet<PlacementKey>;
   /** All of the plan. */
   readonly changes: readonly Change[];
+  /** Those whose end was told while their batch went on. */
+  readonly told: Set<PlacementKey>;
 }
 
 /** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
@@ -143,16 +150,29 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
   const ready = obstacles.filter(one => one.why === undefined).map(one => one.change);
   const held = obstacles.flatMap(({ change, why }) => (why === undefined ? [] : [skipped(change, why)]));
   if (ready.length === 0) return held;
-  const told = teller(room);
+  const run: BatchRun = { ...room, machine, told: teller(room) };
+  const goBack: NonNullable<BatchRun['goBack']> = (from, outcomes, under) =>
+    goBackIn(room, { ...from, under }, outcomes);
   const done = await room.workers.add(async () => {
     const late = tooLate(room);
     if (late !== undefined) return ready.map(change => skipped(change, late));
-    const judged = await makeBatch({ ...room, machine, told }, ready);
-    const made = await withdrawIll({ ...room, machine, told: noter(room) }, ready, judged, room.changes);
+    const judged = await makeBatch(room.wayBack === undefined ? run : { ...run, goBack }, ready);
+    const withdrawn = await withdrawIll({ ...room, machine, told: noter(room) }, ready, judged, room.changes);
+    const made = await goBackIn(room, run, withdrawn);
     // A person who waits is told that it failed, and it is tried again for that person; a controller just looks again.
     return room.toTheEnd ? made : made.map(leftToOthers);
   });
   return [...held, ...done];
+}
+
+/** What serves is brought back where it failed, before anything else of the plan is waited for. */
+async function goBackIn(room: Room, run: BatchRun, outcomes: readonly Outcome[]): Promise<readonly Outcome[]> {
+  if (room.wayBack === undefined) return outcomes;
+  const tellNow = (outcome: Outcome): void => {
+    room.told.add(outcome.key);
+    tell(room, outcome);
+  };
+  return await goBackOn({ ...room.wayBack, tell: tellNow }, run, outcomes);
 }
 
 function tell(room: Room, outcome: Outcome): void {
@@ -192,7 +212,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   const paired = new Set(pairs.flatMap(pair => [pair.arriving.key, pair.leaving.key]));
   const dependencies = askDependencies(run);
   const changes = plan.waves.flat();
-  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes };
+  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes, told: new Set() };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
   const queues = new Map<string, Promise<unknown>>();
   const { busy } = sessionOf(ports);
@@ -219,7 +239,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
         outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
       );
       room.outcomes.set(change.key, outcome);
-      outcome.then(one => tell(room, one)).catch(() => undefined);
+      outcome.then(one => room.told.has(one.key) || tell(room, one)).catch(() => undefined);
     }
   };
   for (const wave of plan.waves) {
@@ -275,10 +295,11 @@ function byMachine(changes: readonly Change[]): ReadonlyMap<string, readonly Cha
   return groups;
 }
 
-/** What outlasts the pass's interval goes on alone; its machine is left out of plans until it ends. */
+/** What outlasts the pass's interval, or the pass itself when that has to hurry, goes on alone; its machine is left out of plans until it ends. */
 async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
   const over = new AbortController();
-  const late = pause(room.ports.clock, room.desired.policy.intervalMs, over.signal).then(() => undefined);
+  const ending = room.hurry === undefined ? over.signal : AbortSignal.any([over.signal, room.hurry]);
+  const late = pause(room.ports.clock, room.desired.policy.intervalMs, ending).then(() => undefined);
   const outcomes = Promise.all(
     plan.waves.flat().map(async (change): Promise<Outcome> => {
       const outcome = room.outcomes.get(change.key);

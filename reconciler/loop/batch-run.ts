@@ -10,6 +10,11 @@ import type { Driver, GeneratedFile, Ground, Step } from '../drivers/driver.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 
+/** The lock that the work on a machine stands under; the fence is '' while nobody can say what became of it. */
+export interface Held {
+  fence: string;
+}
+
 export interface BatchRun {
   readonly ports: Ports;
   readonly lists: Lists;
@@ -25,6 +30,10 @@ export interface BatchRun {
   readonly signal: AbortSignal;
   readonly told: (key: PlacementKey, text: string) => void;
   readonly runId?: string;
+  /** Goes back from what of these failed, before the rest is waited for; the lock is kept meanwhile. */
+  readonly goBack?: (run: BatchRun, outcomes: readonly Outcome[], under: Held) => Promise<readonly Outcome[]>;
+  /** Part of work that holds the lock already: it is taken again by the same holder, and kept. */
+  readonly under?: Held;
 }
 
 /** A change with all that its words are made of. */

@@ -30,9 +30,11 @@ export interface RunTeller {
 export function runTeller({ bus, clock }: Following['ports'], run: string, begun: Begun): RunTeller {
   const { trigger, actor = loopActor } = begun;
   let told = false;
+  let over = false;
   return {
     planned: plan => {
-      if (bus?.followed() !== true) return;
+      // What outlasts its pass may still go back; the run's end is told already.
+      if (over || bus?.followed() !== true) return;
       told = true;
       const changes = plan.waves.flatMap((all, wave) =>
         all.map(({ key, kind, because }): PlannedChange => ({ ...followedOf(run, key), kind, because, wave })),
@@ -41,6 +43,7 @@ export function runTeller({ bus, clock }: Following['ports'], run: string, begun
       bus.tell({ kind: 'run.planned', run, at: clock.now(), trigger, actor, commit, plan: id, changes });
     },
     ended: next => {
+      over = true;
       if (told) bus?.tell({ kind: 'run.ended', run, at: clock.now(), next });
     },
   };

@@ -1,7 +1,6 @@
 // Judges changes after their commands: the gate, and a fresh look that must show what git says. Only that is success.
 import { asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Outcome } from '../../schema/plan.js';
-import type { PlacementKey } from '../../schema/registry-types.js';
 import type { ImageSeen, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
 import { lines } from '../commands/command.js';
 import { prelude } from '../commands/prelude.js';
@@ -9,7 +8,6 @@ import { report } from '../core/machines.js';
 import { stampText } from '../core/ownership.js';
 import { finalStamp, heldStamp, prunedStamp } from '../core/stamps.js';
 import { type BatchRun, failed, type Prepared, type Starting } from './batch-run.js';
-import { gate } from './gate.js';
 import type { Ended } from './send.js';
 import { stillDiffers } from './verify.js';
 
@@ -17,33 +15,6 @@ export interface GateFailure {
   readonly error: ErrorReport;
   /** It was looked at and did not pass; else nobody could look, and the revision is not to blame. */
   readonly judged: boolean;
-}
-
-export async function gateAll(
-  run: BatchRun,
-  started: readonly Starting[],
-  seen: MachineSeen,
-): Promise<ReadonlyMap<PlacementKey, GateFailure>> {
-  if (started.length === 0) return new Map();
-  const results = await gate(
-    started.map(one => one.placement),
-    { machine: run.machine, cluster: run.desired.cluster, facts: seen.facts },
-    run.lists,
-    { ...run.ports },
-    { signal: run.signal },
-  );
-  return new Map(
-    [...results].flatMap(([key, result]) => {
-      if (result.result === 'passed') return [];
-      const judged = result.result === 'failed';
-      const found = judged ? `${result.why}: ${result.found}` : result.why;
-      const error =
-        run.signal.aborted && !judged
-          ? report('interrupted', `${key} was started, but nobody waited until it was healthy`)
-          : report('gate-failed', `${key} did not become healthy: ${found}`);
-      return [[key, { error, judged }] as const];
-    }),
-  );
 }
 
 /** The end of a placement's log, for a failure's report; nothing when it cannot be had. */

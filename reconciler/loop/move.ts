@@ -190,7 +190,7 @@ async function leave(moving: Moving, bring: () => Promise<void>): Promise<readon
   from.told(leaving.key, `stopping: it moves to ${moving.to.machine.name}`);
   const reading = await sendLocked(from, [prepareSteps(from, leaving, stamp, 'pause')], seenFrom);
   if (reading.refused !== undefined) return outcomesOf(moving, { error: reading.refused });
-  return await renewing(from, reading.fence, async () => {
+  return await renewing(from, reading, async () => {
     try {
       insist(reading);
       await ensureStopped(moving);
@@ -214,7 +214,7 @@ async function carry(moving: Moving, load: Load | undefined): Promise<readonly O
     landed = true;
   };
   try {
-    return await renewing(moving.to, target.fence, () => leave(moving, bring));
+    return await renewing(moving.to, target, () => leave(moving, bring));
   } finally {
     if (!landed) await giveBack(moving, target);
   }

@@ -1,9 +1,8 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError } from '../../schema/errors.js';
-import type { Next, Outcome, Undone } from '../../schema/plan.js';
+import type { Next, Outcome } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import { optional } from '../core/optional.js';
-import { faultsOfRevision } from '../core/stamps.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { alone } from './alone.js';
@@ -14,6 +13,7 @@ import { approachFleet } from './approach.js';
 import { changeOf, condemn, type Judged, toCondemn } from './condemn.js';
 import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
+import { backFrom, faultyOf, withUndone } from './go-back.js';
 import { planFindings, silent, syncFindings } from './findings.js';
 import { unnoted } from './unnoted.js';
 import { giveBackLeft } from './left-locks.js';
@@ -55,6 +55,8 @@ export interface PassAsk extends Choice {
   readonly onConsidered?: (considered: Considered) => void;
   /** Wait also for what outlasts the pass's interval. Default: yes; the controller says no. */
   readonly toTheEnd?: boolean;
+  /** Where the pass is not waited for to its end: it ends at once, with what is not done going on alone. */
+  readonly hurry?: AbortSignal;
 }
 
 /** Runs one pass, after those that were asked for before. Never throws for what the registry, git or machines do: the report says it. */
@@ -122,8 +124,10 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
   // What serves is brought back before anything waits for its next try.
-  const made = await persist(persisting, considered.desired, await goBack(context, ask, synced, first));
-  const outcomes = [...condemned.outcomes, ...(await goBack(context, ask, synced, made))];
+  const back = await goBack(context, ask, synced, first);
+  const made = await persist(persisting, considered.desired, back);
+  const again = made.some(one => !back.includes(one));
+  const outcomes = [...condemned.outcomes, ...(again ? await goBack(context, ask, synced, made) : made)];
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
@@ -148,15 +152,23 @@ async function carryOut(
   ask: Ask,
   synced: Synced,
   considered: Considered,
+  going: 'on' | 'back' = 'on',
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
+  await begins(context, ask, synced, considered);
+  const room = roomOf(context, ask, synced, considered);
+  const wayBack = { synced, from: ask.from, begins: (one: Considered) => begins(context, ask, synced, one) };
+  const outcomes = await apply(going === 'on' ? { ...room, wayBack } : room, considered.plan);
+  ask.history.carried(outcomes);
+  return outcomes;
+}
+
+/** Noted and told before anything of it is changed. */
+async function begins(context: PassContext, ask: Ask, synced: Synced, considered: Considered): Promise<void> {
   await ask.history.begins(considered, synced.commit);
   const { begun } = sessionOf(context.ports);
   for (const { key } of considered.plan.waves.flat()) begun.set(key, context.ports.clock.now());
   ask.teller.planned(considered.plan);
-  const outcomes = await apply(roomOf(context, ask, synced, considered), considered.plan);
-  ask.history.carried(outcomes);
-  return outcomes;
 }
 
 function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Considered): ApplyRun {
@@ -172,7 +184,8 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
     toTheEnd: ask.toTheEnd ?? true,
     endedLate: outcome => ask.history.endedLate(outcome),
     runId: ask.history.runId,
-    ...(ask.watch === undefined ? {} : { watch: ask.watch }),
+    ...optional('watch', ask.watch),
+    ...optional('hurry', ask.hurry),
   };
 }
 
@@ -219,47 +232,18 @@ async function goBack(
   synced: Synced,
   outcomes: readonly Outcome[],
 ): Promise<readonly Outcome[]> {
-  const failed = outcomes.filter(
-    one => one.result === 'failed' && one.undone === undefined && faultsOfRevision.has(one.error.code),
-  );
-  if (failed.length === 0 || context.signal.aborted) return outcomes;
+  const failed = faultyOf(outcomes);
+  // Where batches went back already, the controller has to know what is in force now.
+  const went = outcomes.filter(one => one.result === 'failed' && one.undone !== undefined);
+  if ((failed.length === 0 && went.length === 0) || context.signal.aborted) return outcomes;
   const { ports, lists } = context;
-  const only = [...new Set(failed.map(one => one.key.slice(0, one.key.indexOf('@'))))];
+  const only = [...new Set([...failed, ...went].map(one => one.key.slice(0, one.key.indexOf('@'))))];
   const considered = await consider(ports, lists, synced, { from: ask.from, only, noDeps: true });
   ask.onConsidered?.(considered);
-  const instead = new Map(
-    considered.desired.placements.flatMap(one => (one.instead === undefined ? [] : [[one.key, one.instead] as const])),
-  );
-  const keys = new Set(failed.map(one => one.key).filter(key => instead.has(key)));
+  const { changes, instead } = backFrom(considered, failed);
+  const keys = new Set(changes.map(change => change.key));
   const waves = considered.plan.waves.map(wave => wave.filter(change => keys.has(change.key)));
   const plan = { ...considered.plan, waves: waves.filter(wave => wave.length > 0) };
-  const back = plan.held === undefined ? await carryOut(context, ask, synced, { ...considered, plan }) : [];
-  return outcomes.map(one => {
-    const commit = instead.get(one.key)?.commit;
-    const undone =
-      commit === undefined
-        ? undefined
-        : undoneBy(
-            back.find(other => other.key === one.key),
-            commit,
-          );
-    return one.result === 'failed' && undone !== undefined ? { ...one, undone } : one;
-  });
-}
-
-function undoneBy(outcome: Outcome | undefined, commit: string): Undone | undefined {
-  switch (outcome?.result) {
-    case 'applied':
-      return { result: 'back', commit };
-    case 'failed': {
-      const { error, outputTail } = outcome;
-      return { result: 'failed', error, ...(outputTail === undefined ? {} : { outputTail }) };
-    }
-    case 'skipped':
-    case 'in-progress':
-    case undefined:
-      return undefined;
-    default:
-      return outcome satisfies never;
-  }
+  const back = plan.held === undefined ? await carryOut(context, ask, synced, { ...considered, plan }, 'back') : [];
+  return withUndone(outcomes, back, instead);
 }

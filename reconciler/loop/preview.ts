@@ -79,28 +79,58 @@ export interface Considered {
   readonly leaving: readonly Machine[];
 }
 
+/** One machine, for whose turn it is there: only this one is looked at, the others are as they were seen. */
+export interface There {
+  readonly machine: Machine;
+  readonly live: LiveState;
+  readonly leaving: readonly Machine[];
+}
+
+export interface ConsiderAsk extends PreviewAsk {
+  readonly approved?: string;
+  readonly toTheEnd?: boolean;
+  readonly there?: There;
+}
+
+const joined = (before: LiveState, again: LiveState): LiveState => ({
+  ...before,
+  machines: { ...before.machines, ...again.machines },
+  sightings: { ...before.sightings, ...again.sightings },
+});
+
+interface Looked {
+  readonly live: LiveState;
+  readonly leaving: readonly Machine[];
+}
+
+async function lookFirst(ports: Ports, lists: Lists, newest: DesiredState, there?: There): Promise<Looked> {
+  if (there !== undefined) {
+    const { machine, live, leaving } = there;
+    const only = new Set([machine.name]);
+    return { live: joined(live, await look(ports, lists, newest, { only, leaving })), leaving };
+  }
+  const candidates = leavingOf(await readFleet(ports.state), newest);
+  const live = await look(ports, lists, newest, { leaving: candidates });
+  return { live, leaving: withoutRenamed(candidates, live, newest) };
+}
+
 /** From a synced registry to a guarded plan: the thinking that a preview and a pass share. */
-export async function consider(
-  ports: Ports,
-  lists: Lists,
-  synced: Synced,
-  ask: PreviewAsk & { readonly approved?: string; readonly toTheEnd?: boolean },
-): Promise<Considered> {
+export async function consider(ports: Ports, lists: Lists, synced: Synced, asked: ConsiderAsk): Promise<Considered> {
+  const { there } = asked;
+  const ask = there === undefined ? asked : { ...asked, machine: there.machine.name };
   const newest = await desire(ports, lists, synced);
   const selection = synced.registry === undefined ? {} : selectionOf(synced.registry, ask);
   // What ends while machines are looked at was seen half done: busy is who was so when the look began, or is so after it.
   const { busy: running } = sessionOf(ports);
   const before = [...running.keys()];
-  const candidates = leavingOf(await readFleet(ports.state), newest);
-  const first = await look(ports, lists, newest, { leaving: candidates });
-  const leaving = withoutRenamed(candidates, first, newest);
+  const { live: first, leaving } = await lookFirst(ports, lists, newest, there);
   const again =
     ask.again === true
       ? (selection.services ?? new Set(newest.placements.map(one => one.spec.service)))
       : new Set<string>();
   const { desired, files: olderFiles } = await insteadOfFailed(ports, lists, newest, first, again);
-  const live = await lookAgain(ports, lists, desired, first);
-  const busy = new Set([...before, ...running.keys()]);
+  const live = await lookAgain(ports, lists, { desired, leaving }, first, there);
+  const busy = new Set([...before, ...running.keys()].filter(name => name !== there?.machine.name));
   const differences = diff(desired, live, {
     drivers: lists.drivers,
     busy,
@@ -121,15 +151,16 @@ export async function consider(
 }
 
 /** What an older revision runs from (its path, unit, files) may be elsewhere: its machine is looked at with that in mind. */
-async function lookAgain(ports: Ports, lists: Lists, desired: DesiredState, live: LiveState): Promise<LiveState> {
-  const only = new Set(desired.placements.flatMap(one => (one.instead === undefined ? [] : [one.spec.machine])));
-  if (only.size === 0) return live;
-  const again = await look(ports, lists, desired, { only });
-  return {
-    ...live,
-    machines: { ...live.machines, ...again.machines },
-    sightings: { ...live.sightings, ...again.sightings },
-  };
+async function lookAgain(
+  ports: Ports,
+  lists: Lists,
+  { desired, leaving }: Pick<Considered, 'desired' | 'leaving'>,
+  live: LiveState,
+  there?: There,
+): Promise<LiveState> {
+  const machines = desired.placements.flatMap(one => (one.instead === undefined ? [] : [one.spec.machine]));
+  const only = new Set(machines.filter(name => there === undefined || name === there.machine.name));
+  return only.size === 0 ? live : joined(live, await look(ports, lists, desired, { only, leaving }));
 }
 
 /** Placements that are as git says and can be asked whether they answer. */

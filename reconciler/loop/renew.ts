@@ -35,10 +35,12 @@ async function renewOnce(held: Held, fence: string): Promise<void> {
   }
 }
 
-export async function renewing<T>(held: Held, fence: string, work: () => Promise<T>): Promise<T> {
+/** `under`: read anew each time, since work that goes on under the same lock raises it. */
+export async function renewing<T>(held: Held, under: { readonly fence: string }, work: () => Promise<T>): Promise<T> {
   const done = new AbortController();
   const renewals = (async () => {
-    while (await pause(held.ports.clock, everyMs, done.signal)) await renewOnce(held, fence);
+    while (await pause(held.ports.clock, everyMs, done.signal))
+      if (under.fence !== '') await renewOnce(held, under.fence);
   })();
   try {
     return await work();

@@ -55,6 +55,8 @@ interface Turn {
   readonly note: ControllerNote;
   readonly options: ControllerOptions;
   considered?: Considered;
+  /** Ends the pass that is on, when what it is not about cannot wait for its end. */
+  hurry?: AbortController;
   failures: number;
   cron: { readonly expression: string; readonly stop: () => void } | undefined;
 }
@@ -131,6 +133,7 @@ function newerThan(turn: Turn, headAtStart: string | undefined): boolean {
 async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   const { context } = turn;
   const headAtStart = turn.git?.head();
+  turn.hurry = new AbortController();
   const report = await runPass(
     { ...context, actor: loopActor },
     {
@@ -139,6 +142,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       toTheEnd: false,
       watch: turn.monitor,
       soak: turn.soak,
+      hurry: turn.hurry.signal,
       onConsidered: considered => {
         watchHealth(turn, considered, []);
         turn.sample(considered);
@@ -254,7 +258,10 @@ export async function runController(context: PassContext, options: ControllerOpt
   const { git: repository } = ports.source;
   const git = repository === undefined ? undefined : await watchGit(ports, repository, bell);
   const since = ports.clock.now();
-  const soak = startSoak(ports, lists, key => bell.ring(`${key} became ill soon after its deploy`));
+  const soak = startSoak(ports, lists, key => {
+    bell.ring(`${key} became ill soon after its deploy`);
+    turn.hurry?.abort();
+  });
   const turn: Turn = {
     context,
     bell,

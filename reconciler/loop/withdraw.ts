@@ -5,8 +5,8 @@ import type { MachineSeen, Stamp } from '../../schema/state.js';
 import { lookupOf, stampOf } from '../core/lookup.js';
 import { optional } from '../core/optional.js';
 import { basisOf } from '../core/ownership.js';
-import { carryOut } from './batch.js';
 import type { BatchRun } from './batch-run.js';
+import { carryOut } from './carry-out.js';
 import { look } from './look.js';
 import { prepareStop } from './prepare.js';
 

@@ -260,6 +260,20 @@ describe('what stands in the way', () => {
     expect(web).toMatchObject({ runId: first.id, result: 'applied', kind: 'create' });
   });
 
+  it('a change goes on alone as well when the pass is told to hurry', async () => {
+    const go = await outlasting('batch');
+    world.sleeps = () => undefined;
+    const hurry = new AbortController();
+    const passing = world.pass({ toTheEnd: false, hurry: hurry.signal });
+    await until(() => world.told.some(one => one.key === 'api@m2' && one.text === 'healthy'));
+    hurry.abort();
+    expect(outcomesOf(await passing)[1]).toMatch(/^web@m1 in-progress/);
+    const running = sessionOf(world.ports).busy.get('m1');
+    go();
+    await running;
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+
   it('a change that ends while the next pass looks is not taken for one that was left half done', async () => {
     const go = await outlasting('stamps');
     expect(outcomesOf(await world.pass({ toTheEnd: false }))[1]).toMatch(/^web@m1 in-progress/);

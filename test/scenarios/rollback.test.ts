@@ -3,8 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
+import type { Progress } from '../../reconciler/operations/operation.js';
 import type { Faults, Soak } from '../../reconciler/loop/soak.js';
 import { clearFailed } from '../../reconciler/loop/clear.js';
+import { runController } from '../../reconciler/loop/turn.js';
 import { sync } from '../../reconciler/loop/sync.js';
 import { parseStamp, stampText } from '../../reconciler/core/ownership.js';
 import { until } from '../commands/batch-machine.js';
@@ -66,6 +68,10 @@ function version(): string | undefined {
   const environ = readFileSync(`/proc/${record.trim().split(/\s/)[0]}/environ`, 'utf8');
   return environ.split('\0').find(one => one.startsWith('VERSION='));
 }
+
+/** The stamp is written last: before that, what ran may just have ended. */
+const isBack = (): boolean =>
+  stamp().fingerprint !== undefined && stamp().failed !== undefined && version() === 'VERSION=1';
 
 const held = (why: string) => [{ key: 'web@m1', state: 'held', why: expect.stringContaining(why) as string }];
 
@@ -187,6 +193,79 @@ describe('a revision that does not become healthy', () => {
   });
 });
 
+describe('while others of the same pass are still waited for', () => {
+  const ready = () => join(world.clone, 'ready');
+  /** Healthy when the test says so. */
+  const slow = (machine: string, version: string) => ({
+    machine,
+    env: { VERSION: version },
+    health: { type: 'command', command: ['test', '-e', ready()], deadline: '5m', interval: '100ms' },
+  });
+  const both = async (machine: string, state: string, version: string): Promise<string> => {
+    if (state === 'bad') hurry();
+    const services = { web: web({ env: { VERSION: version } }), slow: slow(machine, version) };
+    return await world.push(services, { files: { 'apps/web/state': state } });
+  };
+  const applied = (name: string, service: string) => parseStamp(world.readStamp(name, service) ?? '')?.fingerprint;
+
+  it.each(['m1', 'm2'])('what is ill goes back, while one on %s is not decided yet', async machine => {
+    touch(ready());
+    const good = await both(machine, 'good', '1');
+    expect(outcomesOf(await world.pass()).toSorted()).toEqual([
+      `slow@${machine} applied create`,
+      'web@m1 applied create',
+    ]);
+    const before = applied(machine, 'slow');
+    rmSync(ready());
+    await both(machine, 'bad', '2');
+    const passing = world.pass();
+    await until(isBack);
+    expect(applied(machine, 'slow')).toBeUndefined();
+    // Kept for the one that is waited for there.
+    await until(() => existsSync(statePath('lock')) === (machine === 'm1'));
+    touch(ready());
+    const report = await passing;
+    expect(report.outcomes).toHaveLength(2);
+    expect(report.outcomes).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ key: 'web@m1', result: 'failed', undone: { result: 'back', commit: good } }),
+        expect.objectContaining({ key: `slow@${machine}`, result: 'applied' }),
+      ]),
+    );
+    expect([applied(machine, 'slow') === before, existsSync(statePath('lock'))]).toEqual([false, false]);
+    const told = world.told.flatMap(one => (one.kind === 'change' && one.key === 'web@m1' ? [one.text] : []));
+    expect(told.slice(-3)).toEqual([
+      expect.stringMatching(/^failed: web@m1 did not become healthy/),
+      `going back to what was healthy at commit ${good.slice(0, 12)}`,
+      'healthy',
+    ]);
+    const next = await world.pass();
+    expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
+  });
+
+  it('a connection lost while it goes back fails both here, and the next pass brings both to their end', async () => {
+    touch(ready());
+    await both('m1', 'good', '1');
+    await world.pass();
+    rmSync(ready());
+    await both('m1', 'bad', '2');
+    let batches = 0;
+    world.after = async (_, kind) => {
+      if (kind === 'batch') batches += 1;
+      if (batches === 2) throw new AppError('ssh-lost', 'the connection to m1 was lost');
+    };
+    const cut = await world.pass();
+    expect(outcomesOf(cut).toSorted()).toEqual(['slow@m1 failed ssh-lost', 'web@m1 failed ssh-lost']);
+    world.after = async () => undefined;
+    touch(ready());
+    const report = await world.pass();
+    expect(report.outcomes.every(one => one.result === 'applied')).toBe(true);
+    expect([isBack(), existsSync(statePath('lock'))]).toEqual([true, false]);
+    const next = await world.pass();
+    expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
+  });
+});
+
 describe('a fault soon after the deploy', () => {
   let settled: Faults | undefined;
   /** As a soak knows it: of what stands there now, or of another revision. */
@@ -215,6 +294,40 @@ describe('a fault soon after the deploy', () => {
     ]);
     expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
     expect((await world.pass()).plan?.leftAlone).toMatchObject(held('runs instead'));
+  });
+
+  it('is gone back from at once, though a pass of the controller still waits for another machine', async () => {
+    const fine = join(world.clone, 'fine');
+    touch(fine);
+    const command = (words: readonly string[]) => ({
+      type: 'command',
+      command: words,
+      interval: '100ms',
+      deadline: '5m',
+    });
+    const policy = { interval: '10m' };
+    const first = { machine: 'm1', env: { VERSION: '1' }, health: command(['true']) };
+    const second = { machine: 'm1', env: { VERSION: '2' }, health: command(['test', '-e', fine]) };
+    await world.push({ web: first }, { policy });
+    await world.pass();
+    await world.push({ web: second }, { policy });
+    const over = new AbortController();
+    const told: Progress[] = [];
+    const emit = (one: Progress): void => void told.push(one);
+    const running = runController({ ports: world.ports, lists: world.lists, emit, signal: over.signal });
+    try {
+      await until(() => told.some(one => one.key === 'web@m1' && one.text === 'healthy'));
+      expect(version()).toBe('VERSION=2');
+      const never = { machine: 'm2', health: command(['test', '-e', join(world.clone, 'never')]) };
+      await world.push({ web: second, slow: never }, { policy });
+      await until(() => told.some(one => one.key === 'slow@m2' && one.kind === 'waiting'));
+      rmSync(fine);
+      await until(isBack);
+      expect(told.filter(one => one.key === 'slow@m2' && /^(healthy|failed)/.test(one.text))).toEqual([]);
+    } finally {
+      over.abort();
+      await running;
+    }
   });
 
   it('holds a first revision, which has nothing before it', async () => {
