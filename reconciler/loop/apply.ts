@@ -97,7 +97,7 @@ interface Room extends ApplyRun {
   /** All of the plan. */
   readonly changes: readonly Change[];
   /** Those whose end was told while their batch went on. */
-  readonly told: Set<PlacementKey>;
+  readonly toldEnds: Set<PlacementKey>;
 }
 
 /** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
@@ -169,7 +169,7 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
 async function goBackIn(room: Room, run: BatchRun, outcomes: readonly Outcome[]): Promise<readonly Outcome[]> {
   if (room.wayBack === undefined) return outcomes;
   const tellNow = (outcome: Outcome): void => {
-    room.told.add(outcome.key);
+    room.toldEnds.add(outcome.key);
     tell(room, outcome);
   };
   return await goBackOn({ ...room.wayBack, tell: tellNow }, run, outcomes);
@@ -212,7 +212,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   const paired = new Set(pairs.flatMap(pair => [pair.arriving.key, pair.leaving.key]));
   const dependencies = askDependencies(run);
   const changes = plan.waves.flat();
-  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes, told: new Set() };
+  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes, toldEnds: new Set() };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
   const queues = new Map<string, Promise<unknown>>();
   const { busy } = sessionOf(ports);
@@ -239,7 +239,7 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
         outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
       );
       room.outcomes.set(change.key, outcome);
-      outcome.then(one => room.told.has(one.key) || tell(room, one)).catch(() => undefined);
+      outcome.then(one => room.toldEnds.has(one.key) || tell(room, one)).catch(() => undefined);
     }
   };
   for (const wave of plan.waves) {
