@@ -15,7 +15,9 @@ const room = (name: string, include: string[], more: object = {}) => ({
 });
 const built = { globalSetup: ['.ci/built.mjs'] };
 // Slow by nature: in real shells they wait for time limits, followers and kills; every byte of many webhooks is changed.
-const slow = ['test/{commands/batch-{ended,live},checks/words,api/hook-examples}.test.ts'];
+const slow = [
+  'test/{commands/{batch,batch-ended,batch-live,command},checks/words,api/hook-examples,operations/trust}.test.ts',
+];
 const patient = { testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
