@@ -212,7 +212,16 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
   const paired = new Set(pairs.flatMap(pair => [pair.arriving.key, pair.leaving.key]));
   const dependencies = askDependencies(run);
   const changes = plan.waves.flat();
-  const room: Room = { ...run, holder, outcomes: new Map(), dependencies, workers, paired, changes, toldEnds: new Set() };
+  const room: Room = {
+    ...run,
+    holder,
+    outcomes: new Map(),
+    dependencies,
+    workers,
+    paired,
+    changes,
+    toldEnds: new Set(),
+  };
   const machines = new Map([...desired.machines, ...run.leaving].map(machine => [machine.name, machine]));
   const queues = new Map<string, Promise<unknown>>();
   const { busy } = sessionOf(ports);

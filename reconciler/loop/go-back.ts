@@ -6,7 +6,8 @@ import type { Instead } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import { makeBatch } from './batch.js';
 import type { BatchRun } from './batch-run.js';
-import { type Considered, consider } from './preview.js';
+import { checkOnce } from './check.js';
+import { type Considered, consider, reachableOf } from './preview.js';
 import type { Synced } from './sync.js';
 
 /** What a batch needs to go back by itself. */
@@ -18,6 +19,9 @@ export interface WayBack {
   /** Of each that goes back: that it failed, and how going back ended. */
   readonly tell: (outcome: Outcome) => void;
 }
+
+/** A dependency that has not answered by then holds nothing up. */
+const dependenciesMs = 5000;
 
 /** Outcomes whose revision is to blame, and which were not undone yet. */
 export const faultyOf = (outcomes: readonly Outcome[]): readonly Outcome[] =>
@@ -33,6 +37,20 @@ export function backFrom(
   );
   const keys = new Set(failed.map(one => one.key).filter(key => instead.has(key)));
   return { instead, changes: plan.waves.flat().filter(change => keys.has(change.key)) };
+}
+
+/** Without those whose dependencies are ill: an older revision would fail for that alone, and be held for ever. */
+async function ableOf(
+  { ports, lists, signal }: BatchRun,
+  { desired, live }: Considered,
+  changes: readonly Change[],
+): Promise<readonly Change[]> {
+  const needed = new Set(changes.flatMap(change => change.after));
+  const placements = desired.placements.filter(one => needed.has(one.key));
+  if (placements.length === 0) return changes;
+  const options = { sightings: live.sightings, signal, timeLimitMs: dependenciesMs };
+  const verdicts = await checkOnce(placements, reachableOf({ desired, live }), lists, { ...ports }, options);
+  return changes.filter(change => change.after.every(key => verdicts.get(key)?.state !== 'fail'));
 }
 
 /** The outcomes, each with what came of going back from it. */
@@ -82,7 +100,8 @@ export async function goBackOn(way: WayBack, run: BatchRun, outcomes: readonly O
   try {
     const there = { machine, live, leaving };
     const considered = await consider(ports, lists, way.synced, { from: way.from, only, noDeps: true, there });
-    const { changes, instead } = backFrom(considered, failed);
+    const { changes: all, instead } = backFrom(considered, failed);
+    const changes = await ableOf(run, considered, all);
     // What was stopped for a move takes the machine's lock for itself.
     const mixed = run.under !== undefined && changes.some(change => change.resumes !== undefined);
     if (changes.length === 0 || considered.plan.held !== undefined || mixed) return outcomes;

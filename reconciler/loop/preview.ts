@@ -19,6 +19,7 @@ import { desire } from './desired.js';
 import { leavingOf, readFleet, withoutRenamed } from './fleet.js';
 import { insteadOfFailed } from './instead.js';
 import { look } from './look.js';
+import type { CheckedMachine } from './look-checks.js';
 import { rewrittenPast } from './rewritten.js';
 import { triesOf } from './retries.js';
 import { sessionOf } from './session.js';
@@ -171,6 +172,13 @@ function askable(considered: Considered): DesiredState['placements'] {
   return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
 }
 
+/** Machines that can be asked. */
+export const reachableOf = ({ desired, live }: Pick<Considered, 'desired' | 'live'>): readonly CheckedMachine[] =>
+  desired.machines.flatMap(machine => {
+    const view = live.machines[machine.name];
+    return view?.state === 'reachable' ? [{ machine, cluster: desired.cluster, facts: view.facts }] : [];
+  });
+
 export async function checkSettled(
   ports: Ports,
   lists: Lists,
@@ -178,10 +186,7 @@ export async function checkSettled(
 ): Promise<ReadonlyMap<PlacementKey, Verdict>> {
   const placements = askable(considered);
   if (placements.length === 0) return new Map();
-  const machines = considered.desired.machines.flatMap(machine => {
-    const view = considered.live.machines[machine.name];
-    return view?.state === 'reachable' ? [{ machine, cluster: considered.desired.cluster, facts: view.facts }] : [];
-  });
+  const machines = reachableOf(considered);
   return await checkOnce(placements, machines, lists, { ...ports }, { sightings: considered.live.sightings });
 }
 

@@ -243,6 +243,29 @@ describe('while others of the same pass are still waited for', () => {
     expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
   });
 
+  it('what depends on something ill by now is left failed, and goes back when that is well again', async () => {
+    const well = join(world.clone, 'well');
+    touch(well);
+    const db = { machine: 'm1', health: healthOf(`test -e ${well}`) };
+    const needing = (version: string) => web({ env: { VERSION: version }, depends_on: ['db'] });
+    const good = await world.push({ db, web: needing('1') }, { files: { 'apps/web/state': 'good' } });
+    await world.pass();
+    await world.push({ db, web: needing('2') }, { files: { 'apps/web/state': 'bad' } });
+    hurry(2);
+    world.sent.length = 0;
+    world.after = async (_, kind) => {
+      if (kind === 'batch') rmSync(well, { force: true });
+    };
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([{ key: 'web@m1', result: 'failed', error: { code: 'gate-failed' } }]);
+    expect(report.outcomes[0]).not.toHaveProperty('undone');
+    expect(world.sent.filter(one => one === 'm1 batch')).toHaveLength(1);
+    world.after = async () => undefined;
+    touch(well);
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
+    expect([isBack(), stamp().commit]).toEqual([true, good]);
+  });
+
   it('a connection lost while it goes back fails both here, and the next pass brings both to their end', async () => {
     touch(ready());
     await both('m1', 'good', '1');
