@@ -1,5 +1,6 @@
 // `status` for many who ask: one look at the machines for all of them, and none again while the last one is younger than a second.
 import type { Engine, OutputOf } from '../reconciler/engine.js';
+import { joinSignals } from '../schema/joined-signal.js';
 import type { Redactor } from '../schema/redact.js';
 
 /** How old what is answered may be, and how old while somebody waits for a newer look already; `at` in the answer says it. Milliseconds. */
@@ -53,10 +54,12 @@ export function shareStatus(
 
   function look([, , actor]: Ask): Look {
     const ended = new AbortController();
-    const answer = engine.perform('status', {}, actor, AbortSignal.any([stopping, ended.signal]));
+    const { signal, part } = joinSignals(stopping, ended.signal);
+    const answer = engine.perform('status', {}, actor, signal);
     const own: Look = { startedAt: performance.now(), answer, waiting: 0, ended };
     under = own;
     const settle = (kept?: Look): void => {
+      part();
       if (under === own) [last, under] = [kept, undefined];
     };
     answer.then(

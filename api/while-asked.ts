@@ -1,6 +1,7 @@
 // Work that only reads ends when whoever asked for it has gone away, or the server is stopped.
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../schema/errors.js';
+import { joinSignals } from '../schema/joined-signal.js';
 
 /** Throws `interrupted` at once, whether the work ends by its signal or not. */
 export function whileAsked<T>(
@@ -10,9 +11,9 @@ export function whileAsked<T>(
 ): Promise<T> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort(new AppError('interrupted', 'who asked has gone away')));
-  const signal = AbortSignal.any([stopping, gone.signal]);
+  const { signal, part } = joinSignals(stopping, gone.signal);
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    work(signal).then(resolve, reject);
+    work(signal).then(resolve, reject).finally(part);
   });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Progress } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
+import { joinSignals } from '../../schema/joined-signal.js';
 import { isLoopback } from '../../schema/loopback.js';
 import { readSecrets } from '../hooks/secrets.js';
 import type { Call, Options } from './command.js';
@@ -144,7 +145,7 @@ export async function serveBeside(
   }
   // It may end by itself, too, before there was anything to serve.
   const ended = new AbortController();
-  const signal = AbortSignal.any([call.signal, ended.signal]);
+  const { signal } = joinSignals(call.signal, ended.signal);
   const serving = serve({ ...call, signal }, address, auth, say);
   return async () => {
     ended.abort();

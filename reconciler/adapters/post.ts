@@ -1,5 +1,6 @@
 // Sends messages: reveals the references of destinations, and hands each parcel to the way that it goes by.
 import { AppError } from '../../schema/errors.js';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { Post } from '../../schema/notify.js';
 import { revealIn } from './post-secrets.js';
 
@@ -14,7 +15,8 @@ export function openPost({ env, folder }: PostOptions): Post {
   return {
     reveal: reference => revealIn(reference, env, folder),
     async send(parcel, limits) {
-      const signal = AbortSignal.any([AbortSignal.timeout(limits.timeLimitMs), limits.signal ?? []].flat());
+      const limit = AbortSignal.timeout(limits.timeLimitMs);
+      const { signal, part } = joinSignals(limit, ...(limits.signal === undefined ? [] : [limits.signal]));
       const masked = scrubber(limits.secrets);
       try {
         const answer =
@@ -27,6 +29,8 @@ export function openPost({ env, folder }: PostOptions): Post {
         if (!(thrown instanceof AppError)) throw new AppError('internal', `sending broke: ${nameOf(thrown)}`);
         const { code, message, details, ownHint } = thrown;
         throw new AppError(code, masked(message), { details, ...(ownHint === undefined ? {} : { hint: ownHint }) });
+      } finally {
+        part();
       }
     },
   };

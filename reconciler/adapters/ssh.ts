@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { Command, Reveal } from '../commands/command.js';
 import type { CarryEnd, CommandResult, RemoteShell, RunLimits } from '../ports.js';
@@ -58,12 +59,14 @@ export function openRemoteShell(settings: ShellSettings = {}): StreamingShell {
   /** Ended as by its signal when a turn needs its session. */
   async function runAside(machine: Machine, command: Command, limits: RunLimits): Promise<CommandResult> {
     const yielded = new AbortController();
-    const signal = AbortSignal.any([yielded.signal, ...(limits.signal === undefined ? [] : [limits.signal])]);
+    const { signal, part } = joinSignals(yielded.signal, ...(limits.signal === undefined ? [] : [limits.signal]));
     try {
       return await runBy(machine, command, { ...limits, signal }, yielded);
     } catch (error) {
       if (yielded.signal.aborted) throw yielded.signal.reason;
       throw error;
+    } finally {
+      part();
     }
   }
 

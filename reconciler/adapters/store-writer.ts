@@ -229,7 +229,7 @@ export function openWriter(options: WriterOptions): Writer {
   async function rest(forMs: number): Promise<void> {
     wake = new AbortController();
     if (stopping.signal.aborted) return;
-    await clock.sleep(forMs, AbortSignal.any([wake.signal, stopping.signal])).catch((thrown: unknown) => {
+    await clock.sleep(forMs, wake.signal).catch((thrown: unknown) => {
       if (asAppError(thrown).code !== 'interrupted') throw thrown;
     });
   }
@@ -256,7 +256,7 @@ export function openWriter(options: WriterOptions): Writer {
   }
 
   async function close(): Promise<void> {
-    stopping.abort();
+    for (const one of [stopping, wake]) one.abort();
     await serving;
     await work.onIdle();
     await room.settle();

@@ -9,6 +9,7 @@ import { recorded } from '../loop/record.js';
 import { sessionOf } from '../loop/session.js';
 import { runController } from '../loop/turn.js';
 import type { Progress } from '../operations/operation.js';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { PassReport } from '../../schema/status.js';
 import { checks } from '../checks/index.js';
 import { drivers } from '../drivers/index.js';
@@ -80,7 +81,7 @@ export async function runDemo(ask: DemoAsk): Promise<number> {
   // PostgreSQL does not run as root, and its user has to reach its files.
   if (process.geteuid?.() === 0) await chmod(folder, 0o711);
   const stop = new AbortController();
-  const signal = AbortSignal.any([ask.signal, stop.signal]);
+  const { signal } = joinSignals(ask.signal, stop.signal);
   const { machines, registry } = await startMachines(folder);
   let up = false;
   const say = (lines: readonly string[]) => lines.forEach(line => ask.out(line));

@@ -1,5 +1,6 @@
 // Carries a plan out: one queue per machine, each batch as soon as what it depends on is done; nothing waits for a stranger.
 import PQueue from 'p-queue';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { Change, Outcome, Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
@@ -307,7 +308,7 @@ function byMachine(changes: readonly Change[]): ReadonlyMap<string, readonly Cha
 /** What outlasts the pass's interval, or the pass itself when that has to hurry, goes on alone; its machine is left out of plans until it ends. */
 async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
   const over = new AbortController();
-  const ending = room.hurry === undefined ? over.signal : AbortSignal.any([over.signal, room.hurry]);
+  const { signal: ending, part } = joinSignals(over.signal, ...(room.hurry === undefined ? [] : [room.hurry]));
   const late = pause(room.ports.clock, room.desired.policy.intervalMs, ending).then(() => undefined);
   const outcomes = Promise.all(
     plan.waves.flat().map(async (change): Promise<Outcome> => {
@@ -324,5 +325,5 @@ async function settle(room: Room, plan: Plan): Promise<readonly Outcome[]> {
       );
     }),
   );
-  return await outcomes.finally(() => over.abort());
+  return await outcomes.finally(() => [over.abort(), part()]);
 }

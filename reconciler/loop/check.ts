@@ -1,5 +1,6 @@
 // Checks every placement once, all machines in parallel: for `plan`, `status` and `run --once`, which say "not answering", never "unhealthy".
 import { setMaxListeners } from 'node:events';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { Verdict } from '../../schema/state.js';
 import { combine } from '../core/health.js';
@@ -24,7 +25,7 @@ export async function checkOnce(
 ): Promise<ReadonlyMap<PlacementKey, Verdict>> {
   const { timeLimitMs = 15_000, sightings = {}, signal } = options;
   const limit = new AbortController();
-  const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
+  const { signal: stop, part } = joinSignals(limit.signal, ...(signal === undefined ? [] : [signal]));
   // One exec per machine listens.
   setMaxListeners(0, stop);
   const late: Verdict = { state: 'unknown', found: `not answered within ${timeLimitMs / 1000} s` };
@@ -42,5 +43,6 @@ export async function checkOnce(
   );
   for (const [key, verdict] of await Promise.all(verdicts)) known.set(key, verdict);
   limit.abort();
+  part();
   return known;
 }

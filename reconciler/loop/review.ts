@@ -166,10 +166,8 @@ export function startReview(ports: Ports, lists: Lists, forge: Forge): Review {
       const usual = around(pollMs, 0.1, `${forge.repository} ${count}`);
       const retry = failures === 0 ? usual : Math.min(usual, firstRetryMs * 2 ** (failures - 1));
       const waiting = new AbortController();
-      const timer = ringAfter(
-        why.includes('hook') ? Math.min(retry, hintedAgainMs) : retry,
-        AbortSignal.any([waiting.signal, over.signal]),
-      );
+      const timer = ringAfter(why.includes('hook') ? Math.min(retry, hintedAgainMs) : retry, waiting.signal);
+      // Answers at the end of all as well, and so ends the timer.
       const rung = await bell.wait(over.signal);
       waiting.abort();
       await timer;

@@ -213,7 +213,8 @@ async function turnAround(turn: Turn): Promise<void> {
     await turn.note.write(report, ports.clock.now() + delayMs);
     const over = new AbortController();
     const wait = { delayMs, held: report.next.next === 'stalled', saidBefore };
-    const timer = waitForTime(turn, wait, AbortSignal.any([over.signal, signal]));
+    const timer = waitForTime(turn, wait, over.signal);
+    // Answers at the end of all as well, and so ends the timer.
     const rung = await turn.bell.wait(signal);
     over.abort();
     await timer;

@@ -1,5 +1,6 @@
 // The controller: reconciles until it is stopped. One at a time uses a state folder.
 import { AppError, asAppError } from '../../schema/errors.js';
+import { joinSignals } from '../../schema/joined-signal.js';
 import type { ControllerStatus, PassReport } from '../../schema/status.js';
 import { startAnnouncer } from '../loop/announce.js';
 import { auditPass } from '../loop/audited.js';
@@ -102,7 +103,7 @@ export const run: Operation<typeof input, { readonly stopped: true }> = {
     let copying: Promise<void> | undefined;
     try {
       store.serve();
-      copying = keepCopying(context.ports, AbortSignal.any([context.signal, ended.signal]));
+      copying = keepCopying(context.ports, joinSignals(context.signal, ended.signal).signal);
       await greet(context);
       await keep(context, passes);
       context.emit({ kind: 'change', text: 'stopped', event: 'controller.stopped' });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type SharedStatus, shareStatus, writeOnce } from '../../api/shared-status.js';
 import { createRedactor } from '../../schema/redact.js';
 import type { Actor, Engine } from '../../reconciler/engine.js';
+import { tracesAt } from '../abort-traces.js';
 
 const actor: Actor = { name: 'ada', by: 'api' };
 let looks: { signal: AbortSignal; answer: (at: number) => void; fail: (error: Error) => void }[] = [];
@@ -136,4 +137,18 @@ it('a look that failed is told to those who waited, and not kept', async () => {
   void ask();
   expect(looks).toHaveLength(2);
   looks[1]?.answer(1);
+});
+
+it('leaves nothing at the signal of the server, however often it is looked', async () => {
+  const lasting = new AbortController().signal;
+  shared = shareStatus({ perform, describe }, lasting, { freshMs: 1000, staleMs: 2000 });
+  for (let time = 0; time < 20; time += 1) {
+    await known(time);
+    vi.advanceTimersByTime(1000);
+    const failing = ask();
+    looks.at(-1)?.fail(new Error('broke'));
+    await expect(failing).rejects.toThrow('broke');
+  }
+  expect(looks).toHaveLength(40);
+  expect(tracesAt(lasting)).toBe(0);
 });

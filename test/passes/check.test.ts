@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { HealthCheck, PlacementKey } from '../../schema/registry-types.js';
 import { checkOnce } from '../../reconciler/loop/check.js';
+import { tracesAt } from '../abort-traces.js';
 import { createCheckedWorld, runs } from '../fakes/checked-world.js';
 import { aMachine, checked, httpOn, tcpOn } from '../fakes/specs.js';
 
@@ -126,4 +127,14 @@ test('a type that no driver knows is unknown', async () => {
     world.ports,
   );
   expect(verdicts.get(key)?.state).toBe('unknown');
+});
+
+test('nothing of it is left at the signal of whoever asked', async () => {
+  const world = createCheckedWorld();
+  world.listening.set('m1:80', 'hangs');
+  const { signal } = new AbortController();
+  const once = checkOnce([checked('a@m1', [httpOn(80)])], [m1], world.lists, world.ports, { signal, timeLimitMs: 100 });
+  await world.clock.advance(100);
+  expect((await once).get('a@m1')?.state).toBe('unknown');
+  expect(tracesAt(signal)).toBe(0);
 });
