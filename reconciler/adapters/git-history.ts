@@ -54,8 +54,8 @@ export function parseCommit(id: string, bytes: Buffer): GitCommit {
   };
 }
 
-/** Parents are remembered for so many commits, about 200 bytes each. */
-const rememberedParents = 200_000;
+/** Parents are remembered for so many commits, about 200 bytes each: a first walk to the root must not stay in memory for ever. */
+const rememberedParents = 50_000;
 
 export function openHistory(objects: GitObjects): GitHistory {
   const parents = new Map<string, readonly string[]>();

@@ -2,6 +2,7 @@
 import { AppError } from '../../schema/errors.js';
 import type { RepoEntry } from '../ports.js';
 import type { GitObjects } from './git-objects.js';
+import { rememberLists } from './git-remembered.js';
 
 export interface TreeEntry {
   readonly name: string;
@@ -86,24 +87,25 @@ export function renderTree(entries: readonly TreeEntry[]): Buffer {
 /** A tree may name itself over and over through others: a few small objects can stand for more files than memory holds. */
 const entryLimit = 200_000;
 const depthLimit = 100;
-const rememberedTrees = 10_000;
-const rememberedListings = 64;
-
-function remember<T>(cache: Map<string, T>, key: string, value: T, limit: number): T {
-  cache.delete(key);
-  cache.set(key, value);
-  const oldest = cache.keys().next();
-  if (cache.size > limit && oldest.done !== true) cache.delete(oldest.value);
-  return value;
-}
+/**
+ * Entries remembered of trees, and as many of listings; 200 and 150 bytes each, measured. Every commit brings new trees for the folders that
+ * it changed, the root among them. A repository with many files gets what its files and folders take, up to the limit: with less each commit
+ * would read all of it.
+ */
+export const rememberedEntries = { usual: 10_000, most: 100_000 } as const;
 
 export function openTrees(objects: GitObjects): GitTrees {
-  const trees = new Map<string, readonly TreeEntry[]>();
-  const listings = new Map<string, readonly RepoEntry[]>();
+  let longest = 0;
+  const most = (): number => Math.min(rememberedEntries.most, Math.max(rememberedEntries.usual, 3 * longest));
+  const trees = rememberLists<TreeEntry>(most);
+  const listings = rememberLists<RepoEntry>(most);
 
   async function entries(tree: string): Promise<readonly TreeEntry[]> {
-    const known = trees.get(tree) ?? parseTree(await objects.read(tree, 'tree'), tree);
-    return remember(trees, tree, known, rememberedTrees);
+    const known = trees.get(tree);
+    if (known !== undefined) return known;
+    const found = parseTree(await objects.read(tree, 'tree'), tree);
+    trees.keep(tree, found);
+    return found;
   }
 
   async function collect(tree: string, prefix: string, depth: number, found: RepoEntry[]): Promise<void> {
@@ -117,10 +119,12 @@ export function openTrees(objects: GitObjects): GitTrees {
 
   async function listing(tree: string): Promise<readonly RepoEntry[]> {
     const known = listings.get(tree);
-    if (known !== undefined) return remember(listings, tree, known, rememberedListings);
+    if (known !== undefined) return known;
     const found: RepoEntry[] = [];
     await collect(tree, '', 0, found);
-    return remember(listings, tree, found.sort(byPath), rememberedListings);
+    longest = Math.max(longest, found.length);
+    listings.keep(tree, found.sort(byPath));
+    return found;
   }
 
   return { entries, listing };
