@@ -33,18 +33,19 @@ export function expandHome(path: string, home: string): string {
 }
 
 /**
- * Answers a machine's identities by its `ssh_key`, as written. Opened keys are kept by their text: an encrypted one costs 0.4 s of
+ * Answers a machine's identities by its `ssh_key`, as written. The last text of each opened key is kept: an encrypted one costs 0.4 s of
  * blocked event loop (bcrypt). Throws `ssh-key-unusable` when there is nothing to log in with.
  */
 export function createKeyring(settings: KeySettings): (sshKey: string | undefined) => Promise<Identities> {
-  const kept = new Map<string, Promise<Opened>>();
+  const kept = new Map<string, { readonly file: string; readonly opened: Promise<Opened> }>();
 
   async function openKey(written: string): Promise<Opened> {
     const path = expandHome(written, settings.home);
     const file = await readKeyFile(path);
     if (typeof file !== 'string') return file;
-    const opened = kept.get(path + file) ?? parseKey(path, file, settings.passphrase);
-    kept.set(path + file, opened);
+    const known = kept.get(path);
+    const opened = known?.file === file ? known.opened : parseKey(path, file, settings.passphrase);
+    kept.set(path, { file, opened });
     return opened;
   }
 

@@ -6,7 +6,7 @@ import type { DesiredState, SourceFile } from '../../schema/state.js';
 import { type Gathered, resolve } from '../core/resolve.js';
 import type { Driver } from '../drivers/driver.js';
 import type { Ports, RepoEntry, RepoFiles } from '../ports.js';
-import { sessionOf } from './session.js';
+import { sessionOf, trimHashes } from './session.js';
 import type { Synced } from './sync.js';
 
 /** Texts that drivers read; larger ones are no configuration. */
@@ -86,6 +86,7 @@ async function gather(
   const gathered = await Promise.all(
     withSource.map(async spec => [spec.key, await gatherOne(ports, synced.files, spec)] as const),
   );
+  trimHashes(sessionOf(ports), new Set(gathered.flatMap(([, { source }]) => source.map(file => file.oid))));
   return new Map(gathered);
 }
 

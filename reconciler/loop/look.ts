@@ -20,7 +20,7 @@ import { parseStamps } from '../core/ownership.js';
 import { parseSuspends } from '../core/suspends.js';
 import type { Driver, Identity, RunnerSeen, Target } from '../drivers/driver.js';
 import type { Ports } from '../ports.js';
-import { sessionOf } from './session.js';
+import { forgetMachines, sessionOf } from './session.js';
 
 interface Lists {
   readonly drivers: Readonly<Record<string, Driver>>;
@@ -270,10 +270,10 @@ export interface LookMore {
 
 /** Never throws for what machines do: a machine that does not answer is unknown, with the reason. */
 export async function look(ports: Ports, lists: Lists, desired: DesiredState, more: LookMore = {}): Promise<LiveState> {
-  const machines = [...desired.machines, ...(more.leaving ?? [])].filter(
-    machine => more.only?.has(machine.name) ?? true,
-  );
-  ports.shell.setMachines([...desired.machines, ...(more.leaving ?? [])]);
+  const known = [...desired.machines, ...(more.leaving ?? [])];
+  ports.shell.setMachines(known);
+  forgetMachines(sessionOf(ports), new Set(known.map(machine => machine.name)));
+  const machines = known.filter(machine => more.only?.has(machine.name) ?? true);
   const views = await Promise.all(
     machines.map(async machine => {
       const placements = desired.placements.filter(one => one.spec.machine === machine.name);

@@ -22,7 +22,7 @@ import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
 import { loopActor, type RunRecorder, recorderOf } from './record.js';
 import { publish } from './publish.js';
-import { sessionOf } from './session.js';
+import { noteBegun, sessionOf } from './session.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 import { takeOver } from './takeover.js';
@@ -166,8 +166,8 @@ async function carryOut(
 /** Noted and told before anything of it is changed. */
 async function begins(context: PassContext, ask: Ask, synced: Synced, considered: Considered): Promise<void> {
   await ask.history.begins(considered, synced.commit);
-  const { begun } = sessionOf(context.ports);
-  for (const { key } of considered.plan.waves.flat()) begun.set(key, context.ports.clock.now());
+  const keys = considered.plan.waves.flat().map(change => change.key);
+  noteBegun(sessionOf(context.ports), keys, context.ports.clock.now());
   ask.teller.planned(considered.plan);
 }
 

@@ -9,7 +9,7 @@ import type { Hints } from './hints.js';
 import type { Retry } from './retries.js';
 
 export interface Session {
-  /** SHA-256 of blobs by git object id. */
+  /** SHA-256 of blobs by git object id; more than `mostHashes` of them only where one commit has more. */
   readonly hashes: Map<string, string>;
   /** The newest parsed registry and the revision it was read at. */
   parsed?: { readonly revision: string; readonly path: string; readonly result: ParseResult };
@@ -29,12 +29,35 @@ export interface Session {
   live?: () => ControllerLive;
   /** What a pass that somebody asked of this process lets its controller know; absent where none runs. */
   beside?: Beside;
-  /** When a run of this process last began to change a placement, in milliseconds since 1970. */
+  /** When a run of this process last began to change a placement, within `begunKeptMs`; in milliseconds since 1970. */
   readonly begun: Map<PlacementKey, number>;
-  /** Runs of killed processes, with what history was told of them: `over` when nothing more will come. */
+  /** Runs of killed processes that the journal still has, with what history was told of them: `over` when nothing more will come. */
   readonly toldRuns: Map<string, string>;
   /** Only while this process is the controller: who takes what comes by webhooks. */
   hints?: Hints | undefined;
+}
+
+/** About 200 bytes each. */
+export const mostHashes = 10_000;
+
+/** A controller knows every commit in turn: what the newest one that was asked for does not hold is forgotten first, and all of it at once. */
+export function trimHashes({ hashes }: Pick<Session, 'hashes'>, used: ReadonlySet<string>): void {
+  if (hashes.size <= mostHashes) return;
+  for (const oid of hashes.keys()) if (!used.has(oid)) hashes.delete(oid);
+}
+
+/** Who was killed while it changed the same is told of long before (`settle-run`). */
+const begunKeptMs = 86_400_000;
+
+/** A run begins to change these; who did longer ago is forgotten. */
+export function noteBegun({ begun }: Pick<Session, 'begun'>, keys: readonly PlacementKey[], now: number): void {
+  for (const [key, at] of begun) if (at < now - begunKeptMs) begun.delete(key);
+  for (const key of keys) begun.set(key, now);
+}
+
+/** What is remembered of machines ends with them. */
+export function forgetMachines({ stamps, facts }: Pick<Session, 'stamps' | 'facts'>, known: ReadonlySet<string>): void {
+  for (const map of [stamps, facts]) for (const name of map.keys()) if (!known.has(name)) map.delete(name);
 }
 
 const sessions = new WeakMap<Ports, Session>();

@@ -78,6 +78,12 @@ function textOf(became: readonly Became[]): string {
   return `an earlier run was killed; history has what became of its changes: ${counts.join(', ')}`;
 }
 
+/** What is not left any more is closed: it is not told again. */
+export function forgetRuns(ports: Ports, left: ReadonlySet<string>): void {
+  const { toldRuns } = sessionOf(ports);
+  for (const id of toldRuns.keys()) if (!left.has(id)) toldRuns.delete(id);
+}
+
 /**
  * undefined: it is told already, or cannot be told whole yet; what is known of it is in history by then. The intent is
  * closed when history has all of it for good.

@@ -10,7 +10,7 @@ import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
 import { readFleet } from './fleet.js';
 import { sessionOf } from './session.js';
-import { settleRun } from './settle-run.js';
+import { forgetRuns, settleRun } from './settle-run.js';
 
 /** Commits that are looked through for one of ours; a branch gets no more while a controller is down. */
 const longestWalk = 200;
@@ -87,6 +87,7 @@ export async function settleLeft(context: Settling, sight: Sight): Promise<reado
   const { ports, emit } = context;
   const settled: Settled[] = [];
   const all = await ports.journal.left();
+  forgetRuns(ports, new Set(all.map(one => one.id)));
   for (const left of all) {
     const { intends } = left;
     const overtaken = (key: PlacementKey): boolean => isOvertaken(ports, all, left, key);
