@@ -57,12 +57,26 @@ export function parseCommit(id: string, bytes: Buffer): GitCommit {
 /** Parents are remembered for so many commits, about 200 bytes each: a first walk to the root must not stay in memory for ever. */
 const rememberedParents = 50_000;
 
+/** A pass over a commit that it knows reads no object of git. Larger ones are read each time. */
+const remembered = { commits: 100, bytes: 16_384 } as const;
+
 export function openHistory(objects: GitObjects): GitHistory {
   const parents = new Map<string, readonly string[]>();
+  const newest = new Map<string, GitCommit>();
+
+  function keep(commit: GitCommit): void {
+    newest.delete(commit.id);
+    newest.set(commit.id, commit);
+    const [oldest] = newest.keys();
+    if (newest.size > remembered.commits && oldest !== undefined) newest.delete(oldest);
+  }
 
   async function find(id: string): Promise<GitCommit | undefined> {
-    const found = await objects.find(id);
-    return found?.type === 'commit' ? parseCommit(id, found.bytes) : undefined;
+    const known = newest.get(id);
+    const found = known === undefined ? await objects.find(id) : undefined;
+    const commit = known ?? (found?.type === 'commit' ? parseCommit(id, found.bytes) : undefined);
+    if (commit !== undefined && (found?.bytes.length ?? 0) <= remembered.bytes) keep(commit);
+    return commit;
   }
 
   async function commit(id: string): Promise<GitCommit> {

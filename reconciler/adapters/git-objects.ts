@@ -30,6 +30,8 @@ export interface GitObjects {
 const deflateAsync = promisify(deflate);
 /** A cache never forgets by itself: packs that a `git gc` removed would stay in memory. */
 const readsPerCache = 20_000;
+/** Nor does it when nobody reads: every pack that was read from stands in it whole, with its index. */
+const usuallyIdleMs = 10_000;
 
 export function isOid(text: string): boolean {
   return /^[0-9a-f]{40}$/.test(text);
@@ -40,9 +42,9 @@ export function objectId(type: ObjectType, bytes: Uint8Array): string {
   return createHash('sha1').update(`${type} ${bytes.length}\0`).update(bytes).digest('hex');
 }
 
-/** `hint` says what to do about a broken repository, for whoever owns it. */
-export function openObjects(gitDir: string, hint?: string): GitObjects {
-  const reader = cachedReader(gitDir);
+/** `hint` says what to do about a broken repository, for whoever owns it. `idleMs`: what was read of packs is let go after so long. */
+export function openObjects(gitDir: string, hint?: string, idleMs = usuallyIdleMs): GitObjects {
+  const reader = cachedReader(gitDir, idleMs);
   const broken = (message: string, cause?: unknown, code: ErrorCode = 'git-broken'): AppError =>
     new AppError(code, `${message} in ${gitDir}`, { cause, ...(hint === undefined ? {} : { hint }) });
 
@@ -86,19 +88,26 @@ interface CachedReader {
   readonly forget: () => void;
 }
 
-function cachedReader(gitDir: string): CachedReader {
+function cachedReader(gitDir: string, idleMs: number): CachedReader {
   let cache: object = {};
   let reads = 0;
+  let idle: NodeJS.Timeout | undefined;
+  const forget = (): void => void (cache = {});
+  const use = (): object => {
+    idle ??= setTimeout(forget, idleMs).unref();
+    idle.refresh();
+    return cache;
+  };
 
   async function read(oid: string): Promise<FoundObject> {
     reads += 1;
     if (reads % readsPerCache === 0) cache = {};
-    const found = await readObject({ fs: gitFs, gitdir: gitDir, oid, format: 'content', cache });
+    const found = await readObject({ fs: gitFs, gitdir: gitDir, oid, format: 'content', cache: use() });
     // The return type is a union over all formats; `content` gives bytes and the type's name.
     return { type: found.type as ObjectType, bytes: Buffer.from(found.object as Uint8Array) };
   }
 
-  return { read, cache: () => cache, forget: () => void (cache = {}) };
+  return { read, cache: use, forget };
 }
 
 /**
