@@ -123,6 +123,11 @@ export interface StateDir {
   controllerId(): Promise<string>;
   read<T>(name: string): Promise<T | undefined>;
   write(name: string, value: unknown): Promise<void>;
+  /**
+   * Reads a document, changes and writes it as one, among all processes that have this folder. `become` answers what it was
+   * given to leave it as it is. Throws `state-note-busy` when another process does not come to its end with it.
+   */
+  change<T>(name: string, become: (before: T | undefined) => T | undefined): Promise<void>;
   /** This process as `pid:start time`, for the holder of a machine's lock. */
   readonly processName: string;
   /** Whether the process of that name still runs on this machine. */

@@ -71,6 +71,12 @@ export const catalogue = {
     409,
     'Stop it, or give this one a --state-dir of its own.',
   ),
+  'state-note-busy': entry(
+    'Another process is changing this note of the state folder',
+    'backoff',
+    409,
+    'Ask again; if it stays so, look at the process that is named: it is stopped, or its disk hangs.',
+  ),
   'state-dir-unusable': entry(
     'The state folder cannot be used',
     'human',

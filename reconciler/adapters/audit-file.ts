@@ -1,7 +1,6 @@
 // The audit log in the state folder: numbered files of JSON lines, only ever appended to, synced before a call returns.
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Audit,
   type AuditEntry,
@@ -14,7 +13,7 @@ import { walkAudit } from '../../schema/audit-verify.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import { fileName, fileNumbers, findTail, readHead, type Tail, writeHead } from './audit-tail.js';
 import { makeFolder, syncFolder } from './state-dir.js';
-import { takeLock } from './state-lock.js';
+import { takeLockWithin } from './state-lock.js';
 
 export interface AuditOptions {
   /** The next file is begun when one is that long. Default 4 MiB. */
@@ -31,18 +30,6 @@ interface Waiting {
 
 const unwritable = (folder: string, cause: unknown): AppError =>
   new AppError('audit-unwritable', `${folder}: ${asAppError(cause).message}`, { cause });
-
-/** Who holds it writes some lines, and lets it go. */
-async function lockWithin(path: string, patienceMs: number): Promise<() => Promise<void>> {
-  for (const until = performance.now() + patienceMs; ;) {
-    try {
-      return await takeLock(path);
-    } catch (error) {
-      if (asAppError(error).code !== 'state-dir-busy' || performance.now() > until) throw error;
-      await sleep(5 + Math.random() * 20);
-    }
-  }
-}
 
 /** What is there of a file; nothing stays of lines that found no room. */
 async function appendWhole(file: FileHandle, text: string, bytes: number): Promise<void> {
@@ -64,7 +51,7 @@ export function openAudit(stateFolder: string, options: AuditOptions = {}): Audi
   async function write(entries: readonly AuditEntry[]): Promise<readonly AuditRecord[]> {
     await makeFolder(stateFolder);
     await makeFolder(folder);
-    const release = await lockWithin(join(folder, 'lock'), patienceMs);
+    const release = await takeLockWithin(join(folder, 'lock'), patienceMs);
     try {
       return await writeBehind(await findTail(folder), entries);
     } finally {

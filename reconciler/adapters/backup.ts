@@ -238,7 +238,9 @@ async function restoreSettings(path: string, text: string): Promise<void> {
 
 async function refuseWhatIsThere({ state, yes, configFile }: BackupAsk, { settings }: Contents): Promise<void> {
   if (yes) return;
-  const there = (await namesIn(state.path)).filter(name => !['lock', 'clusters', 'audit'].includes(name));
+  const there = (await namesIn(state.path)).filter(
+    name => !name.startsWith('.') && !['lock', 'clusters', 'audit'].includes(name),
+  );
   if (there.length > 0)
     throw new AppError('backup-exists', `${state.path} holds ${there.slice(0, 5).join(', ')} already`);
   if (settings && (await isThere(configFile))) throw new AppError('backup-exists', `${configFile} is there already`);

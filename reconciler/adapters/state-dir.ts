@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import type { StateDir } from '../ports.js';
 import { processName, processRuns } from './process-name.js';
+import { openNoteTurns } from './note-turns.js';
 import { takeLock } from './state-lock.js';
 
 /** Machines keep their own state folders below this one, and the SSH user must get through to them. */
@@ -116,12 +117,18 @@ const everybodys: readonly string[] = ['approvals'];
 export const scopeOf = (...names: readonly string[]): string =>
   join('repos', createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16));
 
+export interface StateDirOptions {
+  /** How long one waits for another process that changes the same document. Default 10 s. */
+  readonly patienceMs?: number;
+}
+
 /**
  * Nothing is made before the first write. Documents lie in `<name>.json`, 0600, below `scope` where one is given: the notes
  * on two repositories are two sets of notes. Lock and id are the whole folder's. All methods throw `state-dir-unusable`
  * (no rights, disk full, a document that is no JSON).
  */
-export function openStateDir(folder: string, scope = ''): StateDir {
+export function openStateDir(folder: string, scope = '', options: StateDirOptions = {}): StateDir {
+  const inTurn = openNoteTurns(options.patienceMs ?? 10_000);
   const folderOf = (name: string): string => (everybodys.includes(name) ? folder : join(folder, scope));
 
   async function controllerId(): Promise<string> {
@@ -153,6 +160,19 @@ export function openStateDir(folder: string, scope = ''): StateDir {
     }
   }
 
+  async function change<T>(name: string, become: (before: T | undefined) => T | undefined): Promise<void> {
+    const documents = folderOf(name);
+    documentPath(documents, name);
+    await makeFolder(folder);
+    await makeFolder(documents);
+    // Hidden, so that no backup has it.
+    await inTurn(join(documents, `.${name}.lock`), async () => {
+      const before = await read<T>(name);
+      const after = become(before);
+      if (after !== before) await write(name, after);
+    });
+  }
+
   async function lock(): Promise<() => Promise<void>> {
     await makeFolder(folder);
     const release = await takeLock(join(folder, 'lock'));
@@ -173,6 +193,7 @@ export function openStateDir(folder: string, scope = ''): StateDir {
     controllerId: () => orUnusable(folder, controllerId),
     read: name => orUnusable(documentPath(folderOf(name), name), () => read(name)),
     write: (name, value) => orUnusable(folder, () => write(name, value)),
+    change: (name, become) => orUnusable(documentPath(folderOf(name), name), () => change(name, become)),
     lock: () => orUnusable(folder, lock),
   };
 }

@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { AppError } from '../../schema/errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, asAppError } from '../../schema/errors.js';
 
 /** open(2) of macOS and the BSDs: lock while opening; Linux has no such flag. */
 const exclusiveLock = 0x20;
@@ -62,4 +63,16 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
     await file.truncate(0);
     await file.close();
   };
+}
+
+/** For a lock whose holder writes a little and lets it go. Throws `state-dir-busy` when that did not happen in time. */
+export async function takeLockWithin(path: string, patienceMs: number): Promise<() => Promise<void>> {
+  for (const until = performance.now() + patienceMs; ;) {
+    try {
+      return await takeLock(path);
+    } catch (error) {
+      if (asAppError(error).code !== 'state-dir-busy' || performance.now() > until) throw error;
+      await sleep(5 + Math.random() * 20);
+    }
+  }
 }

@@ -16,6 +16,7 @@ import { optional } from './optional.js';
 import { diffOrphans } from './orphans.js';
 import { answerText, takeovers } from './takeover.js';
 import { handsOff, suspendOf } from './suspends.js';
+import { withdrawalOf } from './withdrawal.js';
 
 export interface Differences {
   readonly differences: readonly Difference[];
@@ -266,6 +267,12 @@ function judgePlacement(
   return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);
 }
 
+function withdrawn(found: Finding, placement: Placement, desired: DesiredState, live: LiveState): readonly Finding[] {
+  const held = !isDifference(found) && found.state === 'held';
+  const withdrawal = held ? withdrawalOf(placement, desired, live) : undefined;
+  return withdrawal === undefined ? [] : [withdrawal];
+}
+
 /** Compares all placements, then what is ours on the machines and no longer in the registry. */
 export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Differences {
   const notes = judgeMachines(desired, live, ask.busy);
@@ -273,7 +280,7 @@ export function diff(desired: DesiredState, live: LiveState, ask: DiffAsk): Diff
   for (const placement of desired.placements) {
     if (placement.instead !== undefined) findings.push(heldBack(placement));
     const found = judgePlacement(placement, desired, live, ask, notes);
-    if (found !== undefined) findings.push(found);
+    if (found !== undefined) findings.push(found, ...withdrawn(found, placement, desired, live));
   }
   const left = new Map(findings.flatMap(one => (isDifference(one) ? [] : [[one.key, one] as const])));
   const orphans = diffOrphans(desired, live, notes, { ...ask, left });

@@ -3,6 +3,7 @@ import type { Change, Hold, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import { holdParts, type Tries } from './holds.js';
 import { changesOf, isStop } from './plan.js';
+import { isWithdrawal } from './withdrawal.js';
 
 /** Removals up to this number are never held, whatever their share. */
 const freeRemovals = 2;
@@ -17,12 +18,13 @@ function placementsOf(live: LiveState): number {
 
 const stops = (change: Change) => isStop(change) && change.stamp?.prunedAt === undefined && change.kind !== 'release';
 
-/** What goes away for good. What moves does not: its service is made elsewhere in the same plan, one for each that stops. */
-function removalsOf(changes: readonly Change[]): readonly Change[] {
+/** What goes away for good. What is stopped again where a move failed runs elsewhere; what moves does not: its service is made elsewhere in the same plan, one for each that stops. */
+function removalsOf(changes: readonly Change[], desired: DesiredState): readonly Change[] {
   const made = new Map<string, number>();
   for (const { kind, service, move } of changes)
     if (kind === 'create' || move !== undefined) made.set(service, (made.get(service) ?? 0) + 1);
-  return changes.filter(stops).filter(change => {
+  return changes.filter(change => {
+    if (!stops(change) || isWithdrawal(change, desired)) return false;
     const successors = change.reason === 'moved' ? (made.get(change.service) ?? 0) : 0;
     if (successors > 0) made.set(change.service, successors - 1);
     return successors === 0;
@@ -55,7 +57,7 @@ export function guard(
   approved: ReadonlySet<string>,
   tries: Tries = { resting: new Map(), again: new Set() },
 ): Plan {
-  const removals = removalsOf(changesOf(plan)).filter(change => !approved.has(`remove:${change.key}`));
+  const removals = removalsOf(changesOf(plan), desired).filter(change => !approved.has(`remove:${change.key}`));
   const held = approved.has(plan.id) ? undefined : tooMany(removals, desired, live);
   if (held !== undefined) return { ...plan, held };
   return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt, tries });

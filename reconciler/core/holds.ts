@@ -8,6 +8,7 @@ import { bareMove } from './moves.js';
 import { optional } from './optional.js';
 import { changesOf, idOf, isStop, wavesOf } from './plan.js';
 import { judgeWindows } from './windows.js';
+import { isWithdrawal } from './withdrawal.js';
 
 export interface HoldAsk {
   readonly desired: DesiredState;
@@ -64,9 +65,10 @@ function takeOut(
 const passesObserved: Passes = (held, change) =>
   !isStop(held) && !isStop(change) && held.reason !== 'missing' && held.reason !== 'stopped';
 
-/** Going back from a revision that failed is the end of a change that was let go on, not a new one. */
+/** Going back from a revision that failed, or stopping it where it was to go, is the end of a change that was let go on, not a new one. */
 function isWayBack(change: Change, desired: DesiredState): boolean {
   const instead = lookupOf(desired).byKey.get(change.key)?.instead;
+  if (isWithdrawal(change, desired)) return true;
   return instead !== undefined && change.stamp?.failed === instead.of && change.stamp.fingerprint === undefined;
 }
 

@@ -70,7 +70,10 @@ function startChange(difference: Difference, desired: DesiredState): Change {
   };
 }
 
-/** What moved stops after its successors are up; of what is removed, dependants stop before what they depend on. */
+/**
+ * What moved stops after its successors are up, unless it is one of them, which did not come up. Of what is removed,
+ * dependants stop before what they depend on.
+ */
 function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState, gone: readonly Difference[]): Change {
   const successors = (lookupOf(desired).byService.get(stamp.service) ?? []).map(one => one.key);
   const dependants = gone
@@ -84,7 +87,7 @@ function stopChange(difference: Difference, stamp: Stamp, desired: DesiredState,
     because: difference.because,
     fields: difference.fields,
     basis: basisOf(stamp),
-    after: difference.reason === 'moved' ? successors : dependants,
+    after: difference.reason !== 'moved' ? dependants : successors.includes(difference.key) ? [] : successors,
     stamp,
   };
 }

@@ -15,11 +15,20 @@ export async function readApplied(state: StateDir): Promise<AppliedNote> {
 export const sameNote = (one: AppliedNote, other: AppliedNote): boolean =>
   one.appliedCommit === other.appliedCommit && one.acceptedCommit === other.acceptedCommit;
 
-export async function writeApplied(state: StateDir, note: AppliedNote): Promise<void> {
-  await state.write(document, note);
+/** What a pass applied. `accepted`: the rewritten head that it went by, which is used up; what was accepted since is not. */
+export const appliedAfter = (note: AppliedNote, appliedCommit: string, accepted: string | undefined): AppliedNote => ({
+  appliedCommit,
+  ...(note.acceptedCommit === undefined || note.acceptedCommit === accepted
+    ? {}
+    : { acceptedCommit: note.acceptedCommit }),
+});
+
+/** As one, among all processes: a person may accept a head just while a pass notes what it applied. */
+export async function changeApplied(state: StateDir, become: (before: AppliedNote) => AppliedNote): Promise<void> {
+  await state.change<AppliedNote>(document, before => become(before ?? {}));
 }
 
 /** A person follows the rewritten branch; what was applied stays known. */
 export async function noteAccepted(state: StateDir, acceptedCommit: string): Promise<void> {
-  await writeApplied(state, { ...(await readApplied(state)), acceptedCommit });
+  await changeApplied(state, before => ({ ...before, acceptedCommit }));
 }

@@ -6,6 +6,7 @@ import type { Machine, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import type { LockHolder } from '../commands/lock.js';
 import { isFirstStart, isStop } from '../core/plan.js';
+import { lacks } from '../core/withdrawal.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 import { makeBatch } from './batch.js';
@@ -110,6 +111,7 @@ async function obstacle(room: Room, change: Change): Promise<string | undefined>
     const before = await room.outcomes.get(key);
     if (before?.result === 'failed') return `${key} failed`;
     if (before?.result === 'skipped') return `${key} was skipped`;
+    if (before !== undefined && lacks(change, before, room.desired)) return `${key} is stopped: it failed`;
     if (before !== undefined || isStop(change)) continue;
     const why = await room.dependencies(key);
     if (why === undefined) continue;

@@ -18,17 +18,8 @@ export async function readApprovals(state: StateDir): Promise<Approvals> {
   return (await state.read<Approvals>(document)) ?? {};
 }
 
-const lasts = new WeakMap<StateDir, Promise<unknown>>();
-
-/** Reads and writes it as one, among those of this process: several may approve at once. */
 async function change(state: StateDir, become: (before: Approvals) => Approvals): Promise<void> {
-  const before = lasts.get(state) ?? Promise.resolve();
-  const mine = before.then(async () => await state.write(document, become(await readApprovals(state))));
-  lasts.set(
-    state,
-    mine.catch(() => undefined),
-  );
-  await mine;
+  await state.change<Approvals>(document, before => become(before ?? {}));
 }
 
 export async function noteApprovals(state: StateDir, ids: readonly string[], approval: Approval): Promise<void> {

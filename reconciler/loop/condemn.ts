@@ -4,12 +4,15 @@ import { everyChange } from '../../schema/holds.js';
 import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import { type Became, becameOf } from '../core/became.js';
 import { stampOf } from '../core/lookup.js';
 import { report } from '../core/machines.js';
 import { optional } from '../core/optional.js';
 import { basisOf } from '../core/ownership.js';
 import { condemnedStamp } from '../core/stamps.js';
 import type { BatchRun } from './batch-run.js';
+import { type Ill, intendedIll } from './intended.js';
+import { look } from './look.js';
 import type { Considered } from './preview.js';
 import { restamp } from './restamp.js';
 import type { Faults } from './soak.js';
@@ -49,38 +52,61 @@ export function toCondemn(considered: Considered, faults: Faults): readonly Cond
 const because = 'it became unhealthy soon after its deploy';
 
 /** What history calls it; nothing is restarted by it. */
-export function changeOf({ placement: { key, spec }, stamp }: Condemned): Change {
+function changeOf({ placement: { key, spec }, stamp }: Condemned): Change {
   const { machine, service } = spec;
   const why = { reason: 'unhealthy', because, fields: [] } as const;
   return { key, machine, service, kind: 'restart', ...why, basis: basisOf(stamp), after: [], stamp };
 }
+
+export const illOf = (one: Condemned): Ill => ({ change: changeOf(one), error: one.error });
 
 export interface Judged {
   /** Each a failure. */
   readonly outcomes: readonly Outcome[];
   /** Those that could not be marked: they stay as they are, for a later pass. */
   readonly left: readonly PlacementKey[];
+  /** Those that may be marked, or not: the answer was lost, and nobody could look. */
+  readonly unclear: readonly PlacementKey[];
   readonly why?: ErrorReport;
+}
+
+const failedAs = ({ placement, error }: Condemned): Outcome => ({ key: placement.key, result: 'failed', error });
+
+const keysOf = (ill: readonly Condemned[]): readonly PlacementKey[] => ill.map(one => one.placement.key);
+
+/** What was sent may have been done, though no answer came: a fresh look says which. */
+async function lookAfter(run: BatchRun, ill: readonly Condemned[], why: ErrorReport): Promise<Judged> {
+  const { ports, lists, desired, leaving, machine } = run;
+  const live = await look(ports, lists, desired, { only: new Set([machine.name]), leaving });
+  const ends = ill.map(one => ({ one, became: becameOf(intendedIll(illOf(one), undefined), live) }));
+  const those = (is: (became: Became) => boolean) => ends.flatMap(({ one, became }) => (is(became) ? [one] : []));
+  return {
+    outcomes: those(({ open, end }) => open === undefined && end.result === 'failed').map(failedAs),
+    left: keysOf(those(({ open, end }) => open === undefined && end.result !== 'failed')),
+    unclear: keysOf(those(({ open }) => open !== undefined)),
+    why,
+  };
 }
 
 /** One machine's. */
 export async function condemn(run: BatchRun, ill: readonly Condemned[]): Promise<Judged> {
   const [first] = ill;
-  if (first === undefined) return { outcomes: [], left: [] };
+  if (first === undefined) return { outcomes: [], left: [], unclear: [] };
   const all = ill.map(({ stamp }) => ({ from: stamp, to: condemnedStamp(stamp), because }));
-  const { refused, failures } = await restamp(run, all, first.seen).catch((thrown: unknown) => {
+  try {
+    const { refused, failures } = await restamp(run, all, first.seen);
+    const isLeft = (_: Condemned, index: number): boolean => refused !== undefined || failures.has(index);
+    const marked = ill.filter((one, index) => !isLeft(one, index));
+    const why = refused ?? [...failures.values()][0];
+    if (why !== undefined) warn(run, why);
+    return { outcomes: marked.map(failedAs), left: keysOf(ill.filter(isLeft)), unclear: [], ...optional('why', why) };
+  } catch (thrown) {
     const error = asAppError(thrown);
     if (error.code === 'internal') throw thrown;
-    return { refused: error.report(), failures: new Map<number, ErrorReport>() };
-  });
-  const why = refused ?? [...failures.values()][0];
-  if (why !== undefined)
-    run.ports.log.warn({ machine: run.machine.name, code: why.code }, 'a failed revision could not be marked');
-  const isLeft = (_: Condemned, index: number): boolean => refused !== undefined || failures.has(index);
-  const marked = ill.filter((one, index) => !isLeft(one, index));
-  return {
-    outcomes: marked.map(({ placement, error }) => ({ key: placement.key, result: 'failed', error })),
-    left: ill.filter(isLeft).map(one => one.placement.key),
-    ...optional('why', why),
-  };
+    warn(run, error.report());
+    return await lookAfter(run, ill, error.report());
+  }
 }
+
+const warn = ({ ports, machine }: BatchRun, { code }: ErrorReport): void =>
+  ports.log.warn({ machine: machine.name, code }, 'a failed revision could not be marked');

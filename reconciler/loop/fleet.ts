@@ -14,9 +14,10 @@ export interface Fleet {
 }
 
 const document = 'fleet';
+const nobody: Fleet = { machines: [], leaving: [] };
 
 export async function readFleet(state: StateDir): Promise<Fleet> {
-  return (await state.read<Fleet>(document)) ?? { machines: [], leaving: [] };
+  return (await state.read<Fleet>(document)) ?? nobody;
 }
 
 /** Candidates: known before, not named now. An address that another machine has now is not asked under its old name. */
@@ -100,6 +101,7 @@ export function forgetIn({ machines, leaving, emptied }: Fleet, name: string): F
 
 export const sameFleet = (one: Fleet, other: Fleet): boolean => JSON.stringify(one) === JSON.stringify(other);
 
-export async function writeFleet(state: StateDir, fleet: Fleet): Promise<void> {
-  await state.write(document, fleet);
+/** As one, among all processes: a machine may be forgotten just while a pass notes which there are. */
+export async function changeFleet(state: StateDir, become: (before: Fleet) => Fleet): Promise<void> {
+  await state.change<Fleet>(document, before => become(before ?? nobody));
 }

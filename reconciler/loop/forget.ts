@@ -10,7 +10,7 @@ import { identityOf } from '../core/machines.js';
 import type { Ports } from '../ports.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { refusal } from './batch-result.js';
-import { forgetIn, readFleet, writeFleet } from './fleet.js';
+import { changeFleet, forgetIn } from './fleet.js';
 import { journal } from './journal.js';
 import { isBusy, occupied } from './machine-turn.js';
 import { sessionOf } from './session.js';
@@ -96,8 +96,7 @@ export async function dropMachine(ports: Ports, name: string): Promise<void> {
   const { state } = ports;
   const write = (where: string, job: () => Promise<void>) =>
     journal(ports, { id: ports.newId(), to: 'state', where, what: 'forget', keys: [name] }, job);
-  const fleet = forgetIn(await readFleet(state), name);
-  await write('fleet', () => writeFleet(state, fleet));
+  await write('fleet', () => changeFleet(state, before => forgetIn(before, name)));
   const approvals = Object.keys(await readApprovals(state)).filter(id => id.startsWith(removalOf('')));
   const stale = new Set(approvals.filter(id => id.endsWith(`@${name}`)));
   if (stale.size > 0) await write('approvals', () => forgetApprovals(state, stale));

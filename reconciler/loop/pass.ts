@@ -10,7 +10,7 @@ import { apply, type ApplyRun, holderOf } from './apply.js';
 import type { HistoryActor } from '../../schema/history.js';
 import { readApplied } from './applied.js';
 import { approachFleet } from './approach.js';
-import { changeOf, condemn, type Judged, toCondemn } from './condemn.js';
+import { condemn, illOf, type Judged, toCondemn } from './condemn.js';
 import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
 import { backFrom, faultyOf, withUndone } from './go-back.js';
@@ -26,6 +26,7 @@ import { noteBegun, sessionOf } from './session.js';
 import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 import { takeOver } from './takeover.js';
+import { settleUnclear } from './unclear.js';
 
 export interface PassContext {
   readonly ports: Ports;
@@ -190,15 +191,15 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
 }
 
 /** Marks what became ill while it soaked, and goes back from it, before anything else is thought of. */
-async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<Omit<Judged, 'left'>> {
+async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promise<Pick<Judged, 'outcomes' | 'why'>> {
   const faults = ask.soak?.faults() ?? new Map();
-  if (faults.size === 0) return { outcomes: [] };
   const { ports, lists } = context;
+  if (faults.size === 0 && sessionOf(ports).unclear.size === 0) return { outcomes: [] };
   const considered = await consider(ports, lists, synced, { from: ask.from });
+  settleUnclear(ports, context.emit, considered.live);
   const ill = toCondemn(considered, faults);
-  const condemned = ill.map(one => ({ change: changeOf(one), error: one.error }));
   const holder = await holderOf(ports);
-  await ask.history.condemns(condemned, considered.plan, synced.commit);
+  await ask.history.condemns(ill.map(illOf), considered.plan, synced.commit);
   const judged = await Promise.all(
     considered.desired.machines.map(async machine => {
       const run = { ...roomOf(context, ask, synced, considered), machine, holder, told: () => undefined };
@@ -206,8 +207,11 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
       return await condemn(run, own);
     }),
   );
-  const left = new Set(judged.flatMap(one => one.left));
-  ask.history.spared(left);
+  const unclear = new Set(judged.flatMap(one => one.unclear));
+  for (const one of ask.history.unclear(unclear)) sessionOf(ports).unclear.set(one.change.key, one);
+  const spared = new Set(judged.flatMap(one => one.left));
+  ask.history.spared(spared);
+  const left = new Set([...spared, ...unclear]);
   for (const { placement, error } of ill.filter(one => !left.has(one.placement.key)))
     context.emit({
       kind: 'change',

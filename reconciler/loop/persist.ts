@@ -1,7 +1,8 @@
 // Tries again, within one pass, what failed for a cause that may pass; for who waits for the pass.
-import type { Outcome } from '../../schema/plan.js';
+import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
+import { isWithdrawal } from '../core/withdrawal.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { pause } from './pause.js';
@@ -28,7 +29,10 @@ async function planAgain(run: Persisting, keys: ReadonlySet<PlacementKey>): Prom
   const { ports, lists, synced, ask } = run;
   const only = [...new Set([...keys].map(serviceOf))];
   const considered = await consider(ports, lists, synced, { ...ask, only, noDeps: true });
-  const waves = considered.plan.waves.map(wave => wave.filter(change => keys.has(change.key)));
+  const { desired } = considered;
+  // What is stopped again where it was to go is no other try of it, and nothing that this run could call done.
+  const isTry = (change: Change): boolean => keys.has(change.key) && !isWithdrawal(change, desired);
+  const waves = considered.plan.waves.map(wave => wave.filter(isTry));
   const plan = { ...considered.plan, waves: waves.filter(wave => wave.length > 0) };
   return plan.held === undefined && plan.waves.length > 0 ? { ...considered, plan } : undefined;
 }

@@ -24,6 +24,7 @@ import { rewrittenPast } from './rewritten.js';
 import { triesOf } from './retries.js';
 import { sessionOf } from './session.js';
 import { sync, type Synced } from './sync.js';
+import { unclearMachines } from './unclear.js';
 
 export interface Choice {
   /** Names of services. */
@@ -131,7 +132,8 @@ export async function consider(ports: Ports, lists: Lists, synced: Synced, asked
       : new Set<string>();
   const { desired, files: olderFiles } = await insteadOfFailed(ports, lists, newest, first, again);
   const live = await lookAgain(ports, lists, { desired, leaving }, first, there);
-  const busy = new Set([...before, ...running.keys()].filter(name => name !== there?.machine.name));
+  const changing = [...before, ...running.keys()].filter(name => name !== there?.machine.name);
+  const busy = new Set([...changing, ...unclearMachines(ports)]);
   const differences = diff(desired, live, {
     drivers: lists.drivers,
     busy,

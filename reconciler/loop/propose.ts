@@ -34,9 +34,11 @@ export async function proposedBefore(state: StateDir, once: string | undefined):
 
 async function note(state: StateDir, once: string | undefined, proposal: Proposal): Promise<void> {
   if (once === undefined) return;
-  const { [once]: _, ...others } = (await state.read<Note>(document)) ?? {};
-  const kept = Object.entries(others).slice(-(mostNoted - 1));
-  await state.write(document, { ...Object.fromEntries(kept), [once]: proposal });
+  await state.change<Note>(document, before => {
+    const { [once]: _, ...others } = before ?? {};
+    const kept = Object.entries(others).slice(-(mostNoted - 1));
+    return { ...Object.fromEntries(kept), [once]: proposal };
+  });
 }
 
 /** Throws `forge-none` before anything is pushed that nobody could open a pull request for. */

@@ -1,9 +1,9 @@
 // The record of a pass: which commit is in force, which machines there are, which approvals are used up.
 import type { Outcome, Plan } from '../../schema/plan.js';
 import type { DesiredState } from '../../schema/state.js';
-import { readApplied, sameNote, writeApplied } from './applied.js';
+import { appliedAfter, type AppliedNote, changeApplied, readApplied, sameNote } from './applied.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
-import { fleetAfter, readFleet, sameFleet, writeFleet } from './fleet.js';
+import { changeFleet, type Fleet, fleetAfter, readFleet, sameFleet } from './fleet.js';
 import { journal } from './journal.js';
 import { look } from './look.js';
 import type { PassContext } from './pass.js';
@@ -37,16 +37,12 @@ export async function publish(
       : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
   // A rewritten head that was accepted is used up as soon as it is in force.
   const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
+  const applied = (note: AppliedNote): AppliedNote => appliedAfter(note, synced.commit, accepted);
   const note = await readApplied(state);
-  const { acceptedCommit } = note;
-  const applied = {
-    appliedCommit: synced.commit,
-    ...(acceptedCommit === undefined || acceptedCommit === accepted ? {} : { acceptedCommit }),
-  };
-  if (inForce && !sameNote(note, applied)) await write('git', () => writeApplied(state, applied));
+  if (inForce && !sameNote(note, applied(note))) await write('git', () => changeApplied(state, applied));
+  const fleet = (known: Fleet): Fleet => fleetAfter(desired, leaving, after, known);
   const known = await readFleet(state);
-  const fleet = fleetAfter(desired, leaving, after, known);
-  if (!sameFleet(known, fleet)) await write('fleet', () => writeFleet(state, fleet));
+  if (!sameFleet(known, fleet(known))) await write('fleet', () => changeFleet(state, fleet));
   const used = usedUp(plan, desired, outcomes);
   if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
     await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));

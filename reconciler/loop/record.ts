@@ -12,6 +12,7 @@ import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { type Ill, intendedIll, intendedOf, openIntent, type RunBase } from './intended.js';
 import type { Considered } from './preview.js';
+import { nextOfUnclear, type Unclear } from './unclear.js';
 
 /** Not kept by anybody: whoever knows run and placement knows it. */
 export function deploymentId(runId: string, key: PlacementKey): string {
@@ -79,6 +80,8 @@ export interface RunRecorder {
   condemns(ill: readonly Ill[], plan: Plan, commit: string | undefined): Promise<void>;
   /** Nothing was done about these of them. */
   spared(keys: ReadonlySet<PlacementKey>): void;
+  /** Nobody can say what was done about these of them; the run's intent stays open until somebody can. */
+  unclear(keys: ReadonlySet<PlacementKey>): readonly Unclear[];
   /** For a pass that breaks before it reports them. */
   carried(outcomes: readonly Outcome[]): void;
   /** What outlasted its pass has come to its end; also while the pass itself still ends. */
@@ -124,6 +127,18 @@ export function recorderOf(
     ports.crashPoint?.('after the run is noted');
   }
 
+  /** The same run and ids as ever: also one that is told by the next process is told once. */
+  function leftUnclear(change: IntendedChange): Unclear {
+    const kept = intent.hold();
+    const tell = (end: DeploymentEnd): void => {
+      const plan = intent.plan();
+      if (plan === undefined) return kept();
+      const run = { ...base, endedAt: clock.now(), plan, next: nextOfUnclear, ...optional('commit', intent.commit()) };
+      store.record({ kind: 'run', run, deployments: [deploymentOf(run, change, end)] }, kept);
+    };
+    return { change, tell, drop: kept };
+  }
+
   return {
     runId: base.id,
     begins: ({ plan, desired }, commit) => {
@@ -141,6 +156,7 @@ export function recorderOf(
         commit,
       ),
     spared: keys => intent.forget(keys),
+    unclear: keys => intent.changes().flatMap(one => (keys.has(one.key) && one.ill ? [leftUnclear(one)] : [])),
     carried: outcomes => {
       carried = [...outcomes, ...carried];
     },

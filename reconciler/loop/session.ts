@@ -7,6 +7,7 @@ import type { Beside } from './beside.js';
 import type { ControllerLive } from './measures.js';
 import type { Hints } from './hints.js';
 import type { Retry } from './retries.js';
+import type { Unclear } from './unclear.js';
 
 export interface Session {
   /** SHA-256 of blobs by git object id; more than `mostHashes` of them only where one commit has more. */
@@ -33,6 +34,8 @@ export interface Session {
   readonly begun: Map<PlacementKey, number>;
   /** Runs of killed processes that the journal still has, with what history was told of them: `over` when nothing more will come. */
   readonly toldRuns: Map<string, string>;
+  /** Revisions that may be marked as failed, or may not: the answer was lost, and nobody could look since. */
+  readonly unclear: Map<PlacementKey, Unclear>;
   /** Only while this process is the controller: who takes what comes by webhooks. */
   hints?: Hints | undefined;
 }
@@ -74,6 +77,7 @@ export function sessionOf(ports: Ports): Session {
     culprits: new Map(),
     begun: new Map(),
     toldRuns: new Map(),
+    unclear: new Map(),
   };
   sessions.set(ports, session);
   return session;

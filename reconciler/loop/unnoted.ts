@@ -8,7 +8,7 @@ export async function unnoted(write: () => Promise<void>): Promise<AppError | un
     return undefined;
   } catch (thrown) {
     const error = asAppError(thrown);
-    if (error.code !== 'state-dir-unusable') throw thrown;
+    if (error.code !== 'state-dir-unusable' && error.code !== 'state-note-busy') throw thrown;
     return error;
   }
 }

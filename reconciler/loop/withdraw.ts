@@ -57,6 +57,7 @@ async function undoneOf(run: BatchRun, arriving: Change, leaving: Change): Promi
   const found = await lookThere(run, arriving.service);
   if (found !== undefined && (found.stamp?.failed !== placement.fingerprint || found.stamp.healthy !== undefined))
     return undefined;
+  run.ports.crashPoint?.('before a move is withdrawn');
   run.told(arriving.key, `stopping it again: it is not healthy, and runs on ${leaving.machine} still`);
   if (found !== undefined && (await stopThere(run, arriving, found)))
     return { result: 'back', commit: leaving.stamp?.commit ?? '' };

@@ -47,6 +47,13 @@ export function createFakePorts(): FakePorts {
       writes.push(name);
       notes.set(name, structuredClone(value));
     },
+    change: async <T>(name: string, become: (before: T | undefined) => T | undefined) => {
+      const before = structuredClone(notes.get(name)) as T | undefined;
+      const after = become(before);
+      if (after === before) return;
+      writes.push(name);
+      notes.set(name, structuredClone(after));
+    },
     runs: () => false,
     lock: async () => async () => undefined,
   };

@@ -10,7 +10,7 @@ import {
   readFleet,
   sameFleet,
   withoutRenamed,
-  writeFleet,
+  changeFleet,
 } from '../../reconciler/loop/fleet.js';
 import { desire, newFleet, settle } from '../core/thinking.js';
 import { createFakePorts } from '../fakes/ports.js';
@@ -103,7 +103,7 @@ describe('machines that leave', () => {
     const { state } = createFakePorts();
     expect(await readFleet(state)).toEqual({ machines: [], leaving: [] });
     const fleet = fleetAfter(desired, [aMachine('m2')], live({}), { machines: [aMachine('m2')], leaving: [] });
-    await writeFleet(state, fleet);
+    await changeFleet(state, () => fleet);
     expect(sameFleet(await readFleet(state), fleet)).toBe(true);
     expect(names(leavingOf(await readFleet(state), desired))).toEqual(['m2']);
   });

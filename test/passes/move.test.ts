@@ -80,6 +80,33 @@ describe('a move of what keeps no data', () => {
     expect([livingPid('m1'), livingPid('m2') === undefined]).toEqual([undefined, false]);
   });
 
+  it('that is left half done after it failed is brought to its end by the next pass', async () => {
+    const old = await settledOnFirst();
+    const before = world.readStamp('m1', 'web');
+    const never = healthBy(join(world.folder('m2'), 'never'), '1s');
+    const app = { machine: 'm2', path: join(world.folder('m2'), 'app'), depends_on: ['web'] };
+    await world.push({ ...on('m2', never), app });
+    // What is said of the stop is lost, after that was made.
+    world.after = async (machine, kind) => {
+      if (machine === 'm2' && kind === 'stamps' && stamp('m2')?.failed !== undefined) world.down.add('m2');
+    };
+    expect(outcomesOf(await world.pass())).toContain('web@m2 failed gate-failed');
+    expect([livingPid('m1'), livingPid('m2') === undefined]).toEqual([old, false]);
+    world.after = async () => undefined;
+    world.down.clear();
+    const next = await world.pass();
+    expect(outcomesOf(next)).toEqual(['app@m2 skipped web@m2 is stopped: it failed', 'web@m2 applied stop']);
+    expect([livingPid('m1'), livingPid('m2'), world.readStamp('m1', 'web')]).toEqual([old, undefined, before]);
+    expect(stamp('m2')?.prunedAt).toBeGreaterThan(0);
+    const told = await world.store.deployments({ limit: 9 });
+    expect(told.find(one => one.runId === next.id && one.key === 'web@m2')).toMatchObject({
+      kind: 'stop',
+      result: 'applied',
+      because: 'it did not become healthy here, and runs on m1 still',
+    });
+    expect((await world.pass()).plan?.waves.flat().map(one => one.key)).toEqual(['app@m2']);
+  });
+
   it('leaves the new one where it failed, too, when policy says so', async () => {
     const old = await settledOnFirst();
     const health = healthBy(join(world.folder('m2'), 'never'), '1s');

@@ -86,6 +86,13 @@ function memoryState(notes: Map<string, unknown>, writes: string[]): StateDir {
       writes.push(name);
       notes.set(name, structuredClone(value));
     },
+    change: async <T>(name: string, become: (before: T | undefined) => T | undefined) => {
+      const before = structuredClone(notes.get(name)) as T | undefined;
+      const after = become(before);
+      if (after === before) return;
+      writes.push(name);
+      notes.set(name, structuredClone(after));
+    },
     runs: name => name === `${process.pid}:1`,
     lock: async () => async () => undefined,
   };
