@@ -2,52 +2,20 @@
 import PQueue from 'p-queue';
 import { joinSignals } from '../../schema/joined-signal.js';
 import type { Change, Outcome, Plan } from '../../schema/plan.js';
-import type { Machine, PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState, LiveState } from '../../schema/state.js';
+import type { Machine } from '../../schema/registry-types.js';
 import type { LockHolder } from '../commands/lock.js';
-import { isFirstStart, isStop } from '../core/plan.js';
-import { lacks } from '../core/withdrawal.js';
-import type { Lists, Progress } from '../operations/operation.js';
-import type { Ports, RepoFiles } from '../ports.js';
+import { isStop } from '../core/plan.js';
+import type { Ports } from '../ports.js';
+import { type ApplyRun, type Room, skipped } from './apply-room.js';
+import { noter, tell, teller } from './apply-told.js';
 import { makeBatch } from './batch.js';
 import type { BatchRun } from './batch-run.js';
-import { goBackOn, type WayBack } from './go-back.js';
-import { tellChange, tellOutcome } from './follow.js';
-import { gate } from './gate.js';
+import { goBackOn } from './go-back.js';
 import { makeMove, type Pair } from './move.js';
+import { askDependencies, obstacle } from './obstacle.js';
 import { pause } from './pause.js';
 import { sessionOf } from './session.js';
-import { timeOfDay } from './waits.js';
 import { withdrawIll } from './withdraw.js';
-
-export interface ApplyRun {
-  readonly ports: Ports;
-  readonly lists: Lists;
-  readonly desired: DesiredState;
-  readonly live: LiveState;
-  readonly files: RepoFiles;
-  /** Of placements that are of an older commit. */
-  readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
-  /** Machines that left the registry, at their old addresses. */
-  readonly leaving: readonly Machine[];
-  readonly emit: (progress: Progress) => void;
-  readonly signal: AbortSignal;
-  /** A newer commit was seen: what runs is finished, what has not begun is left to the next pass. */
-  readonly superseded: () => boolean;
-  readonly watch?: { pause(key: PlacementKey): void; resume(key: PlacementKey): void };
-  /** Wait for changes that outlast the pass's interval too (a pass that a person waits for). */
-  readonly toTheEnd: boolean;
-  /** Something is to be settled that cannot wait: what is not done by then goes on alone, as past the interval. */
-  readonly hurry?: AbortSignal;
-  /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
-  readonly endedLate?: (outcome: Outcome) => void;
-  /** The run that it is part of, for the journal. */
-  readonly runId?: string;
-  /** How a batch goes back from what failed in it; absent: this is going back already. */
-  readonly wayBack?: Omit<WayBack, 'tell'>;
-}
-
-const skipped = (change: Change, why: string): Outcome => ({ key: change.key, result: 'skipped', why });
 
 /** Nothing was begun, because somebody else was quicker: no failure of the change. */
 const theirTurn: ReadonlySet<string> = new Set(['machine-lock', 'stale-plan']);
@@ -57,96 +25,11 @@ function leftToOthers(outcome: Outcome): Outcome {
   return { key: outcome.key, result: 'skipped', why: outcome.error.message };
 }
 
-/** Whether a dependency outside the plan is healthy now; asked once a pass. */
-type Dependencies = (key: PlacementKey) => Promise<string | undefined>;
-
-function askDependencies(run: ApplyRun): Dependencies {
-  const asked = new Map<PlacementKey, Promise<string | undefined>>();
-  const ask = async (key: PlacementKey): Promise<string | undefined> => {
-    const placement = run.desired.placements.find(one => one.key === key);
-    const machine = run.desired.machines.find(one => one.name === placement?.spec.machine);
-    const seen = machine === undefined ? undefined : run.live.machines[machine.name];
-    if (placement === undefined || machine === undefined) return `${key} is not in the registry`;
-    if (seen?.state !== 'reachable') return `unknown: ${key} cannot be looked at`;
-    const results = await gate(
-      [placement],
-      { machine, cluster: run.desired.cluster, facts: seen.facts },
-      run.lists,
-      { ...run.ports },
-      { signal: run.signal },
-    );
-    const result = results.get(key);
-    if (result?.result === 'passed') return undefined;
-    if (run.signal.aborted) return 'interrupted';
-    return result?.result === 'failed'
-      ? `${key} is not healthy: ${result.found}`
-      : `unknown: ${key} cannot be looked at`;
-  };
-  return key => {
-    const known = asked.get(key) ?? ask(key);
-    asked.set(key, known);
-    return known;
-  };
-}
-
-interface Room extends ApplyRun {
-  readonly holder: LockHolder;
-  readonly outcomes: Map<PlacementKey, Promise<Outcome>>;
-  readonly dependencies: Dependencies;
-  readonly workers: PQueue;
-  /** Changes of moves that stop before they start. */
-  readonly paired: ReadonlySet<PlacementKey>;
-  /** All of the plan. */
-  readonly changes: readonly Change[];
-  /** Those whose end was told while their batch went on. */
-  readonly toldEnds: Set<PlacementKey>;
-}
-
-/** Why a change may not begin; undefined: it may. What it waits for in the plan is waited for here. */
-async function obstacle(room: Room, change: Change): Promise<string | undefined> {
-  // Without its other half it would run on two machines.
-  if (change.move !== undefined && !room.paired.has(change.key))
-    return `what is on ${change.move.from} is not in the plan`;
-  for (const key of change.after) {
-    const before = await room.outcomes.get(key);
-    if (before?.result === 'failed') return `${key} failed`;
-    if (before?.result === 'skipped') return `${key} was skipped`;
-    if (before !== undefined && lacks(change, before, room.desired)) return `${key} is stopped: it failed`;
-    if (before !== undefined || isStop(change)) continue;
-    const why = await room.dependencies(key);
-    if (why === undefined) continue;
-    // An unknown dependency holds back only what never ran: a restart of what runs is no worse than before.
-    if (!why.startsWith('unknown: ') || isFirstStart(change)) return why.replace(/^unknown: /, '');
-  }
-  return undefined;
-}
-
 /** Why nothing more is begun at all; asked when everything that was waited for has come. */
 function tooLate(room: Room): string | undefined {
   if (room.signal.aborted) return 'interrupted';
   return room.superseded() ? 'a newer commit came; the next pass looks again' : undefined;
 }
-
-function teller(room: Room): BatchRun['told'] {
-  return (key, text) => {
-    const machine = key.slice(key.indexOf('@') + 1);
-    room.watch?.pause(key);
-    room.emit({ kind: 'change', machine, key, text, event: 'deploy.begun' });
-    tellChange(room, key, text);
-    const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
-    if (deadlineMs === undefined) return;
-    const until = timeOfDay(room.ports.clock.now() + deadlineMs);
-    room.emit({ kind: 'waiting', machine, key, text: `that it is healthy, until about ${until}` });
-  };
-}
-
-/** What goes on within a change that has begun. */
-const noter =
-  (room: Room): BatchRun['told'] =>
-  (key, text) => {
-    room.emit({ kind: 'change', machine: key.slice(key.indexOf('@') + 1), key, text });
-    tellChange(room, key, text);
-  };
 
 async function runBatch(room: Room, machine: Machine, changes: readonly Change[]): Promise<readonly Outcome[]> {
   const obstacles = await Promise.all(changes.map(async change => ({ change, why: await obstacle(room, change) })));
@@ -177,29 +60,6 @@ async function goBackIn(room: Room, run: BatchRun, outcomes: readonly Outcome[])
   };
   return await goBackOn({ ...room.wayBack, tell: tellNow }, run, outcomes);
 }
-
-function tell(room: Room, outcome: Outcome): void {
-  room.watch?.resume(outcome.key);
-  const machine = outcome.key.slice(outcome.key.indexOf('@') + 1);
-  const text = {
-    applied: () => 'healthy',
-    failed: () => (outcome.result === 'failed' ? `failed: ${outcome.error.message}` : ''),
-    skipped: () => (outcome.result === 'skipped' ? `skipped: ${outcome.why}` : ''),
-    'in-progress': () => 'goes on',
-  }[outcome.result]();
-  const stopped = outcome.result === 'applied' && ['stop', 'remove', 'release'].includes(outcome.kind);
-  const event = events[outcome.result];
-  room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text, ...(event && { event }) });
-  tellOutcome(room, outcome);
-}
-
-/** What is skipped may be skipped at every pass: it is told, and no event. */
-const events = {
-  applied: 'deploy.done',
-  failed: 'deploy.failed',
-  skipped: undefined,
-  'in-progress': undefined,
-} as const;
 
 export const holderOf = async ({ state }: Ports): Promise<LockHolder> => ({
   controller: await state.controllerId(),

@@ -1,6 +1,6 @@
 // What passes that somebody asks of a controller's process let that controller know: what they change is no outage.
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { ApplyRun } from './apply.js';
+import type { ApplyRun } from './apply-room.js';
 import type { Considered } from './preview.js';
 import type { Soak } from './soak.js';
 
