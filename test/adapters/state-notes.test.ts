@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { savedFiles } from '../../reconciler/adapters/backup-state.js';
 import { openStateDir } from '../../reconciler/adapters/state-dir.js';
 import { changeApplied, noteAccepted, readApplied } from '../../reconciler/loop/applied.js';
-import { forgetApprovals, noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
+import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
 import { changeFleet, forgetIn, readFleet } from '../../reconciler/loop/fleet.js';
 import { aMachine } from '../fakes/specs.js';
 
