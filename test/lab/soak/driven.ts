@@ -124,14 +124,24 @@ function stanceOf(pid: number): string {
   return [`process ${pid}, ${state}`, ...threads, ...files, `children: ${read(`task/${pid}/children`)}`].join('\n');
 }
 
-/** Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is. */
-export async function unrestOf(driven: Driven, commit: string): Promise<string | undefined> {
+/**
+ * Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is.
+ * `held`: the placements whose revision is ill, each of which is to be held, and nothing else.
+ */
+export async function unrestOf(
+  driven: Driven,
+  commit: string,
+  held: readonly string[] = [],
+): Promise<string | undefined> {
   driven.ensure();
   const { lastPass } = driven.notes() ?? {};
-  if (lastPass?.commit !== commit || lastPass.result !== 'settled') return `last pass: ${JSON.stringify(lastPass)}`;
+  const result = held.length > 0 ? 'stalled: ' : 'settled';
+  if (lastPass?.commit !== commit || !lastPass.result.startsWith(result)) return `last pass: ${JSON.stringify(lastPass)}`;
   const { plan, changes, left } = await driven.plan();
-  if (changes > 0 || left > 0 || plan === undefined || plan.leftAlone.length + plan.machines.length > 0)
-    return JSON.stringify({ left, plan });
+  const alone = plan?.leftAlone.map(one => `${one.state} ${one.key}`).toSorted();
+  const sought = held.map(key => `held ${key}`).toSorted();
+  if (changes > 0 || left > 0 || plan === undefined || plan.machines.length > 0 || alone?.join() !== sought.join())
+    return JSON.stringify({ left, sought, plan });
   return driven.journal()[0];
 }
 

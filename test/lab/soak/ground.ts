@@ -26,13 +26,12 @@ const text = (path: string, content: string, mode = '644'): string =>
   `echo ${Buffer.from(content).toString('base64')} | base64 -d >${path}; chmod ${mode} ${path}`;
 
 export async function prepare(host: Host): Promise<void> {
-  const own = slots.filter(one => one.host === host.index);
   await host.must(`set -e
 mkdir -p /opt/log; : >/opt/log/starts; : >/opt/log/writes; : >/opt/log/overlaps
 ${text('/usr/local/bin/systemctl', systemctl, '755')}
 ${text('/etc/systemd/system/stranger.service', stranger)}
 /usr/bin/systemctl daemon-reload; /usr/bin/systemctl -q enable --now stranger
-${own.map(one => `mkdir -p ${folderOf(one)}; echo theirs >${theirFile(one.name)}`).join('\n')}
+${slots.map(one => `mkdir -p ${folderOf(one)}; echo theirs >${theirFile(one.name)}`).join('\n')}
 ${host.index === 1 ? 'docker run -d --name stranger --restart always lab/web:1 >/dev/null' : ':'}`);
 }
 
@@ -43,9 +42,8 @@ export interface Strangers {
 }
 
 export async function strangersOn(host: Host): Promise<Strangers> {
-  const own = slots.filter(one => one.host === host.index);
   const [files, units, containers] = await Promise.all([
-    fileTimes(host, ['/etc/systemd/system/stranger.service', ...own.map(one => theirFile(one.name))]),
+    fileTimes(host, ['/etc/systemd/system/stranger.service', ...slots.map(one => theirFile(one.name))]),
     startTimes(host, ['stranger.service']),
     host.index === 1 ? containerStarts(host, ['stranger']) : {},
   ]);
@@ -57,7 +55,7 @@ export interface Seen {
   readonly naps: readonly string[];
   /** Running containers: `d1-main-1 lab/web:1 v3`. */
   readonly containers: readonly string[];
-  /** `n1 v3` for each start, oldest first. */
+  /** `n1 v3 4711.08` for each start, oldest first: what, and when by the clock that all hosts share, in seconds. */
   readonly starts: readonly string[];
   /** `fence controller process verb…` for each write. */
   readonly writes: readonly string[];
