@@ -64,6 +64,7 @@ it('comes to every disturbance, also to what is done to ill revisions', () => {
     'kill',
     'kill the controller',
     'kill the controller at crash point',
+    'move',
     'remove',
     'spoil (at-once)',
     'spoil (later)',

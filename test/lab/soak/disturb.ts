@@ -38,7 +38,7 @@ interface Wish {
   readonly change?: (before: Wanted) => Partial<Wanted>;
 }
 
-function commit({ dice, wants, renewed }: Draft, { what, from, change = () => ({}) }: Wish): Act | undefined {
+function commit({ dice, wants, renewed, moved }: Draft, { what, from, change = () => ({}) }: Wish): Act | undefined {
   if (from.length === 0) return undefined;
   const slot = dice.pick(from);
   const before = wantedOf(wants, slot.name);
@@ -46,6 +46,7 @@ function commit({ dice, wants, renewed }: Draft, { what, from, change = () => ({
   const wanted: Wanted = { ...well, version: before.version + 1, ...change(before) };
   wants.set(slot.name, wanted);
   if (wanted.ill === undefined) renewed.add(slot.name);
+  if (wanted.present !== before.present) moved.set(slot.name, Number.POSITIVE_INFINITY);
   const text = `${what} ${slot.name} v${wanted.version}`;
   const now = new Map(wants);
   return { what: text, run: ground => ground.push(now, text) };
@@ -70,6 +71,20 @@ const remove: Disturbance = draft => {
   const now = present(draft.wants);
   return commit(draft, { what: 'remove', from: now.length > 4 ? now : [], change: () => ({ present: false }) });
 };
+
+/** To the other host, without being down in between. */
+const move: Disturbance = draft => {
+  const act = commit(draft, {
+    what: 'move',
+    from: present(draft.wants).filter(one => one.moves === true),
+    change: before => ({ host: otherThan(before.host) }),
+  });
+  const slot = slots.find(one => act?.what.includes(` ${one.name} `));
+  if (slot !== undefined) add(draft.moved, slot, 1);
+  return act;
+};
+
+const otherThan = (host: HostIndex): HostIndex => (host === 1 ? 2 : 1);
 
 const revisionOf = ({ version, command: words, host }: Wanted): Revision => ({ version, command: words, host });
 
@@ -173,6 +188,8 @@ const always: readonly Disturbance[] = [
   remove,
   spoilAtOnce,
   spoilLater,
+  move,
+  move,
   stop,
   disable,
   edit,

@@ -136,7 +136,8 @@ export async function unrestOf(
   driven.ensure();
   const { lastPass } = driven.notes() ?? {};
   const result = held.length > 0 ? 'stalled: ' : 'settled';
-  if (lastPass?.commit !== commit || !lastPass.result.startsWith(result)) return `last pass: ${JSON.stringify(lastPass)}`;
+  if (lastPass?.commit !== commit || !lastPass.result.startsWith(result))
+    return `last pass: ${JSON.stringify(lastPass)}`;
   const { plan, changes, left } = await driven.plan();
   const alone = plan?.leftAlone.map(one => `${one.state} ${one.key}`).toSorted();
   const sought = held.map(key => `held ${key}`).toSorted();

@@ -12,7 +12,8 @@ const systemctl = `#!/bin/sh
 case " $* " in *' start '*|*' stop '*|*' restart '*|*' enable '*|*' disable '*|*' daemon-reload '*)
   exec 9>>/opt/log/lock
   flock -n 9 || echo "overlap $*" >>/opt/log/overlaps
-  echo "$(cat ${state}/fence) $(cut -d' ' -f1,2 ${state}/lock) $*" >>/opt/log/writes
+  read up rest </proc/uptime
+  echo "$(cat ${state}/fence) $(cut -d' ' -f1,2 ${state}/lock) $* @$up" >>/opt/log/writes
   /usr/bin/systemctl "$@"; exit $?
 esac
 exec /usr/bin/systemctl "$@"
@@ -57,7 +58,7 @@ export interface Seen {
   readonly containers: readonly string[];
   /** `n1 v3 4711.08` for each start, oldest first: what, and when by the clock that all hosts share, in seconds. */
   readonly starts: readonly string[];
-  /** `fence controller process verb…` for each write. */
+  /** `fence controller process verb… @4711.08` for each write, by the same clock. */
   readonly writes: readonly string[];
   readonly overlaps: string;
   /** Locks, steps that run, things laid aside. */

@@ -2,7 +2,7 @@
 import type { Deployment } from '../../../schema/history.js';
 import type { Seen, Strangers } from './ground.js';
 import type { Round } from './round.js';
-import { type HostIndex, imageOf, keyOf, napOf, servingOf, slots, type Wanted, wantedOf } from './services.js';
+import { type HostIndex, imageOf, keyOf, napOf, servingOf, slotOf, slots, type Wanted, wantedOf } from './services.js';
 
 export interface Sight {
   readonly seen: Seen;
@@ -16,7 +16,7 @@ export interface Spell {
   readonly now: Sight;
 }
 
-export type Wishes = Pick<Round, 'before' | 'wants' | 'touched' | 'spoiled' | 'crashed'>;
+export type Wishes = Pick<Round, 'before' | 'wants' | 'touched' | 'spoiled' | 'moved' | 'crashed'>;
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -95,6 +95,29 @@ const cleared = ({ now }: Spell): readonly string[] => now.seen.leftovers.map(on
 export function brokenOn(spell: Spell, wishes: Wishes): readonly string[] {
   const laws = [once, startedOnce, oneWriter, untouched, cleared];
   return laws.flatMap(law => law(spell, wishes)).map(trouble => `h${spell.host}: ${trouble}`);
+}
+
+const lastOf = (lines: readonly string[], line: RegExp): number | undefined => {
+  const match = lines.map(one => line.exec(one)).findLast(one => one !== null);
+  return match == null ? undefined : Number(match[1]);
+};
+
+/** Of what moved once and was let alone besides: where it goes it was started before it was stopped where it was. Only systemctl(1) notes who stops. */
+export function brokenMoves(spells: readonly Spell[], wishes: Wishes): readonly string[] {
+  return [...wishes.moved].flatMap(([name, times]) => {
+    const [was, is] = [servingOf(wantedOf(wishes.before, name)), servingOf(wantedOf(wishes.wants, name))];
+    if (was === undefined || is === undefined || was.host === is.host || times > 1) return [];
+    if (slotOf(name).kind !== 'native' || wishes.touched.has(name)) return [];
+    const of = (host: HostIndex): Seen | undefined => spells.find(one => one.host === host)?.now.seen;
+    const started = (of(is.host)?.starts ?? []).find(
+      one => one.startsWith(`${name} v`) && Number(one.split(' ')[1]?.slice(1)) > was.version,
+    );
+    const startedAt = Number(started?.split(' ')[2] ?? Number.NaN);
+    const stoppedAt = lastOf(of(was.host)?.writes ?? [], new RegExp(`(?:stop|disable) .*\\b${name}\\b.* @(\\S+)$`));
+    return stoppedAt !== undefined && startedAt <= stoppedAt
+      ? []
+      : [`${name} moved, and was stopped at ${stoppedAt} before it was started at ${startedAt}`];
+  });
 }
 
 const differs = (was: Wanted, is: Wanted): boolean => (is.present ? was.version !== is.version : was.present);

@@ -33,6 +33,8 @@ export interface Draft {
   readonly touched: Map<string, number>;
   /** Names of services of which ill revisions are committed, with how many. */
   readonly spoiled: Map<string, number>;
+  /** Names of services that move to the other host, with how often. */
+  readonly moved: Map<string, number>;
   /** Names of services whose revision before the round serves no more, or may not. */
   readonly renewed: Set<string>;
   readonly cut: Set<HostIndex>;
@@ -69,6 +71,7 @@ export function draftRound(seed: number, number: number, wants: Wants, pick = pi
     wants: new Map(wants),
     touched: new Map(),
     spoiled: new Map(),
+    moved: new Map(),
     renewed: new Set(),
     cut: new Set(),
     crashed: new Set(),

@@ -15,14 +15,16 @@ export interface Slot {
   /** Where it begins. */
   readonly host: HostIndex;
   readonly needs?: string;
+  /** Between the hosts. */
+  readonly moves?: true;
 }
 
 export const slots: readonly Slot[] = [
   { name: 'n1', kind: 'native', host: 1 },
   { name: 'n2', kind: 'native', host: 1, needs: 'n1' },
-  { name: 'n3', kind: 'native', host: 2 },
+  { name: 'n3', kind: 'native', host: 2, moves: true },
   { name: 'n4', kind: 'native', host: 2, needs: 'n1' },
-  { name: 'b1', kind: 'bare', host: 1 },
+  { name: 'b1', kind: 'bare', host: 1, moves: true },
   { name: 'b2', kind: 'bare', host: 2, needs: 'n3' },
   { name: 'd1', kind: 'docker', host: 1 },
 ];
@@ -67,6 +69,12 @@ export const heldIn = (wants: Wants): readonly string[] =>
 /** The same without what is ill: what was wanted before it. */
 export const healthyIn = (wants: Wants): Map<string, Wanted> =>
   new Map([...wants].map(([name, wanted]) => [name, { ...(wanted.instead ?? wanted), present: wanted.present }]));
+
+export function slotOf(name: string): Slot {
+  const slot = slots.find(one => one.name === name);
+  if (slot === undefined) throw new RangeError(`there is no service ${name}`);
+  return slot;
+}
 
 export const keyOf = (slot: Slot, host: HostIndex): string => `${slot.name}@m${host}`;
 export const folderOf = ({ name }: Slot): string => `/opt/soak/${name}`;

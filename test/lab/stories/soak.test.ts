@@ -5,7 +5,7 @@ import { changedTwice, openOrTwice } from '../../history-law.js';
 import { eventually, withLab } from '../harness.js';
 import { drive, type Driven, unrestOf } from '../soak/driven.js';
 import { prepare, seenOn, strangersOn } from '../soak/ground.js';
-import { brokenOn, type Sight, untold } from '../soak/laws.js';
+import { brokenMoves, brokenOn, type Sight, type Spell, untold } from '../soak/laws.js';
 import { expectFlat, type RoundSample } from '../soak/memory.js';
 import { blockOf, draftRound, type Ground, type Round } from '../soak/round.js';
 import {
@@ -104,10 +104,11 @@ async function expectKept(round: Round, before: readonly Sight[]): Promise<reado
   const until = performance.now() + 30_000;
   for (;;) {
     const now = await lookAtAll();
-    const troubles = ([1, 2] as const).flatMap(host => {
+    const spells = ([1, 2] as const).flatMap((host): readonly Spell[] => {
       const [was, is] = [before[host - 1], now[host - 1]];
-      return was === undefined || is === undefined ? [] : brokenOn({ host, before: was, now: is }, round);
+      return was === undefined || is === undefined ? [] : [{ host, before: was, now: is }];
     });
+    const troubles = [...spells.flatMap(spell => brokenOn(spell, round)), ...brokenMoves(spells, round)];
     if (troubles.length === 0) return now;
     if (performance.now() > until) expect(troubles).toEqual([]);
     await sleep(500);
