@@ -70,5 +70,6 @@ it('comes to every disturbance, also to what is done to ill revisions', () => {
     'spoil (later)',
     'start a rival',
     'stop',
+    'suspend',
   ]);
 });

@@ -26,7 +26,7 @@ const hostOf = ({ wants }: Draft, { name, host }: Slot): HostIndex => servingOf(
 
 /** Those whose host is on: a host that is only cut off can be reached behind its network. */
 const alive = (draft: Draft): readonly Slot[] =>
-  present(draft.wants).filter(one => !draft.crashed.has(hostOf(draft, one)));
+  present(draft.wants).filter(one => !draft.crashed.has(hostOf(draft, one)) && !draft.suspended.has(one.name));
 
 function add(counts: Map<string, number>, { name }: Slot, count: number): void {
   counts.set(name, (counts.get(name) ?? 0) + count);
@@ -68,7 +68,7 @@ const bring: Disturbance = draft =>
   });
 /** Few enough at a time that the guard does not ask. */
 const remove: Disturbance = draft => {
-  const now = present(draft.wants);
+  const now = present(draft.wants).filter(one => !draft.suspended.has(one.name));
   return commit(draft, { what: 'remove', from: now.length > 4 ? now : [], change: () => ({ present: false }) });
 };
 
@@ -76,7 +76,7 @@ const remove: Disturbance = draft => {
 const move: Disturbance = draft => {
   const act = commit(draft, {
     what: 'move',
-    from: present(draft.wants).filter(one => one.moves === true),
+    from: present(draft.wants).filter(one => one.moves === true && !draft.suspended.has(one.name)),
     change: before => ({ host: otherThan(before.host) }),
   });
   const slot = slots.find(one => act?.what.includes(` ${one.name} `));
@@ -92,7 +92,10 @@ const revisionOf = ({ version, command: words, host }: Wanted): Revision => ({ v
 function spoil(draft: Draft, illness: Illness, from: readonly Slot[]): Act | undefined {
   const known = from.filter(
     ({ name }) =>
-      wantedOf(draft.wants, name).present && wantedOf(draft.before, name).present && !draft.renewed.has(name),
+      wantedOf(draft.wants, name).present &&
+      wantedOf(draft.before, name).present &&
+      !draft.renewed.has(name) &&
+      !draft.suspended.has(name),
   );
   const act = commit(draft, {
     what: `spoil (${illness})`,
@@ -129,10 +132,20 @@ function onHost(draft: Draft, from: readonly Slot[], what: string, script: (slot
 const kinds = (draft: Draft, ...wanted: readonly Slot['kind'][]): readonly Slot[] =>
   alive(draft).filter(one => wanted.includes(one.kind));
 
-const stop: Disturbance = draft =>
-  onHost(draft, kinds(draft, 'native', 'docker'), 'stop', ({ kind, name }) =>
-    kind === 'docker' ? `docker stop -t 1 ${name}-main-1` : `/usr/bin/systemctl stop ${name}`,
-  );
+function handStop(slot: Slot): string {
+  switch (slot.kind) {
+    case 'native':
+      return `/usr/bin/systemctl stop ${slot.name}`;
+    case 'bare':
+      return `pkill -9 -fx 'sleep ${napStart(slot)}[0-9]{6}'`;
+    case 'docker':
+      return `docker stop -t 1 ${slot.name}-main-1`;
+    default:
+      return slot.kind satisfies never;
+  }
+}
+
+const stop: Disturbance = draft => onHost(draft, kinds(draft, 'native', 'docker'), 'stop', handStop);
 const disable: Disturbance = draft =>
   onHost(draft, kinds(draft, 'native'), 'disable', ({ name }) => `/usr/bin/systemctl disable --now ${name}`);
 const edit: Disturbance = draft =>
@@ -144,6 +157,32 @@ const edit: Disturbance = draft =>
 /** Whichever revision it is. */
 const kill: Disturbance = draft =>
   onHost(draft, kinds(draft, 'native', 'bare'), 'kill', slot => `pkill -9 -fx 'sleep ${napStart(slot)}[0-9]{6}'`);
+
+/** Whether anything that depends on it would wait too. */
+const isNeeded = ({ name }: Slot): boolean => slots.some(one => one.needs === name);
+
+/** Hands off, then all that would be put right otherwise: stopped by hand, and changed in git. */
+const suspend: Disturbance = draft => {
+  const from = alive(draft).filter(
+    one => !isNeeded(one) && !draft.renewed.has(one.name) && !draft.cut.has(hostOf(draft, one)),
+  );
+  const stopped = onHost(draft, from, 'stop', handStop);
+  const slot = slots.find(one => stopped?.what.includes(` ${one.name}@`));
+  if (stopped === undefined || slot === undefined) return undefined;
+  const changed = commit(draft, { what: 'configure', from: [slot] });
+  const host = hostOf(draft, slot);
+  const key = keyOf(slot, host);
+  draft.suspended.set(slot.name, key);
+  return {
+    what: `suspend ${key}, ${stopped.what}, ${changed?.what}`,
+    run: async ground => {
+      await ground.suspend(slot.name);
+      await stopped.run(ground);
+      await ground.remember(slot.name, host);
+      await changed?.run(ground);
+    },
+  };
+};
 
 const cut: Disturbance = ({ dice, ...draft }) => {
   const host = dice.pick([1, 2] as const);
@@ -194,6 +233,7 @@ const always: readonly Disturbance[] = [
   disable,
   edit,
   kill,
+  suspend,
   cut,
   crash,
 ];

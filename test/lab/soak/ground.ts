@@ -1,6 +1,6 @@
 // The soak's hosts: what they note by themselves, who was there before us, and what stands on them now.
 import { containerStarts, fileTimes, startTimes, type Host } from '../harness.js';
-import { cluster, folderOf, slots } from './services.js';
+import { cluster, folderOf, type Slot, slots } from './services.js';
 
 const state = `/var/lib/portoser/clusters/${cluster}`;
 
@@ -85,7 +85,7 @@ export async function seenOn(host: Host): Promise<Seen> {
     host.must('cat /opt/log/writes'),
     host.must('cat /opt/log/overlaps'),
     host.must(
-      `cd ${state} && ls -d lock lock.* steps/*/open steps/made.* 2>/dev/null; find incoming stamps /opt/soak /etc/systemd/system -type f -name '*portoser-new*'; find incoming -type f`,
+      `cd ${state} 2>/dev/null || exit 0; ls -d lock lock.* steps/*/open steps/made.* 2>/dev/null; find incoming stamps /opt/soak /etc/systemd/system -type f -name '*portoser-new*'; find incoming -type f`,
     ),
   ]);
   return {
@@ -96,4 +96,23 @@ export async function seenOn(host: Host): Promise<Seen> {
     overlaps: overlaps.trim(),
     leftovers: lines(leftovers),
   };
+}
+
+/** A service of which a person took the hands off. */
+export interface Standing {
+  readonly files: string;
+  /** Whether it runs, and how often it was started: a crash of its host changes it. */
+  readonly lives: string;
+}
+
+export async function standingOf(host: Host, { name, kind }: Slot): Promise<Standing> {
+  const folder = folderOf({ name });
+  const files = `cat /etc/systemd/system/${name}.service 2>/dev/null; find ${folder} -type f -exec sha256sum {} + | sort`;
+  const lives = `grep -c '^${name} ' /opt/log/starts; systemctl is-active ${name}`;
+  const containers = `docker ps -a --no-trunc --filter label=com.docker.compose.project=${name} --format '{{.ID}} {{.State}}'`;
+  const [{ stdout: standing }, { stdout: living }] = await Promise.all([
+    host.inside(files),
+    host.inside(`${lives}; ${kind === 'docker' ? containers : ':'}`),
+  ]);
+  return { files: standing, lives: living };
 }

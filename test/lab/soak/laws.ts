@@ -1,6 +1,6 @@
 // What must hold whenever the soak's world has come to rest; each answers what it finds broken, in words.
 import type { Deployment } from '../../../schema/history.js';
-import type { Seen, Strangers } from './ground.js';
+import type { Seen, Standing, Strangers } from './ground.js';
 import type { Round } from './round.js';
 import { type HostIndex, imageOf, keyOf, napOf, servingOf, slotOf, slots, type Wanted, wantedOf } from './services.js';
 
@@ -118,6 +118,13 @@ export function brokenMoves(spells: readonly Spell[], wishes: Wishes): readonly 
       ? []
       : [`${name} moved, and was stopped at ${stoppedAt} before it was started at ${startedAt}`];
   });
+}
+
+/** While it is suspended it stays as its person left it, whatever git says; `crashed`: its host came back meanwhile. */
+export function handled(name: string, was: Standing, is: Standing, crashed: boolean): readonly string[] {
+  const files = was.files === is.files ? [] : [`files of ${name} changed while it was suspended: ${is.files}`];
+  const lives = crashed || was.lives === is.lives ? [] : [`${name} was touched while it was suspended: ${is.lives}`];
+  return [...files, ...lives];
 }
 
 const differs = (was: Wanted, is: Wanted): boolean => (is.present ? was.version !== is.version : was.present);

@@ -20,6 +20,10 @@ export interface Ground {
   readonly armController: (point: number) => Promise<void>;
   /** Another controller works beside until the round ends. */
   readonly startRival: () => void;
+  /** Until the round ends. */
+  readonly suspend: (service: string) => Promise<void>;
+  /** How what is suspended stands now: so it is to stay. */
+  readonly remember: (service: string, host: HostIndex) => Promise<void>;
 }
 
 /** A round while its dice are thrown. */
@@ -37,6 +41,8 @@ export interface Draft {
   readonly moved: Map<string, number>;
   /** Names of services whose revision before the round serves no more, or may not. */
   readonly renewed: Set<string>;
+  /** Placements that are left alone until the round ends, by their service. */
+  readonly suspended: Map<string, string>;
   readonly cut: Set<HostIndex>;
   readonly crashed: Set<HostIndex>;
 }
@@ -73,6 +79,7 @@ export function draftRound(seed: number, number: number, wants: Wants, pick = pi
     spoiled: new Map(),
     moved: new Map(),
     renewed: new Set(),
+    suspended: new Map(),
     cut: new Set(),
     crashed: new Set(),
   };

@@ -77,7 +77,7 @@ export function slotOf(name: string): Slot {
 }
 
 export const keyOf = (slot: Slot, host: HostIndex): string => `${slot.name}@m${host}`;
-export const folderOf = ({ name }: Slot): string => `/opt/soak/${name}`;
+export const folderOf = ({ name }: Pick<Slot, 'name'>): string => `/opt/soak/${name}`;
 export const port = 18_090;
 
 /** What all naps of a service begin with: no two services ever have the same. */

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changedTwice, openOrTwice } from '../../history-law.js';
 import { eventually, withLab } from '../harness.js';
 import { drive, type Driven, unrestOf } from '../soak/driven.js';
-import { prepare, seenOn, strangersOn } from '../soak/ground.js';
-import { brokenMoves, brokenOn, type Sight, type Spell, untold } from '../soak/laws.js';
+import { prepare, seenOn, type Standing, standingOf, strangersOn } from '../soak/ground.js';
+import { brokenMoves, brokenOn, handled, type Sight, type Spell, untold } from '../soak/laws.js';
 import { expectFlat, type RoundSample } from '../soak/memory.js';
 import { blockOf, draftRound, type Ground, type Round } from '../soak/round.js';
 import {
@@ -14,6 +14,7 @@ import {
   type HostIndex,
   port,
   registryOf,
+  slotOf,
   slots,
   sourceFiles,
   type Wanted,
@@ -60,6 +61,9 @@ async function push(wants: Wants, message: string): Promise<void> {
 
 const hostOf = (index: HostIndex) => lab.host(index);
 
+/** Of what is suspended now. */
+const standing = new Map<string, { readonly host: HostIndex; readonly was: Standing }>();
+
 const ground: Ground = {
   host: hostOf,
   push,
@@ -69,7 +73,22 @@ const ground: Ground = {
     driven.ensure(point);
   },
   startRival: () => driven.startRival(),
+  suspend: service => driven.suspend(service),
+  remember: async (service, host) => {
+    standing.set(service, { host, was: await standingOf(hostOf(host), slotOf(service)) });
+  },
 };
+
+async function endSuspensions({ wants, suspended, crashed }: Round): Promise<void> {
+  if (suspended.size === 0) return;
+  await comeToRest(wants, [...suspended.values()]);
+  for (const [service, { host, was }] of standing) {
+    const is = await standingOf(hostOf(host), slotOf(service));
+    expect(handled(service, was, is, crashed.has(host))).toEqual([]);
+    await driven.resume(service);
+  }
+  standing.clear();
+}
 
 /** On the first host, which has Docker: what a person does by the hint of `port-taken`. Docker keeps a port of a container whose start a crash cut off. */
 async function freeKeptPorts(): Promise<void> {
@@ -78,11 +97,14 @@ async function freeKeptPorts(): Promise<void> {
   tell('Docker kept a port of no container, and was restarted');
 }
 
-async function comeToRest(wants: Wants): Promise<void> {
+/** `suspended`: placements. */
+async function comeToRest(wants: Wants, suspended: readonly string[] = []): Promise<void> {
+  const left = [...heldIn(wants).map(key => `held ${key}`), ...suspended.map(key => `suspended ${key}`)];
+
   let why: string | undefined;
   let freed = false;
   const atRest = async (): Promise<boolean> => {
-    why = await unrestOf(driven, head, heldIn(wants));
+    why = await unrestOf(driven, head, left);
     if (!freed && why?.includes('is taken by docker-proxy') === true) {
       freed = true;
       await freeKeptPorts();
@@ -132,14 +154,15 @@ async function expectTold(round: Round, since: number): Promise<void> {
   });
 }
 
-/** What is held is not tried again by later passes either: their starts would be seen in the next round. */
-async function disturb({ acts, cut, crashed, wants }: Round): Promise<void> {
+async function disturb(round: Round): Promise<void> {
+  const { acts, cut, crashed, wants } = round;
   for (const { run, pauseMs } of acts) {
     await run(ground);
     await sleep(pauseMs);
   }
   await Promise.all([...cut].filter(host => !crashed.has(host)).map(host => hostOf(host).join()));
   await Promise.all([...crashed].map(host => hostOf(host).boot()));
+  await endSuspensions(round);
   await comeToRest(wants);
   expect(await driven.stopRival()).toBe(0);
   await comeToRest(wants);
