@@ -4,6 +4,7 @@ import type { Deployment } from '../schema/history.js';
 import { runRecord } from './contracts/store.js';
 import type { Seen } from './lab/soak/ground.js';
 import { brokenMoves, brokenOn, handled, type Spell, untold, type Wishes } from './lab/soak/laws.js';
+import { flatnessOf } from './lab/soak/memory.js';
 import type { HostIndex, Wanted, Wants } from './lab/soak/services.js';
 
 const nothing: Seen = { naps: [], containers: [], starts: [], writes: [], overlaps: '', leftovers: [] };
@@ -132,5 +133,29 @@ describe('history', () => {
     expect(untold(of(1, 'ill', failed), spoiled)).toHaveLength(1);
     expect(untold(of(1, 'ill', {}), spoiled)).toHaveLength(1);
     expect(untold([...of(1, 'ill', failed), ...of(2, 'ill', {})], spoiled)).toHaveLength(1);
+  });
+});
+
+describe('memory and files', () => {
+  const samples = (count: number, of: (index: number) => number, files: (index: number) => number = () => 26) =>
+    Array.from({ length: count }, (_, index) => ({ block: 9, pid: 1, rssMB: of(index), files: files(index) }));
+  const swinging = (index: number): number => 100 + (index % 5) * 7;
+
+  it('may swing, and grow at the start', () => {
+    expect(flatnessOf(samples(64, swinging)).broken).toEqual([]);
+    expect(flatnessOf(samples(64, index => (index < 5 ? 99 + index : swinging(index)))).broken).toEqual([]);
+    expect(flatnessOf(samples(8, index => 100 + index * 5)).broken).toEqual([]);
+  });
+
+  it('may not grow all the time', () => {
+    expect(flatnessOf(samples(96, index => swinging(index) + index * 0.25)).broken).toHaveLength(1);
+    expect(flatnessOf(samples(64, swinging, index => 26 + Math.floor(index / 8))).broken).toHaveLength(1);
+  });
+
+  it('are those of the process that lives longest, in one block', () => {
+    const others = samples(20, () => 300).map(one => ({ ...one, pid: 2 }));
+    const before = samples(20, () => 10).map(one => ({ ...one, block: 1 }));
+    expect(flatnessOf([...before, ...samples(40, swinging), ...others]).broken).toEqual([]);
+    expect(flatnessOf(samples(7, index => index * 100)).told).toContain('not judged');
   });
 });

@@ -58,8 +58,8 @@ const longestPauseMs = 1500;
 const firstBlock = 8;
 
 /**
- * Blocks of rounds with and without kills of the controller by turns, each pair twice as long as the one before: about
- * half of a soak of any length is without, and one process lives through at least a quarter of it, so that its memory
+ * Blocks of rounds with and without kills of the controller by turns, each pair twice as long as the one before: of a soak
+ * of any length a third to a half is without, and one process lives through at least a sixth of it, so that its memory
  * can be judged. It goes by rounds, since a clock would have another round begin the block at each replay.
  */
 export function blockOf(number: number): { readonly calm: boolean; readonly first: number } {

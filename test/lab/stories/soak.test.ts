@@ -6,7 +6,7 @@ import { eventually, withLab } from '../harness.js';
 import { drive, type Driven, unrestOf } from '../soak/driven.js';
 import { prepare, seenOn, type Standing, standingOf, strangersOn } from '../soak/ground.js';
 import { brokenMoves, brokenOn, handled, type Sight, type Spell, untold } from '../soak/laws.js';
-import { expectFlat, type RoundSample } from '../soak/memory.js';
+import { flatnessOf, type RoundSample } from '../soak/memory.js';
 import { blockOf, draftRound, type Ground, type Round } from '../soak/round.js';
 import {
   healthyIn,
@@ -229,7 +229,9 @@ test(
       if (calm && sample !== undefined) samples.push({ ...sample, block: first });
     }
     expect(slots.filter(one => wantedOf(wants, one.name).version > 1).length).toBeGreaterThan(0);
-    expectFlat(samples, tell);
+    const flatness = flatnessOf(samples);
+    tell(flatness.told);
+    expect(flatness.broken).toEqual([]);
   },
   minutes * 60_000 + 420_000,
 );
