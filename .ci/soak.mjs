@@ -5,14 +5,15 @@ import { ready } from './install.mjs';
 import { isDebianRoot, missing, prepareMachine } from './machine.mjs';
 import { tool } from './programs.mjs';
 
-const usage = `npm run soak -- [--only PART]... [--points P] [--cut S] [--away S] [--fuzz N] [--minutes N] [--seed S]
+const usage = `npm run soak -- [--only PART]... [--points P] [--cut S] [--away S] [--fuzz N] [--minutes N] [--seed S] [--from-round R]
   --only PART   points, cut, store, fuzz or disturbances (default: all of them, in this order)
   --points P    where the controller is killed: all (default), or numbers with commas
   --cut S       for how many seconds packets are dropped in the middle of a step (default 300)
   --away S      for how many seconds at least the database is away while changes are made (default 180)
   --fuzz N      for how many minutes the API gets whatever can be sent to it (default 5)
   --minutes N   how long the world is disturbed (default 60); memory is judged when it is long enough
-  --seed S      the same disturbances in the same order (default: one by chance, which is told)`;
+  --seed S      the same disturbances in the same order (default: one by chance, which is told)
+  --from-round R  the disturbances begin with that round, on services as the rounds before would have left them`;
 
 const { values } = parseArgs({
   options: {
@@ -22,12 +23,13 @@ const { values } = parseArgs({
     away: { type: 'string', default: '180' },
     fuzz: { type: 'string', default: '5' },
     minutes: { type: 'string', default: '60' },
+    'from-round': { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     help: { type: 'boolean', default: false },
   },
 });
 
-const { points, cut, away, fuzz, minutes, seed } = values;
+const { points, cut, away, fuzz, minutes, seed, 'from-round': from } = values;
 const parts = [
   {
     name: 'points',
@@ -57,14 +59,14 @@ const parts = [
   },
   {
     name: 'disturbances',
-    what: `${minutes} minutes of commits, drift, kills, cuts and crashes, seed ${seed}`,
+    what: `${minutes} minutes of commits, ill revisions, moves, drift, kills, cuts and crashes, seed ${seed}, from round ${from}`,
     file: 'lab/stories/soak',
-    env: { PORTOSER_SOAK_MINUTES: minutes, PORTOSER_SOAK_SEED: seed },
+    env: { PORTOSER_SOAK_MINUTES: minutes, PORTOSER_SOAK_SEED: seed, PORTOSER_SOAK_FROM: from },
   },
 ];
 
 function chosenParts() {
-  for (const [name, value] of Object.entries({ minutes, cut, away, fuzz, seed }))
+  for (const [name, value] of Object.entries({ minutes, cut, away, fuzz, seed, 'from-round': from }))
     if (!/^\d+$/.test(value)) throw new TypeError(`--${name} ${value} is no number`);
   if (!/^(all|\d+(,\d+)*)$/.test(points))
     throw new TypeError(`--points ${points} is neither all nor numbers with commas`);

@@ -102,6 +102,14 @@ function endsOf(changes: readonly IntendedChange[], outcomes: readonly Outcome[]
   });
 }
 
+/** A failed change is over when what was healthy is back: told with what became of that. */
+function takenBack(failed: DeploymentEnd, back: Outcome, commit: string): DeploymentEnd {
+  if (back.result === 'applied') return { ...failed, undone: { result: 'back', commit } };
+  if (back.result !== 'failed') return failed;
+  const { error, outputTail } = back;
+  return { ...failed, undone: { result: 'failed', error, ...optional('outputTail', outputTail) } };
+}
+
 /** An end is noted after the run that it belongs to. */
 export function recorderOf(
   ports: Pick<Ports, 'store' | 'clock' | 'journal' | 'log' | 'crashPoint'>,
@@ -110,12 +118,30 @@ export function recorderOf(
   const { store, clock } = ports;
   const intent = openIntent(ports, base);
   const going = new Map<PlacementKey, () => void>();
+  /** Commits that are gone back to. */
+  const commitsBack = new Map<PlacementKey, string>();
+  /** What failed, and is still being gone back from. */
+  const failedEnds = new Map<PlacementKey, DeploymentEnd>();
   let carried: readonly Outcome[] = [];
   let early: (() => void)[] | undefined = [];
   const note = (outcome: Outcome, endedAt: number): void => {
-    const deployment = deploymentId(base.id, outcome.key);
-    store.record({ kind: 'ended', deployment, end: endOf(outcome), endedAt }, going.get(outcome.key));
+    const { key } = outcome;
+    const [failed, commit] = [failedEnds.get(key), commitsBack.get(key)];
+    const end = failed === undefined || commit === undefined ? endOf(outcome) : takenBack(failed, outcome, commit);
+    store.record({ kind: 'ended', deployment: deploymentId(base.id, key), end, endedAt }, going.get(key));
   };
+
+  /** As it stands when its run ends: what outlasts the run is told by `endedLate`. */
+  function endsNow(ends: Ends): Ends {
+    return ends.map(([change, end]) => {
+      const { key } = change;
+      const last = carried.find(one => one.key === key);
+      if (end.result !== 'failed' || end.undone !== undefined || !commitsBack.has(key)) return [change, end];
+      if (last?.result !== 'in-progress') return [change, end];
+      failedEnds.set(key, end);
+      return [change, endOf(last)];
+    });
+  }
 
   /** A pass that changed nothing, or only found why it may not, writes no history: the next one finds the same. */
   function recordRun({ endedAt, plan = intent.plan(), next }: Report, ends: Ends, kept: () => void): void {
@@ -143,6 +169,10 @@ export function recorderOf(
     runId: base.id,
     begins: ({ plan, desired }, commit) => {
       const { byKey } = lookupOf(desired);
+      for (const { key } of plan.waves.flat()) {
+        const commitBack = byKey.get(key)?.instead?.commit;
+        if (commitBack !== undefined) commitsBack.set(key, commitBack);
+      }
       return intent.begin(
         plan.waves.flat().map(change => intendedOf(change, byKey.get(change.key), commit)),
         plan,
@@ -166,7 +196,7 @@ export function recorderOf(
       else early.push(() => note(outcome, endedAt));
     },
     finish: (report, broke) => {
-      const ends = endsOf(intent.changes(), broke === undefined ? report.outcomes : carried, broke);
+      const ends = endsNow(endsOf(intent.changes(), broke === undefined ? report.outcomes : carried, broke));
       const kept = intent.hold();
       for (const [{ key }, { result }] of ends) if (result === 'in-progress') going.set(key, intent.hold());
       recordRun(report, ends, kept);

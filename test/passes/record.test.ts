@@ -185,6 +185,29 @@ describe('what ends late', () => {
   });
 });
 
+describe('going back that outlasts its pass', () => {
+  const error = { code: 'gate-failed', message: 'ill', hint: '', retry: 'human' } as const;
+  const plan = planOf(changeOf('web@m1', 'update'));
+  const wanted = { key: 'web@m1', spec: { policy: {} }, instead: { of: 'ill', commit: 'older', images: {} } };
+  const desired = { placements: [wanted] } as unknown as DesiredState;
+
+  it.each([
+    [{ result: 'applied', kind: 'update', durationMs: 5 } as const, { result: 'back', commit: 'older' }],
+    [{ result: 'failed', error: { ...error, code: 'ssh-lost' } } as const, { error: { code: 'ssh-lost' } }],
+  ])('is told when it ends: %o', async (end, undone) => {
+    const ports = createFakePorts();
+    const recorder = recorderOf(ports, base);
+    await recorder.begins({ plan, desired: nothingWanted }, 'c');
+    recorder.carried([{ key: 'web@m1', result: 'failed', error }]);
+    await recorder.begins({ plan, desired }, 'c');
+    recorder.carried([{ key: 'web@m1', result: 'in-progress', why: 'it goes on' }]);
+    recorder.finish({ ...ended, plan, outcomes: [{ key: 'web@m1', result: 'failed', error }] });
+    expect(await ports.store.deployments({ limit: 9 })).toMatchObject([{ result: 'in-progress', why: 'it goes on' }]);
+    recorder.endedLate({ key: 'web@m1', ...end });
+    expect(await ports.store.deployments({ limit: 9 })).toMatchObject([{ result: 'failed', error, undone }]);
+  });
+});
+
 describe('events', () => {
   it('are what says so of the progress; the rest is only told', () => {
     const ports = createFakePorts();

@@ -5,12 +5,11 @@ export interface Dice {
   below(count: number): number;
   /** Throws for an empty list. */
   pick<T>(list: readonly T[]): T;
-  /** True once in `times`. */
-  once(times: number): boolean;
 }
 
-export function diceOf(seed: number): Dice {
-  let state = seed >>> 0;
+/** Every round has dice of its own, so that what one throws moves nothing in the others. */
+export function diceOf(seed: number, round = 0): Dice {
+  let state = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(round, 0x85ebca6b)) >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
@@ -25,6 +24,5 @@ export function diceOf(seed: number): Dice {
       if (picked === undefined) throw new RangeError('nothing to pick from');
       return picked;
     },
-    once: times => below(times) === 0,
   };
 }

@@ -35,6 +35,9 @@ export interface Driven {
   plan(): Promise<PlanReport>;
   /** What the controller that runs noted last, from its own file: to ask by `status` would look at all machines. */
   notes(): ControllerStatus | undefined;
+  /** As a person does, by an engine of its own beside the controller. Throws where it could not be done. */
+  suspend(service: string): Promise<void>;
+  resume(service: string): Promise<void>;
   history(service: string): Promise<readonly Deployment[]>;
   /** Intents without a result in journals of the state folder, and journals that nobody writes any more. */
   journal(): readonly string[];
@@ -97,6 +100,16 @@ export function drive(story: Story): Driven {
     stance: () => unlessGone(() => stanceOf(current?.pid ?? 0), 'it has ended'),
     plan: () => engine.perform('plan', { from: 'commit' }, asker, never),
     notes: () => notesIn(story.stateDir).find(one => one.pid === current?.pid),
+    suspend: async service => {
+      const asked = { services: [service], reason: 'hands off' };
+      for (const { done, error } of (await engine.perform('suspend', asked, asker, never)).machines)
+        if (done !== true) throw new Error(`${service} was not suspended: ${error?.message}`);
+    },
+    resume: async service => {
+      for (const { done, error } of (await engine.perform('resume', { services: [service] }, asker, never)).machines)
+        if (done?.resumed !== true || done.still.length > 0)
+          throw new Error(`${service} was not resumed: ${error?.message ?? done?.still.join()}`);
+    },
     history: service => engine.perform('history.list', { service, limit: 30 }, asker, never),
     journal: () => journalIn(story.stateDir),
     close: () => engine.close(),
@@ -124,14 +137,30 @@ function stanceOf(pid: number): string {
   return [`process ${pid}, ${state}`, ...threads, ...files, `children: ${read(`task/${pid}/children`)}`].join('\n');
 }
 
-/** Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is. */
-export async function unrestOf(driven: Driven, commit: string): Promise<string | undefined> {
+/**
+ * Why the world is not at rest on that commit, by the controller's notes and by a fresh look; undefined: it is.
+ * `left`: what is to be left alone, and nothing else, as `held n1@m1` (its revision is ill) or `suspended n1@m1`.
+ */
+export async function unrestOf(
+  driven: Driven,
+  commit: string,
+  left: readonly string[] = [],
+): Promise<string | undefined> {
   driven.ensure();
   const { lastPass } = driven.notes() ?? {};
-  if (lastPass?.commit !== commit || lastPass.result !== 'settled') return `last pass: ${JSON.stringify(lastPass)}`;
-  const { plan, changes, left } = await driven.plan();
-  if (changes > 0 || left > 0 || plan === undefined || plan.leftAlone.length + plan.machines.length > 0)
-    return JSON.stringify({ left, plan });
+  const result = left.some(one => one.startsWith('held ')) ? 'stalled: ' : 'settled';
+  if (lastPass?.commit !== commit || !lastPass.result.startsWith(result))
+    return `last pass: ${JSON.stringify(lastPass)}`;
+  const { plan, changes, left: open } = await driven.plan();
+  const alone = plan?.leftAlone.map(one => `${one.state} ${one.key}`).toSorted();
+  if (
+    changes > 0 ||
+    open > 0 ||
+    plan === undefined ||
+    plan.machines.length > 0 ||
+    alone?.join() !== left.toSorted().join()
+  )
+    return JSON.stringify({ open, left, plan });
   return driven.journal()[0];
 }
 

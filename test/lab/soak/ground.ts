@@ -1,6 +1,6 @@
 // The soak's hosts: what they note by themselves, who was there before us, and what stands on them now.
 import { containerStarts, fileTimes, startTimes, type Host } from '../harness.js';
-import { cluster, folderOf, slots } from './services.js';
+import { cluster, folderOf, type Slot, slots } from './services.js';
 
 const state = `/var/lib/portoser/clusters/${cluster}`;
 
@@ -12,7 +12,8 @@ const systemctl = `#!/bin/sh
 case " $* " in *' start '*|*' stop '*|*' restart '*|*' enable '*|*' disable '*|*' daemon-reload '*)
   exec 9>>/opt/log/lock
   flock -n 9 || echo "overlap $*" >>/opt/log/overlaps
-  echo "$(cat ${state}/fence) $(cut -d' ' -f1,2 ${state}/lock) $*" >>/opt/log/writes
+  read up rest </proc/uptime
+  echo "$(cat ${state}/fence) $(cut -d' ' -f1,2 ${state}/lock) $* @$up" >>/opt/log/writes
   /usr/bin/systemctl "$@"; exit $?
 esac
 exec /usr/bin/systemctl "$@"
@@ -26,13 +27,12 @@ const text = (path: string, content: string, mode = '644'): string =>
   `echo ${Buffer.from(content).toString('base64')} | base64 -d >${path}; chmod ${mode} ${path}`;
 
 export async function prepare(host: Host): Promise<void> {
-  const own = slots.filter(one => one.host === host.index);
   await host.must(`set -e
 mkdir -p /opt/log; : >/opt/log/starts; : >/opt/log/writes; : >/opt/log/overlaps
 ${text('/usr/local/bin/systemctl', systemctl, '755')}
 ${text('/etc/systemd/system/stranger.service', stranger)}
 /usr/bin/systemctl daemon-reload; /usr/bin/systemctl -q enable --now stranger
-${own.map(one => `mkdir -p ${folderOf(one)}; echo theirs >${theirFile(one.name)}`).join('\n')}
+${slots.map(one => `mkdir -p ${folderOf(one)}; echo theirs >${theirFile(one.name)}`).join('\n')}
 ${host.index === 1 ? 'docker run -d --name stranger --restart always lab/web:1 >/dev/null' : ':'}`);
 }
 
@@ -43,9 +43,8 @@ export interface Strangers {
 }
 
 export async function strangersOn(host: Host): Promise<Strangers> {
-  const own = slots.filter(one => one.host === host.index);
   const [files, units, containers] = await Promise.all([
-    fileTimes(host, ['/etc/systemd/system/stranger.service', ...own.map(one => theirFile(one.name))]),
+    fileTimes(host, ['/etc/systemd/system/stranger.service', ...slots.map(one => theirFile(one.name))]),
     startTimes(host, ['stranger.service']),
     host.index === 1 ? containerStarts(host, ['stranger']) : {},
   ]);
@@ -57,9 +56,9 @@ export interface Seen {
   readonly naps: readonly string[];
   /** Running containers: `d1-main-1 lab/web:1 v3`. */
   readonly containers: readonly string[];
-  /** `n1 v3` for each start, oldest first. */
+  /** `n1 v3 4711.08` for each start, oldest first: what, and when by the clock that all hosts share, in seconds. */
   readonly starts: readonly string[];
-  /** `fence controller process verb…` for each write. */
+  /** `fence controller process verb… @4711.08` for each write, by the same clock. */
   readonly writes: readonly string[];
   readonly overlaps: string;
   /** Locks, steps that run, things laid aside. */
@@ -86,7 +85,7 @@ export async function seenOn(host: Host): Promise<Seen> {
     host.must('cat /opt/log/writes'),
     host.must('cat /opt/log/overlaps'),
     host.must(
-      `cd ${state} && ls -d lock lock.* steps/*/open steps/made.* 2>/dev/null; find incoming stamps /opt/soak /etc/systemd/system -type f -name '*portoser-new*'; find incoming -type f`,
+      `cd ${state} 2>/dev/null || exit 0; ls -d lock lock.* steps/*/open steps/made.* 2>/dev/null; find incoming stamps /opt/soak /etc/systemd/system -type f -name '*portoser-new*'; find incoming -type f`,
     ),
   ]);
   return {
@@ -97,4 +96,23 @@ export async function seenOn(host: Host): Promise<Seen> {
     overlaps: overlaps.trim(),
     leftovers: lines(leftovers),
   };
+}
+
+/** A service of which a person took the hands off. */
+export interface Standing {
+  readonly files: string;
+  /** Whether it runs, and how often it was started: a crash of its host changes it. */
+  readonly lives: string;
+}
+
+export async function standingOf(host: Host, { name, kind }: Slot): Promise<Standing> {
+  const folder = folderOf({ name });
+  const files = `cat /etc/systemd/system/${name}.service 2>/dev/null; find ${folder} -type f -exec sha256sum {} + | sort`;
+  const lives = `grep -c '^${name} ' /opt/log/starts; systemctl is-active ${name}`;
+  const containers = `docker ps -a --no-trunc --filter label=com.docker.compose.project=${name} --format '{{.ID}} {{.State}}'`;
+  const [{ stdout: standing }, { stdout: living }] = await Promise.all([
+    host.inside(files),
+    host.inside(`${lives}; ${kind === 'docker' ? containers : ':'}`),
+  ]);
+  return { files: standing, lives: living };
 }

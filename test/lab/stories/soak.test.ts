@@ -3,21 +3,33 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { changedTwice, openOrTwice } from '../../history-law.js';
 import { eventually, withLab } from '../harness.js';
-import { type Dice, diceOf } from '../soak/dice.js';
-import { type Disturbance, pickDisturbance, type Round } from '../soak/disturb.js';
-import { drive, type Driven, type Sample, unrestOf } from '../soak/driven.js';
-import { prepare, seenOn, strangersOn } from '../soak/ground.js';
-import { brokenOn, changedBy, type Spell, type Wishes } from '../soak/laws.js';
-import { keyOf, port, registryOf, slots, sourceFiles, type Wanted, wantedOf } from '../soak/services.js';
+import { drive, type Driven, unrestOf } from '../soak/driven.js';
+import { prepare, seenOn, type Standing, standingOf, strangersOn } from '../soak/ground.js';
+import { brokenMoves, brokenOn, handled, type Sight, type Spell, untold } from '../soak/laws.js';
+import { flatnessOf, type RoundSample } from '../soak/memory.js';
+import { blockOf, draftRound, type Ground, type Round } from '../soak/round.js';
+import {
+  healthyIn,
+  heldIn,
+  type HostIndex,
+  port,
+  registryOf,
+  slotOf,
+  slots,
+  sourceFiles,
+  type Wanted,
+  type Wants,
+  wantedOf,
+} from '../soak/services.js';
 import { freshStory, type Story } from '../story.js';
 
-/** `npm run soak` sets both; without it a short one, whose first rounds kill the controller in every way and have a rival. */
+/** `npm run soak` sets them; without it a short one, whose first rounds kill the controller in every way and have a rival. */
 const minutes = Number(process.env['PORTOSER_SOAK_MINUTES'] ?? 5);
 const seed = Number(process.env['PORTOSER_SOAK_SEED'] ?? 777);
+const fromRound = Number(process.env['PORTOSER_SOAK_FROM'] ?? 1);
 
 const lab = withLab({ hosts: 2, docker: [1] });
 const hosts = [lab.host(1), lab.host(2)];
-const longestPauseMs = 1500;
 const patienceMs = 180_000;
 
 let story: Story;
@@ -41,11 +53,41 @@ afterAll(async () => {
   await story.remove();
 }, 120_000);
 
-const wants = new Map<string, Wanted>();
 let head = '';
 
-async function push(message: string): Promise<void> {
+async function push(wants: Wants, message: string): Promise<void> {
   head = await story.push(registryOf(wants, hosts), sourceFiles(wants), message);
+}
+
+const hostOf = (index: HostIndex) => lab.host(index);
+
+/** Of what is suspended now. */
+const standing = new Map<string, { readonly host: HostIndex; readonly was: Standing }>();
+
+const ground: Ground = {
+  host: hostOf,
+  push,
+  killController: () => driven.kill(),
+  armController: async point => {
+    await driven.kill();
+    driven.ensure(point);
+  },
+  startRival: () => driven.startRival(),
+  suspend: service => driven.suspend(service),
+  remember: async (service, host) => {
+    standing.set(service, { host, was: await standingOf(hostOf(host), slotOf(service)) });
+  },
+};
+
+async function endSuspensions({ wants, suspended, crashed }: Round): Promise<void> {
+  if (suspended.size === 0) return;
+  await comeToRest(wants, [...suspended.values()]);
+  for (const [service, { host, was }] of standing) {
+    const is = await standingOf(hostOf(host), slotOf(service));
+    expect(handled(service, was, is, crashed.has(host))).toEqual([]);
+    await driven.resume(service);
+  }
+  standing.clear();
 }
 
 /** On the first host, which has Docker: what a person does by the hint of `port-taken`. Docker keeps a port of a container whose start a crash cut off. */
@@ -55,11 +97,14 @@ async function freeKeptPorts(): Promise<void> {
   tell('Docker kept a port of no container, and was restarted');
 }
 
-async function comeToRest(): Promise<void> {
+/** `suspended`: placements. */
+async function comeToRest(wants: Wants, suspended: readonly string[] = []): Promise<void> {
+  const left = [...heldIn(wants).map(key => `held ${key}`), ...suspended.map(key => `suspended ${key}`)];
+
   let why: string | undefined;
   let freed = false;
   const atRest = async (): Promise<boolean> => {
-    why = await unrestOf(driven, head);
+    why = await unrestOf(driven, head, left);
     if (!freed && why?.includes('is taken by docker-proxy') === true) {
       freed = true;
       await freeKeptPorts();
@@ -73,146 +118,120 @@ async function comeToRest(): Promise<void> {
   }
 }
 
-const lookAtAll = () =>
+const lookAtAll = (): Promise<readonly Sight[]> =>
   Promise.all(hosts.map(async host => ({ seen: await seenOn(host), strangers: await strangersOn(host) })));
-type Sights = Awaited<ReturnType<typeof lookAtAll>>;
 
 /** Asked again for a while: what was killed a moment ago is on its way back. */
-async function troublesAfter(
-  round: Round,
-  before: Sights,
-  wishes: Wishes,
-): Promise<{ troubles: readonly string[]; now: Sights }> {
+async function expectKept(round: Round, before: readonly Sight[]): Promise<readonly Sight[]> {
   const until = performance.now() + 30_000;
   for (;;) {
     const now = await lookAtAll();
-    const spells = hosts.flatMap((host, index): readonly Spell[] => {
-      const [was, is] = [before[index], now[index]];
-      return was === undefined || is === undefined
-        ? []
-        : [{ host, crashed: round.crashed.has(host), before: was, now: is }];
+    const spells = ([1, 2] as const).flatMap((host): readonly Spell[] => {
+      const [was, is] = [before[host - 1], now[host - 1]];
+      return was === undefined || is === undefined ? [] : [{ host, before: was, now: is }];
     });
-    const troubles = spells.flatMap(spell => brokenOn(spell, wishes));
-    if (troubles.length === 0 || performance.now() > until) return { troubles, now };
+    const troubles = [...spells.flatMap(spell => brokenOn(spell, round)), ...brokenMoves(spells, round)];
+    if (troubles.length === 0) return now;
+    if (performance.now() > until) expect(troubles).toEqual([]);
     await sleep(500);
   }
 }
 
-/** Each change of the round stands in history as applied, whoever was killed meanwhile; `alone`: nobody else can have made it. */
-async function expectRecorded(wishes: Wishes, since: number, alone: boolean): Promise<void> {
-  const names = new Set(alone ? changedBy(wishes) : []);
-  for (const slot of slots) {
-    const recorded = async (): Promise<boolean> => {
-      const deployments = await driven.history(keyOf(slot));
-      const applied = deployments.some(one => one.result === 'applied' && one.endedAt >= since);
-      const wrong = [...openOrTwice(deployments), ...changedTwice(deployments)];
-      return (applied || !names.has(slot.name)) && wrong.length === 0;
-    };
-    await eventually(`history tells of ${slot.name}`, recorded, 60_000);
-  }
-}
-
-interface Ended {
-  readonly now: Sights;
-  readonly sample: Sample | undefined;
-}
-
-async function oneRound(
-  number: number,
-  dice: Dice,
-  before: Sights,
-  disturbances: readonly Disturbance[],
-): Promise<Ended> {
-  const since = Date.now();
-  const wanted = new Map(wants);
-  const round: Round = {
-    dice,
-    hosts,
-    wants,
-    touched: new Map(),
-    cut: new Set(),
-    crashed: new Set(),
-    push,
-    killController: () => driven.kill(),
-    armController: async point => {
-      await driven.kill();
-      driven.ensure(point);
-    },
-    startRival: () => driven.startRival(),
+/** Whoever was killed meanwhile, history is whole, and tells of the round: unless somebody else may have made its changes. */
+async function expectTold(round: Round, since: number): Promise<void> {
+  let wrong: readonly string[] = [];
+  const told = async (): Promise<boolean> => {
+    const all = await Promise.all(slots.map(one => driven.history(one.name)));
+    const own = all.flat().filter(one => one.endedAt >= since);
+    wrong = [
+      ...all.flatMap(one => [...openOrTwice(one), ...changedTwice(one)]),
+      ...(round.rivals ? [] : untold(own, round)),
+    ];
+    return wrong.length === 0;
   };
-  const done: string[] = [];
-  for (const disturb of disturbances) {
-    const what = await disturb(round);
-    if (what !== undefined) done.push(what);
-    await sleep(dice.below(longestPauseMs));
+  await eventually('history tells of it', told, 60_000).catch((cause: unknown) => {
+    throw new Error(wrong.join('\n'), { cause });
+  });
+}
+
+async function disturb(round: Round): Promise<void> {
+  const { acts, cut, crashed, wants } = round;
+  for (const { run, pauseMs } of acts) {
+    await run(ground);
+    await sleep(pauseMs);
   }
-  const text = `round ${number}: ${done.join(', ') || 'nothing'}`;
+  await Promise.all([...cut].filter(host => !crashed.has(host)).map(host => hostOf(host).join()));
+  await Promise.all([...crashed].map(host => hostOf(host).boot()));
+  await endSuspensions(round);
+  await comeToRest(wants);
+  expect(await driven.stopRival()).toBe(0);
+  await comeToRest(wants);
+}
+
+async function play(round: Round, before: readonly Sight[]): Promise<readonly Sight[]> {
+  const since = Date.now();
+  const text = `round ${round.number}: ${round.acts.map(one => one.what).join(', ') || 'nothing'}`;
   try {
-    await Promise.all([...round.cut].filter(host => !round.crashed.has(host)).map(host => host.join()));
-    await Promise.all([...round.crashed].map(host => host.boot()));
-    await comeToRest();
-    expect(await driven.stopRival()).toBe(0);
-    await comeToRest();
-    const wishes = { before: wanted, now: wants, touched: round.touched };
-    const { troubles, now } = await troublesAfter(round, before, wishes);
-    expect(troubles).toEqual([]);
-    await expectRecorded(wishes, since, !done.some(one => one.includes('rival')));
+    await disturb(round);
+    const now = await expectKept(round, before);
+    await expectTold(round, since);
     const sample = driven.sample();
     const tookS = ((Date.now() - since) / 1000).toFixed(1);
-    tell(
-      `${text}; at rest after ${tookS} s, ${sample ? `${Math.round(sample.rssMB)} MB, ${sample.files} files` : 'ended'}`,
-    );
-    return { now, sample };
+    const size = sample ? `${Math.round(sample.rssMB)} MB, ${sample.files} files` : 'ended';
+    tell(`${text}; at rest after ${tookS} s, ${size}`);
+    return now;
   } catch (cause) {
     const said = `${text}\nseed ${seed}, ${minutes} minutes\n${log.join('\n')}\n${driven.output().slice(-20_000)}`;
     throw new Error(`${(cause as Error).message}\n${said}`, { cause });
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** As the rounds before would have left it, without what they did on the way. */
+function wantsBefore(number: number): Wants {
+  let wants: Wants = new Map(
+    slots.map((slot): [string, Wanted] => [
+      slot.name,
+      { present: !['b2', 'n4'].includes(slot.name), version: 1, command: 0, host: slot.host },
+    ]),
+  );
+  for (let round = 1; round < number; round += 1) ({ wants } = draftRound(seed, round, wants));
+  return wants;
 }
 
-/** Samples of one process, too few of which say nothing. */
-const leastSamples = 12;
-
-/** Of the process that lives through the second half. */
-function expectFlat(samples: readonly Sample[]): void {
-  const own = samples.filter(one => one.pid === samples.at(-1)?.pid);
-  if (own.length < leastSamples) return tell(`memory is not judged: ${own.length} samples of one process`);
-  const third = Math.floor(own.length / 3);
-  const of = (read: (sample: Sample) => number) =>
-    [median(own.slice(0, third).map(read)), median(own.slice(-third).map(read))] as const;
-  const [firstMB, lastMB] = of(one => one.rssMB);
-  const [firstFiles, lastFiles] = of(one => one.files);
-  tell(`memory ${Math.round(firstMB)} MB, then ${Math.round(lastMB)} MB; files ${firstFiles}, then ${lastFiles}`);
-  expect(lastMB, 'MB in the last third').toBeLessThan(firstMB * 1.25 + 20);
-  expect(lastFiles, 'open files in the last third').toBeLessThan(firstFiles + 10);
+/** Something must have been healthy before what is ill. */
+async function begin(wants: Wants): Promise<void> {
+  driven.ensure();
+  const healthy = healthyIn(wants);
+  await push(healthy, 'begin');
+  await comeToRest(healthy);
+  if (heldIn(wants).length === 0) return;
+  await push(wants, 'begin, with what is ill');
+  await comeToRest(wants);
 }
 
 test(
   `${minutes} minutes of it`,
   async () => {
-    tell(`seed ${seed}, ${minutes} minutes`);
-    const dice = diceOf(seed);
-    for (const slot of slots)
-      wants.set(slot.name, { present: !['b2', 'n4'].includes(slot.name), version: 1, command: 0 });
-    await push('begin');
-    driven.ensure();
-    await comeToRest();
+    tell(`seed ${seed}, ${minutes} minutes${fromRound > 1 ? `, from round ${fromRound}` : ''}`);
+    let wants = wantsBefore(fromRound);
+    await begin(wants);
     let sights = await lookAtAll();
-    const startedAt = performance.now();
-    const share = (): number => (performance.now() - startedAt) / (minutes * 60_000);
-    const samples: Sample[] = [];
-    for (let number = 1; share() < 1; number += 1) {
-      // In the second half one process lives to the end, so that its memory can be judged.
-      const disturbances = Array.from({ length: 1 + dice.below(3) }, () => pickDisturbance(dice, share() < 0.5));
-      const ended = await oneRound(number, dice, sights, disturbances);
-      sights = ended.now;
-      if (ended.sample !== undefined) samples.push(ended.sample);
+    const until = performance.now() + minutes * 60_000;
+    const samples: RoundSample[] = [];
+    for (let number = fromRound; performance.now() < until; number += 1) {
+      const { calm, first } = blockOf(number);
+      // One that is armed may still be on its way to its crash point.
+      if (calm && number === first) await driven.kill();
+      const round = draftRound(seed, number, wants);
+      sights = await play(round, sights);
+      ({ wants } = round);
+      const sample = driven.sample();
+      if (calm && sample !== undefined) samples.push({ ...sample, block: first });
     }
     expect(slots.filter(one => wantedOf(wants, one.name).version > 1).length).toBeGreaterThan(0);
-    expectFlat(samples);
+    const flatness = flatnessOf(samples);
+    tell(flatness.told);
+    expect(flatness.broken).toEqual([]);
   },
   minutes * 60_000 + 420_000,
 );
