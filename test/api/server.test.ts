@@ -45,7 +45,7 @@ const parts = (more: Partial<ServerParts> = {}): ServerParts => ({
   auth: { tokens },
   version: '9.8.7',
   ready: () => ready,
-  freshness: { freshMs: 0, staleMs: 0 }, // each asks for itself
+  freshness: { freshMs: 0, mostFreshMs: 0, staleMs: 0 }, // each asks for itself
   limits: { wrongTokens: { burst: 1e6, perMinute: 1 }, requests: { burst: 1e6, perMinute: 1 } },
   onFault: error => void faults.push(error),
   ...more,
