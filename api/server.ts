@@ -12,6 +12,7 @@ import { acceptSockets, serveLive } from './plugins/live.js';
 import { maskSecrets } from './plugins/mask.js';
 import { tellProblems } from './plugins/problems.js';
 import { endRequests } from './plugins/stop.js';
+import { takeTurns } from './plugins/turns.js';
 import { checkInputs } from './plugins/validation.js';
 import { docsPage, docsPolicy } from './routes/docs.js';
 import { exposition, expositionType, processMeasures } from './routes/exposition.js';
@@ -105,6 +106,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const server = bare(parts);
   await acceptSockets(server, parts.liveLimits);
   const stopping = endRequests(server);
+  takeTurns(server);
   checkInputs(server);
   guardHeaders(server);
   guardAccess(server, {

@@ -1,15 +1,23 @@
-// `status` for many who ask: one look at the machines for all of them, and none again while the last one is younger than a second.
+// `status` for many who ask: one look at the machines for all of them, and none again so soon that looking became most of what is done.
 import type { Engine, OutputOf } from '../reconciler/engine.js';
 import { joinSignals } from '../schema/joined-signal.js';
+import type { Told } from '../schema/live.js';
 import type { Redactor } from '../schema/redact.js';
 
-/** How old what is answered may be, and how old while somebody waits for a newer look already; `at` in the answer says it. Milliseconds. */
+/** How old what is answered may be; `at` in the answer says it. Milliseconds. */
 export interface Freshness {
+  /** However quick a look is. */
   readonly freshMs: number;
+  /** However long it took; between these two it is `rests` times that, as long as nothing happens. */
+  readonly mostFreshMs: number;
+  /** While somebody waits for a newer look already. */
   readonly staleMs: number;
 }
 
-const usual: Freshness = { freshMs: 1_000, staleMs: 10_000 };
+const usual: Freshness = { freshMs: 1_000, mostFreshMs: 5_000, staleMs: 10_000 };
+
+/** What a look takes of processors, here and on machines, it takes from runs. */
+const rests = 10;
 
 type Status = OutputOf<'status'>;
 
@@ -18,6 +26,8 @@ interface Look {
   readonly answer: Promise<Status>;
   /** The same, once it is there. */
   told?: Status;
+  /** How old it may be before the next look. */
+  freshMs: number;
   /** Who waits for it; when all of them have gone away, it ends. */
   waiting: number;
   readonly ended: AbortController;
@@ -40,39 +50,56 @@ export interface SharedStatus extends Pick<Engine, 'perform'> {
   known(): Status | undefined;
 }
 
+/** What was looked at before it may be otherwise now. */
+const changesStatus = ({ kind }: Told): boolean => kind === 'run.ended' || kind === 'transition';
+
 /**
  * The same engine, but `status` is looked at once for all who ask at the same time: who goes away ends it for nobody else. Whatever is
- * changed through it makes the next one look again.
+ * changed through it makes the next one look again; whatever else is told to have changed does so a moment (`freshMs`) later.
  */
 export function shareStatus(
-  engine: Pick<Engine, 'perform' | 'describe'>,
+  engine: Pick<Engine, 'perform' | 'describe' | 'listen'>,
   stopping: AbortSignal,
-  { freshMs, staleMs }: Freshness = usual,
+  { freshMs, mostFreshMs, staleMs }: Freshness = usual,
 ): SharedStatus {
   let last: Look | undefined;
   let under: Look | undefined;
+
+  let changedAt = 0;
+  const stop = engine.listen(told => {
+    if (changesStatus(told)) changedAt = performance.now();
+  });
+  stopping.addEventListener('abort', stop, { once: true });
+
+  const freshAfter = (tookMs: number): number => Math.min(Math.max(freshMs, rests * tookMs), mostFreshMs);
 
   function look([, , actor]: Ask): Look {
     const ended = new AbortController();
     const { signal, part } = joinSignals(stopping, ended.signal);
     const answer = engine.perform('status', {}, actor, signal);
-    const own: Look = { startedAt: performance.now(), answer, waiting: 0, ended };
+    const own: Look = { startedAt: performance.now(), answer, freshMs: 0, waiting: 0, ended };
     under = own;
     const settle = (kept?: Look): void => {
       part();
       if (under === own) [last, under] = [kept, undefined];
     };
     answer.then(
-      told => settle(Object.assign(own, { told })),
+      told => settle(Object.assign(own, { told, freshMs: freshAfter(performance.now() - own.startedAt) })),
       () => settle(),
     );
     return own;
   }
 
+  /** Until when it is asked for no newer one. */
+  function freshUntil({ startedAt, freshMs: forMs }: Look): number {
+    const untilAt = startedAt + forMs;
+    return changedAt < startedAt ? untilAt : Math.min(untilAt, changedAt + freshMs);
+  }
+
   function known(): Status | undefined {
     if (last === undefined) return undefined;
-    const age = performance.now() - last.startedAt;
-    return age < (under === undefined ? freshMs : Math.max(freshMs, staleMs)) ? last.told : undefined;
+    const untilAt = under === undefined ? freshUntil(last) : Math.max(freshUntil(last), last.startedAt + staleMs);
+    return performance.now() < untilAt ? last.told : undefined;
   }
 
   async function status(ask: Ask): Promise<Status> {

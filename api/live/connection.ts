@@ -1,11 +1,14 @@
 // One client of the WebSockets: what it follows, what waits for it, and why it is dropped. Nobody ever waits for it.
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from '@fastify/websocket';
-import { closeCodes, type LiveLimits, type LiveMessage } from '../../schema/live-messages.js';
+import { closeCodes, type LiveLimits } from '../../schema/live-messages.js';
 import type { Redactor } from '../../schema/redact.js';
 import type { AppError } from '../../schema/errors.js';
 import type { Asker } from '../plugins/access.js';
 import { problemOf } from '../plugins/problems.js';
+import type { InTurn } from '../turns.js';
+import { textFrame } from './frame.js';
+import type { Shared } from './shared.js';
 
 /** Where the messages of one subscription go. */
 export interface Subscriber {
@@ -19,18 +22,6 @@ export interface Subscriber {
   end(error?: AppError): void;
 }
 
-/** A message that goes to many: it is written once. */
-export interface Shared {
-  readonly text: string;
-}
-
-/** Writes messages, without secrets: it is the only way from what happens to who follows. */
-export type Write = (message: LiveMessage) => Shared;
-
-export const writeMasked =
-  (redactor: Redactor): Write =>
-  message => ({ text: JSON.stringify(redactor.value(message)).slice(1) });
-
 export interface ConnectionParts {
   readonly socket: WebSocket;
   /** What the WebSocket writes to. */
@@ -39,6 +30,8 @@ export interface ConnectionParts {
   readonly limits: LiveLimits;
   readonly redactor: Redactor;
   readonly now: () => number;
+  /** All connections share it: what goes to many is written to few of them at a time. */
+  readonly inTurn: InTurn;
   readonly onGone: (connection: Connection) => void;
 }
 
@@ -51,7 +44,9 @@ export class Connection {
   #answered = true;
   #quietSince: number;
   #messages: number[] = [];
-  #corked = false;
+  /** Frames of which nothing was written yet, and their bytes. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -62,7 +57,7 @@ export class Connection {
   }
 
   get waiting(): number {
-    return this.#parts.socket.bufferedAmount;
+    return this.#waitingBytes + this.#parts.socket.bufferedAmount;
   }
 
   get full(): boolean {
@@ -85,18 +80,17 @@ export class Connection {
   subscribe(id: string): Subscriber {
     const own = new AbortController();
     this.#subscriptions.set(id, own);
-    const head = `{"id":${JSON.stringify(id)},`;
     const end = (error?: AppError): void => {
       if (own.signal.aborted) return;
-      if (error === undefined) this.#write(`${head}"type":"ended"}`);
+      if (error === undefined) this.say({ id, type: 'ended' });
       else this.fail(error, id);
       this.unsubscribe(id);
     };
     return {
       asker: this.asker,
       signal: own.signal,
-      send: ({ text }) => {
-        if (!own.signal.aborted) this.#write(head + text);
+      send: ({ frame }) => {
+        if (!own.signal.aborted) this.#write(frame(id));
       },
       drained: () => this.#drained(),
       end,
@@ -114,11 +108,11 @@ export class Connection {
 
   fail(error: AppError, id?: string): void {
     const problem = this.#parts.redactor.value(problemOf(error));
-    this.#write(JSON.stringify({ ...(id === undefined ? {} : { id }), type: 'error', problem }));
+    this.#write(textFrame(JSON.stringify({ ...(id === undefined ? {} : { id }), type: 'error', problem })));
   }
 
   say(message: { readonly type: string; readonly id: string }): void {
-    this.#write(JSON.stringify(message));
+    this.#write(textFrame(JSON.stringify(message)));
   }
 
   /** One round of asking whether it is still there. */
@@ -135,28 +129,30 @@ export class Connection {
   drop(code: keyof typeof closeCodes, reason: string): void {
     if (this.#gone.signal.aborted) return;
     const { socket, limits } = this.#parts;
+    this.#flush();
     this.#leave();
     socket.close(closeCodes[code], reason);
     const timer = setTimeout(() => socket.terminate(), limits.leaveMs);
     socket.once('close', () => clearTimeout(timer));
   }
 
-  #write(text: string): void {
-    const { socket, stream, limits } = this.#parts;
+  #write(frame: Buffer): void {
+    const { socket, limits, inTurn } = this.#parts;
     if (this.#gone.signal.aborted || socket.readyState !== socket.OPEN) return;
     if (this.waiting > limits.waitingBytes) return this.drop('slow', 'it reads too slowly');
-    if (!this.#corked) this.#cork(stream);
-    socket.send(text);
+    if (this.#waiting.push(frame) === 1) inTurn(() => this.#flush());
+    this.#waitingBytes += frame.length;
   }
 
-  /** What is written in one go leaves at once. */
-  #cork(stream: Duplex): void {
-    this.#corked = true;
+  /** What was written since the last time leaves in one go. Past the WebSocket, which would make a frame for each client; it writes nothing in pieces. */
+  #flush(): void {
+    const { socket, stream } = this.#parts;
+    const frames = this.#waiting;
+    [this.#waiting, this.#waitingBytes] = [[], 0];
+    if (socket.readyState !== socket.OPEN) return;
     stream.cork();
-    queueMicrotask(() => {
-      this.#corked = false;
-      stream.uncork();
-    });
+    for (const frame of frames) stream.write(frame);
+    stream.uncork();
   }
 
   #drained(): Promise<void> {

@@ -2,8 +2,9 @@
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { HistoryEvent } from '../../schema/history.js';
 import type { EventsTopic } from '../../schema/live-messages.js';
-import type { Subscriber, Write } from './connection.js';
+import type { Subscriber } from './connection.js';
 import type { EventsFeed } from './events-feed.js';
+import type { Write, WriteEvent } from './shared.js';
 
 /** What is kept after an event and is of what was asked for, oldest first. */
 export type ReadEvents = (
@@ -42,7 +43,7 @@ interface Delivery {
   release(): void;
 }
 
-function openDelivery(ask: EventsTopic, to: Subscriber, write: Write): Delivery {
+function openDelivery(ask: EventsTopic, to: Subscriber, writeEvent: WriteEvent): Delivery {
   const wanted = isOf(ask);
   const seen = openSeen();
   let waiting: HistoryEvent[] | undefined = ask.after === undefined ? undefined : [];
@@ -50,7 +51,7 @@ function openDelivery(ask: EventsTopic, to: Subscriber, write: Write): Delivery 
   const hand = (event: HistoryEvent): void => {
     if (seen.has(event.id)) return;
     seen.add(event.id);
-    to.send(write({ type: 'event', event }));
+    to.send(writeEvent(event));
   };
   return {
     hand,
@@ -94,9 +95,9 @@ export async function followEvents(
   read: ReadEvents,
   ask: EventsTopic,
   to: Subscriber,
-  write: Write,
+  { write, writeEvent }: { readonly write: Write; readonly writeEvent: WriteEvent },
 ): Promise<void> {
-  const delivery = openDelivery(ask, to, write);
+  const delivery = openDelivery(ask, to, writeEvent);
   const kept = (isKept: boolean, why: string | undefined): void =>
     to.send(write({ type: 'history', kept: isKept, ...(why === undefined ? {} : { why }) }));
   const leave = await feed.join({ event: delivery.happened, kept });

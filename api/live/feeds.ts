@@ -3,12 +3,13 @@ import type { Engine } from '../../reconciler/engine.js';
 import { type AppError, asAppError } from '../../schema/errors.js';
 import type { Told } from '../../schema/live.js';
 import type { Subscribe } from '../../schema/live-messages.js';
-import { type Subscriber, writeMasked } from './connection.js';
+import type { Subscriber } from './connection.js';
 import { followEvents } from './events.js';
 import { openEventsFeed } from './events-feed.js';
 import { followLog } from './logs.js';
 import { openMeasured } from './measured.js';
 import { openRuns } from './runs.js';
+import { writeEvents, writeMasked } from './shared.js';
 import { openStanding } from './standing.js';
 
 export interface Feeds {
@@ -67,6 +68,7 @@ export function openFeeds(parts: FeedsParts): Feeds {
     patienceMs: eventsPatienceMs,
   });
   const write = writeMasked(engine.redactor);
+  const writeEvent = writeEvents(write, engine.redactor);
   const runs = openRuns(write);
   const standing = openStanding(write);
   const measured = openMeasured(
@@ -100,7 +102,7 @@ export function openFeeds(parts: FeedsParts): Feeds {
       case 'events': {
         const read = (wish: object & { readonly limit: number }) =>
           engine.perform('events', wish, asApi(to.asker.name), to.signal);
-        return await followEvents(events, read, ask, to, write);
+        return await followEvents(events, read, ask, to, { write, writeEvent });
       }
       case 'run':
       case 'deployment':

@@ -5,6 +5,7 @@ import type { Engine } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import { liveLimits, type LiveLimits } from '../../schema/live-messages.js';
 import type { Asker } from '../plugins/access.js';
+import { shareTurns } from '../turns.js';
 import { Connection } from './connection.js';
 import { type ListTokens, openDesk, standing } from './desk.js';
 import { openFeeds } from './feeds.js';
@@ -23,6 +24,9 @@ export interface Hub {
   /** Every client is told that it ends. */
   close(): void;
 }
+
+/** Connections that are written to in one turn of the event loop: so few that a run waits for them less than a millisecond. */
+const writtenAtOnce = 32;
 
 /** Those with the most waiting first, until no more waits for all of them than may. */
 function dropFullest(connections: Iterable<Connection>, most: number): void {
@@ -46,6 +50,7 @@ export function openHub({ engine, tokens, onFault, ...more }: HubParts): Hub {
   const connections = new Set<Connection>();
   const onHanded = (): void => dropFullest(connections, limits.waitingBytesOfAll);
   const feeds = openFeeds({ engine, onFault, onHanded });
+  const inTurn = shareTurns(writtenAtOnce);
   const desk = openDesk({ engine, feeds, tokens, onFault });
   let stopped = false;
 
@@ -75,7 +80,7 @@ export function openHub({ engine, tokens, onFault, ...more }: HubParts): Hub {
       const onGone = (one: Connection): void => void connections.delete(one);
       const { redactor } = engine;
       const now = (): number => performance.now();
-      const client = new Connection({ socket, stream, asker, limits, redactor, now, onGone });
+      const client = new Connection({ socket, stream, asker, limits, redactor, now, inTurn, onGone });
       connections.add(client);
       if (stopped) return client.drop('stopping', 'the controller is being stopped');
       if (connections.size > limits.connections) return client.drop('full', 'too many follow already');

@@ -1,7 +1,8 @@
 // One client that follows the log of a service: line by line, over the connection that the controller has to the machine.
 import type { Engine } from '../../reconciler/engine.js';
 import type { LogsTopic } from '../../schema/live-messages.js';
-import type { Subscriber, Write } from './connection.js';
+import type { Subscriber } from './connection.js';
+import type { Write } from './shared.js';
 
 const longestLine = 16 * 1024;
 

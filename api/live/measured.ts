@@ -1,7 +1,8 @@
 // What was measured of machines: the last of each first, then each as it comes.
 import { AppError } from '../../schema/errors.js';
 import type { Measurement } from '../../schema/samples.js';
-import type { Subscriber, Write } from './connection.js';
+import type { Subscriber } from './connection.js';
+import type { Write } from './shared.js';
 
 export interface Measured {
   hear(measurement: Measurement): void;

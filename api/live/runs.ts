@@ -1,7 +1,8 @@
 // How runs go: handed on as it is told, and of a run that is under way first what was told before.
 import { AppError } from '../../schema/errors.js';
 import type { RunTold } from '../../schema/live.js';
-import type { Shared, Subscriber, Write } from './connection.js';
+import type { Subscriber } from './connection.js';
+import type { Shared, Write } from './shared.js';
 
 /** What a client asked for; neither: all runs. */
 export interface RunsAsk {
@@ -11,7 +12,8 @@ export interface RunsAsk {
 
 interface Remembered {
   readonly told: RunTold;
-  readonly message: Shared;
+  /** Characters of its message, which is not kept: it is written anew for who comes later. */
+  readonly length: number;
 }
 
 /** A run that is under way, or was a moment ago. */
@@ -56,7 +58,7 @@ function isOf(ask: RunsAsk, told: RunTold): boolean {
 
 function remember(trail: Trail, one: Remembered): void {
   trail.told.push(one);
-  trail.length += one.message.text.length;
+  trail.length += one.length;
   while (trail.length > trailLength) {
     const oldest = Math.max(
       0,
@@ -64,7 +66,7 @@ function remember(trail: Trail, one: Remembered): void {
     );
     const [gone] = trail.told.splice(oldest, 1);
     if (gone === undefined) return;
-    trail.length -= gone.message.text.length;
+    trail.length -= gone.length;
   }
 }
 
@@ -81,7 +83,7 @@ export function openRuns(write: Write): Runs {
   const followers = new Map<Subscriber, RunsAsk>();
 
   /** A plan names only the change that was asked for. */
-  function messageFor({ deployment }: RunsAsk, { told, message }: Remembered): Shared {
+  function messageFor({ deployment }: RunsAsk, told: RunTold, message: Shared): Shared {
     if (deployment === undefined || told.kind !== 'run.planned') return message;
     const changes = told.changes.filter(one => one.deployment === deployment);
     return write({ type: 'run', told: { ...told, changes } });
@@ -102,11 +104,11 @@ export function openRuns(write: Write): Runs {
   return {
     hear: told => {
       const trail = trailOf(told.run);
-      const one = { told, message: write({ type: 'run', told }) };
-      remember(trail, one);
+      const message = write({ type: 'run', told });
+      remember(trail, { told, length: message.length });
       advance(trail, told);
       for (const [to, ask] of followers) {
-        if (isOf(ask, told)) to.send(messageFor(ask, one));
+        if (isOf(ask, told)) to.send(messageFor(ask, told, message));
         if (isOver(trail) && ask.run === told.run) to.end();
         if (told.kind === 'run.ended' && ask.deployment !== undefined && followsIn(trail, ask)) to.end();
       }
@@ -123,7 +125,7 @@ export function openRuns(write: Write): Runs {
         if (named === undefined && isOver(trail)) continue;
         // Written anew: more may be known to be secret than when it was told.
         for (const { told } of trail.told)
-          if (isOf(ask, told)) to.send(messageFor(ask, { told, message: write({ type: 'run', told }) }));
+          if (isOf(ask, told)) to.send(messageFor(ask, told, write({ type: 'run', told })));
         if (named !== undefined && isOver(trail) && followsIn(trail, ask)) to.end();
       }
     },

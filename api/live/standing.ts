@@ -1,7 +1,8 @@
 // How it stands: changes of health, and what the controller last noted of itself.
 import type { HistoryRecord } from '../../schema/history.js';
 import type { ControllerTold } from '../../schema/live.js';
-import type { Subscriber, Write } from './connection.js';
+import type { Subscriber } from './connection.js';
+import type { Write } from './shared.js';
 
 type Transitioned = Extract<HistoryRecord, { kind: 'transition' }>;
 

@@ -81,7 +81,7 @@ export interface Access {
 async function askerOf(request: FastifyRequest, { auth, limits }: Access): Promise<Asker> {
   if (auth === 'none') {
     refuseOtherPages(request);
-    limits.letIn(`address ${placeOf(request.ip)}`, '');
+    limits.letIn(`address ${placeOf(request.ip)}`);
     return local;
   }
   if (request.routeOptions.config.live === true) refuseOtherOrigins(request);

@@ -20,8 +20,8 @@ export interface Limits {
   /** Before a token is looked up. Throws `too-many-requests`; one that was let in before still is: others come by that address too. */
   mayTry(address: string, token: string): void;
   wrong(address: string): void;
-  /** Throws `too-many-requests`. */
-  letIn(asker: string, token: string): void;
+  /** `token`: absent where none is needed. Throws `too-many-requests`. */
+  letIn(asker: string, token?: string): void;
 }
 
 /** So many are remembered; the oldest are forgotten, which costs those nothing but a fresh start. */
@@ -74,6 +74,11 @@ export function createLimits(options: LimitOptions = {}): Limits {
   const wrong = createBuckets(wrongTokens, now);
   const asked = createBuckets(requests, now);
   const known = new Set<string>();
+  function remember(mark: string): void {
+    known.add(mark);
+    const [oldest] = known.size > mostKnown ? known : [];
+    if (oldest !== undefined) known.delete(oldest);
+  }
   return {
     mayTry: (address, token) => {
       const waitSeconds = wrong.waitSeconds(placeOf(address));
@@ -82,9 +87,7 @@ export function createLimits(options: LimitOptions = {}): Limits {
     },
     wrong: address => wrong.take(placeOf(address)),
     letIn: (asker, token) => {
-      known.add(markOf(token));
-      const [oldest] = known.size > mostKnown ? known : [];
-      if (oldest !== undefined) known.delete(oldest);
+      if (token !== undefined) remember(markOf(token));
       const waitSeconds = asked.waitSeconds(asker);
       if (waitSeconds > 0) throw tooMany('too many requests came with this token', waitSeconds);
       asked.take(asker);

@@ -326,6 +326,27 @@ describe('runs', () => {
   });
 });
 
+it('many who follow are told the same in the same order, each under its own name', async () => {
+  const clients = await Promise.all(Array.from({ length: 50 }, () => world.open()));
+  for (const [at, one] of clients.entries()) {
+    one.say({ type: 'subscribe', topic: 'run', id: `r${at % 3}` });
+    one.say({ type: 'subscribe', topic: 'events', id: `e${at % 3}` });
+  }
+  await Promise.all(clients.map(one => one.has(1, 'history')));
+  for (let at = 0; at < 20; at += 1) {
+    const event = anEvent(`e${at}`);
+    world.history.kept.push(event);
+    world.tell({ kind: 'step.line', ...step, text: `line ${at}` }, { kind: 'event', event });
+  }
+  await Promise.all(clients.map(async one => [await one.has(20, 'run'), await one.has(20, 'event')]));
+  for (const [at, one] of clients.entries()) {
+    const lines = one.of('run').map(({ id, told }) => [id, (told as { readonly text: string }).text]);
+    expect(lines).toEqual(Array.from({ length: 20 }, (_, line) => [`r${at % 3}`, `line ${line}`]));
+    const events = one.of('event').map(({ id, event }) => [id, (event as { readonly id: string }).id]);
+    expect(events).toEqual(Array.from({ length: 20 }, (_, event) => [`e${at % 3}`, `e${event}`]));
+  }
+});
+
 describe('logs', () => {
   it('come line by line, and end here and there when they are taken back', async () => {
     const client = await world.open();
@@ -612,6 +633,19 @@ describe('how it ends', () => {
     expect(world.faults).toEqual([]);
     slow.socket.resume();
     expect([closeCodes.slow, 1006]).toContain((await slow.closed).code);
+  });
+
+  it('when too much is told in one moment, too, of which nothing was written yet', async () => {
+    const client = await world.open();
+    client.say({ type: 'subscribe', topic: 'run', id: 'a' });
+    await client.has(1, 'subscribed');
+    const text = 'x'.repeat(4000);
+    const count = Math.ceil((2 * liveLimits.waitingBytes) / text.length);
+    world.tell(...Array.from({ length: count }, () => ({ kind: 'step.line', ...step, text }) as const));
+    expect((await client.closed).code).toBe(closeCodes.slow);
+    const got = client.of('run').length;
+    expect(got).toBeGreaterThan(0);
+    expect(got * text.length).toBeLessThan(1.1 * liveLimits.waitingBytes);
   });
 
   it('for those with the most waiting when too much waits for all together', async () => {

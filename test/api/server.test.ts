@@ -1,4 +1,5 @@
 // The HTTP API without a network: every operation has its route, nobody does what is above their role, and what is wrong is told as a problem.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { words } from '../../api/cli/words.js';
 import { readRoutes } from '../../api/routes/route.js';
@@ -45,7 +46,7 @@ const parts = (more: Partial<ServerParts> = {}): ServerParts => ({
   auth: { tokens },
   version: '9.8.7',
   ready: () => ready,
-  freshness: { freshMs: 0, staleMs: 0 }, // each asks for itself
+  freshness: { freshMs: 0, mostFreshMs: 0, staleMs: 0 }, // each asks for itself
   limits: { wrongTokens: { burst: 1e6, perMinute: 1 }, requests: { burst: 1e6, perMinute: 1 } },
   onFault: error => void faults.push(error),
   ...more,
@@ -255,6 +256,20 @@ describe('without a token', () => {
     expect((await server.inject('/readyz')).statusCode).toBe(503);
     ready = true;
     expect((await server.inject('/readyz')).json()).toEqual({ status: 'ready' });
+  });
+
+  it('takes turns with what else goes on: of many that are asked at once few are answered before that', async () => {
+    let turn = 0;
+    const begunIn: number[] = [];
+    const counted = await buildServer(parts({ ready: () => begunIn.push(turn) > 0 }));
+    const answers = Promise.all(Array.from({ length: 20 }, () => counted.inject('/readyz')));
+    while (begunIn.length < 20) {
+      await nextTurn();
+      turn += 1;
+    }
+    expect(begunIn.slice(2).every((later, at) => later > (begunIn[at] ?? Number.NaN))).toBe(true);
+    expect((await answers).map(one => one.statusCode)).toEqual(Array(20).fill(200));
+    await counted.close();
   });
 
   it('the page shows them too, and loads nothing', async () => {

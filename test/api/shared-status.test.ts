@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type SharedStatus, shareStatus, writeOnce } from '../../api/shared-status.js';
 import { createRedactor } from '../../schema/redact.js';
 import type { Actor, Engine } from '../../reconciler/engine.js';
+import type { Told } from '../../schema/live.js';
 import { tracesAt } from '../abort-traces.js';
 
 const actor: Actor = { name: 'ada', by: 'api' };
@@ -18,12 +19,25 @@ const perform = (async (name: string, _: object, __: Actor, signal: AbortSignal)
 }) as never as Engine['perform'];
 const describe = (async (name: string) => ({ effect: name === 'plan' ? 'reads' : 'changes' })) as never;
 
+const listeners = new Set<(told: Told) => void>();
+const listen: Engine['listen'] = listener => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+const tell = (told: Told): void => listeners.forEach(listener => listener(told));
+
 let shared: SharedStatus;
-const stopping = new AbortController();
+let stopping: AbortController;
 beforeEach(() => {
+  stopping = new AbortController();
   vi.useFakeTimers({ toFake: ['performance'] });
   looks = [];
-  shared = shareStatus({ perform, describe }, stopping.signal, { freshMs: 1000, staleMs: 2000 });
+  listeners.clear();
+  shared = shareStatus({ perform, describe, listen }, stopping.signal, {
+    freshMs: 1000,
+    mostFreshMs: 1500,
+    staleMs: 2000,
+  });
 });
 afterEach(() => vi.useRealTimers());
 
@@ -66,6 +80,56 @@ it('is made again after a second: who comes first waits for it, and those who co
   looks[1]?.answer(2);
   expect(await first).toEqual({ at: 2 });
   expect(await ask()).toEqual({ at: 2 });
+});
+
+async function knownAfter(tookMs: number): Promise<void> {
+  const first = ask();
+  vi.advanceTimersByTime(tookMs);
+  looks.at(-1)?.answer(1);
+  await first;
+}
+
+/** From now on. */
+function knownForMs(): number {
+  let ms = 0;
+  for (; shared.known() !== undefined; ms += 1) vi.advanceTimersByTime(1);
+  return ms;
+}
+
+it('is made again the later the longer it took, up to a bound', async () => {
+  await knownAfter(99);
+  expect(knownForMs()).toBe(1000 - 99);
+  await knownAfter(120);
+  expect(knownForMs()).toBe(1200 - 120);
+  await knownAfter(400);
+  expect(knownForMs()).toBe(1500 - 400);
+  await knownAfter(1500);
+  expect(shared.known()).toBeUndefined();
+});
+
+const ended: Told = { kind: 'run.ended', run: 'r1', at: 1, next: { next: 'settled' } };
+
+it('is made again a second after a run has ended, however long it took, and is not known longer because of that', async () => {
+  await knownAfter(150);
+  tell(ended);
+  expect(knownForMs()).toBe(1000);
+  await knownAfter(150);
+  tell({ kind: 'step.line', run: 'r2', at: 1, machine: 'm1', of: [], text: 'x' });
+  expect(knownForMs()).toBe(1350);
+  await knownAfter(0);
+  vi.advanceTimersByTime(500);
+  tell(ended);
+  expect(knownForMs()).toBe(500);
+});
+
+it('what was looked at while a run ended may be of before that', async () => {
+  const first = ask();
+  vi.advanceTimersByTime(100);
+  tell(ended);
+  vi.advanceTimersByTime(100);
+  looks.at(-1)?.answer(1);
+  await first;
+  expect(knownForMs()).toBe(900);
 });
 
 it('what is too old is told to nobody, also while a newer look is under way', async () => {
@@ -141,7 +205,8 @@ it('a look that failed is told to those who waited, and not kept', async () => {
 
 it('leaves nothing at the signal of the server, however often it is looked', async () => {
   const lasting = new AbortController().signal;
-  shared = shareStatus({ perform, describe }, lasting, { freshMs: 1000, staleMs: 2000 });
+  shared = shareStatus({ perform, describe, listen }, lasting, { freshMs: 1000, mostFreshMs: 1000, staleMs: 2000 });
+  const before = tracesAt(lasting);
   for (let time = 0; time < 20; time += 1) {
     await known(time);
     vi.advanceTimersByTime(1000);
@@ -150,5 +215,5 @@ it('leaves nothing at the signal of the server, however often it is looked', asy
     await expect(failing).rejects.toThrow('broke');
   }
   expect(looks).toHaveLength(40);
-  expect(tracesAt(lasting)).toBe(0);
+  expect(tracesAt(lasting)).toBe(before);
 });

@@ -16,7 +16,7 @@ import { measureThinking } from './think.js';
 import { measureUnderLoad } from './under-load.js';
 
 const usage = `npm run bench -- [--rounds N] [--only here|lab] [--peers] [--json]
-  --rounds N   how often each is measured (default 7; what changes all hosts, or goes on beside runs, at most 3)
+  --rounds N   how often each is measured (default 7; what changes all hosts at most 3, what goes on beside runs at most 5)
   --only       \`here\`: what needs no lab; \`lab\`: what does
   --peers      also pyinfra and Ansible (minutes)
   --json       the figures, with all values, as JSON`;
@@ -53,7 +53,7 @@ async function here(): Promise<void> {
   tell(...(await measureDiary(rounds)));
   tell(await measureFollowers(rounds));
   tell(...(await measureStatus(rounds, why => leave('`GET /api/status` under load', why))));
-  tell(...(await measureUnderLoad(Math.min(rounds, 3), why => leave('the same beside runs and followers', why))));
+  tell(...(await measureUnderLoad(Math.min(rounds, 5), why => leave('the same beside runs and followers', why))));
 }
 
 async function inLab(): Promise<void> {
