@@ -1,10 +1,12 @@
 // Tries again, within one pass, what failed for a cause that may pass; for who waits for the pass.
 import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState } from '../../schema/state.js';
+import type { DesiredState, Instead } from '../../schema/state.js';
+import { lookupOf } from '../core/lookup.js';
 import { isWithdrawal } from '../core/withdrawal.js';
 import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
+import { withUndone } from './go-back.js';
 import { pause } from './pause.js';
 import { type Considered, consider } from './preview.js';
 import { noteTries } from './retries.js';
@@ -48,6 +50,30 @@ async function rest({ ports, emit, signal }: Persisting, keys: readonly Placemen
   return await pause(ports.clock, Math.max(0, at - ports.clock.now()), signal);
 }
 
+/**
+ * What was made, where it was a try of what failed. Of a revision that failed and whose answer was lost the machine knows
+ * better: then it was gone back from, and what failed before is told with that.
+ */
+function madeOf(
+  first: DesiredState,
+  { desired }: Considered,
+  before: readonly Outcome[],
+  made: readonly Outcome[],
+): readonly Outcome[] {
+  const insteadIn = (state: DesiredState, key: PlacementKey): Instead | undefined =>
+    lookupOf(state).byKey.get(key)?.instead;
+  return made.map(one => {
+    const back = insteadIn(desired, one.key);
+    if (back === undefined || insteadIn(first, one.key) !== undefined) return one;
+    const [told] = withUndone(
+      before.filter(({ key }) => key === one.key),
+      [one],
+      new Map([[one.key, back]]),
+    );
+    return told?.result === 'failed' && told.undone !== undefined ? told : one;
+  });
+}
+
 /** As often as policy grants. The controller does not wait: it makes another pass. */
 export async function persist(
   run: Persisting,
@@ -66,7 +92,8 @@ export async function persist(
     if (considered === undefined) break;
     const made = await run.carryOut(considered);
     noteTries(run.ports, considered.desired, made);
-    for (const one of made) outcomes.set(one.key, one);
+    const before = [...outcomes.values()];
+    for (const one of madeOf(desired, considered, before, made)) outcomes.set(one.key, one);
     if (!made.some(one => failed.includes(one.key) && one.result !== 'skipped')) break;
   }
   return first.map(one => outcomes.get(one.key) ?? one);

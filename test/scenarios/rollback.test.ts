@@ -158,6 +158,25 @@ describe('a revision that does not become healthy', () => {
     expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
   });
 
+  it('is told as failed and undone by who waits, also where the answer that it failed was lost', async () => {
+    const good = await push('good', '1', { retries: 2, backoff: '50ms…100ms' });
+    await world.pass();
+    await push('bad', '2', { retries: 2, backoff: '50ms…100ms' });
+    let stamps = 0;
+    world.after = async (_, kind) => {
+      if (kind === 'stamps') stamps += 1;
+      if (stamps === 1 && kind === 'stamps') throw new AppError('ssh-lost', 'the connection to m1 was lost');
+    };
+    const report = await world.pass();
+    expect(report.outcomes).toMatchObject([
+      { result: 'failed', error: { code: 'ssh-lost' }, undone: { result: 'back', commit: good } },
+    ]);
+    expect(isBack()).toBe(true);
+    const [told] = await world.store.deployments({ service: 'web', limit: 1 });
+    expect(told).toMatchObject({ result: 'failed', undone: { result: 'back' } });
+    expect((await world.pass()).plan?.waves).toEqual([]);
+  });
+
   it('stays held where the last healthy one cannot be brought back, and says why', async () => {
     await push('good', '1');
     await world.pass();
