@@ -70,6 +70,14 @@ describe('one host', () => {
     expect(troubles[0]).toContain(told);
   });
 
+  it('knows a container that was gone back to, by its id, and no other', () => {
+    const wishes = { ...quiet, wants: new Map([['d1', ill]]) };
+    const of = (image: string, version: number) => spellOf({ containers: [`d1-main-1 ${image} v${version}`] });
+    expect(brokenOn(of('sha256:d50a', 1), wishes)).toEqual([]);
+    expect(brokenOn(of('sha256:d50a', 2), wishes)).toHaveLength(1);
+    expect(brokenOn(of('sha256:d50a', 1), { ...quiet, wants: new Map([['d1', wanted(1)]]) })).toHaveLength(1);
+  });
+
   it('tells strangers that were touched, and lets a crash restart them', () => {
     const spell = spellOf(runs, { before: { seen: nothing, strangers: { files: {}, lives: 'one' } } });
     expect(brokenOn(spell, quiet)).toEqual(['h1: strangers were restarted']);

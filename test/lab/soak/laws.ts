@@ -34,7 +34,12 @@ function once({ host, now }: Spell, { wants }: Wishes): readonly string[] {
     .map(({ slot, serving }) => `${slot.name}-main-1 ${imageOf(serving)} v${serving.version}`);
   const told = (what: string, found: readonly string[], sought: readonly string[]) =>
     same(found, sought.toSorted()) ? [] : [`${what}: ${found.join(', ')} instead of ${sought.toSorted().join(', ')}`];
-  return [...told('processes', now.seen.naps, naps), ...told('containers', now.seen.containers, containers)];
+  // What is gone back to is named by its id; which version it is, its environment tells.
+  const back = wanted.find(({ slot }) => slot.kind === 'docker' && wantedOf(wants, slot.name).instead !== undefined);
+  const seen = now.seen.containers.map(one =>
+    back === undefined ? one : one.replace(/ sha256:\S+ /, ` ${imageOf(back.serving)} `),
+  );
+  return [...told('processes', now.seen.naps, naps), ...told('containers', seen, containers)];
 }
 
 /** At most so many starts follow from one disturbance: what it made end by itself, and the repair. */
