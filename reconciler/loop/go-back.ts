@@ -1,9 +1,10 @@
 // Brings the last healthy revision back on a machine whose batch found its new one ill, before anything else is done there.
 import { asAppError } from '../../schema/errors.js';
-import type { Change, Outcome, Undone } from '../../schema/plan.js';
+import type { Change, Outcome } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { Instead } from '../../schema/state.js';
 import { faultsOfRevision } from '../core/stamps.js';
+import { withUndone } from '../core/undone.js';
 import { makeBatch } from './batch.js';
 import type { BatchRun } from './batch-run.js';
 import { checkOnce } from './check.js';
@@ -51,41 +52,6 @@ async function ableOf(
   const options = { sightings: live.sightings, signal, timeLimitMs: dependenciesMs };
   const verdicts = await checkOnce(placements, reachableOf({ desired, live }), lists, { ...ports }, options);
   return changes.filter(change => change.after.every(key => verdicts.get(key)?.state !== 'fail'));
-}
-
-/** The outcomes, each with what came of going back from it. */
-export function withUndone(
-  outcomes: readonly Outcome[],
-  back: readonly Outcome[],
-  instead: ReadonlyMap<PlacementKey, Instead>,
-): readonly Outcome[] {
-  return outcomes.map(one => {
-    const commit = instead.get(one.key)?.commit;
-    const undone =
-      commit &&
-      undoneBy(
-        back.find(other => other.key === one.key),
-        commit,
-      );
-    return one.result === 'failed' && one.undone === undefined && undone ? { ...one, undone } : one;
-  });
-}
-
-function undoneBy(outcome: Outcome | undefined, commit: string): Undone | undefined {
-  switch (outcome?.result) {
-    case 'applied':
-      return { result: 'back', commit };
-    case 'failed': {
-      const { error, outputTail } = outcome;
-      return { result: 'failed', error, ...(outputTail === undefined ? {} : { outputTail }) };
-    }
-    case 'skipped':
-    case 'in-progress':
-    case undefined:
-      return undefined;
-    default:
-      return outcome satisfies never;
-  }
 }
 
 /**

@@ -8,6 +8,7 @@ import type { PlacementKey } from '../../schema/registry-types.js';
 import type { PassReport } from '../../schema/status.js';
 import { lookupOf } from '../core/lookup.js';
 import { optional } from '../core/optional.js';
+import { undoneBy } from '../core/undone.js';
 import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { type Ill, intendedIll, intendedOf, openIntent, type RunBase } from './intended.js';
@@ -102,14 +103,6 @@ function endsOf(changes: readonly IntendedChange[], outcomes: readonly Outcome[]
   });
 }
 
-/** A failed change is over when what was healthy is back: told with what became of that. */
-function takenBack(failed: DeploymentEnd, back: Outcome, commit: string): DeploymentEnd {
-  if (back.result === 'applied') return { ...failed, undone: { result: 'back', commit } };
-  if (back.result !== 'failed') return failed;
-  const { error, outputTail } = back;
-  return { ...failed, undone: { result: 'failed', error, ...optional('outputTail', outputTail) } };
-}
-
 /** An end is noted after the run that it belongs to. */
 export function recorderOf(
   ports: Pick<Ports, 'store' | 'clock' | 'journal' | 'log' | 'crashPoint'>,
@@ -127,7 +120,9 @@ export function recorderOf(
   const note = (outcome: Outcome, endedAt: number): void => {
     const { key } = outcome;
     const [failed, commit] = [failedEnds.get(key), commitsBack.get(key)];
-    const end = failed === undefined || commit === undefined ? endOf(outcome) : takenBack(failed, outcome, commit);
+    const undone = failed === undefined || commit === undefined ? undefined : undoneBy(outcome, commit);
+    // A failed change is over when what was healthy is back: told with what became of that.
+    const end = failed === undefined ? endOf(outcome) : { ...failed, ...optional('undone', undone) };
     store.record({ kind: 'ended', deployment: deploymentId(base.id, key), end, endedAt }, going.get(key));
   };
 

@@ -596,7 +596,7 @@ describe('how it ends', () => {
   });
 
   it('when it does not answer, or follows nothing for long', async () => {
-    const quick = await openLiveWorld({ limits: { pingMs: 30, idleMs: 60, leaveMs: 10 } });
+    const quick = await openLiveWorld({ limits: { pingMs: 300, idleMs: 900, leaveMs: 10 } });
     const idle = await quick.open();
     expect(await idle.closed).toEqual({ code: closeCodes.idle, reason: 'it follows nothing' });
     const busy = await quick.open();
