@@ -1,5 +1,5 @@
 // Carries the prepared changes of a batch out: sends them, waits at the gates, looks again, and writes the stamps.
-import { AppError, type ErrorReport } from '../../schema/errors.js';
+import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
 import type { Outcome, StepEnd } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, MachineSeen } from '../../schema/state.js';
@@ -27,6 +27,8 @@ interface Work {
   readonly reading: BatchReading;
   readonly startedAt: number;
   readonly outcomes: Map<PlacementKey, Outcome>;
+  /** Those whose stamps were written while others were waited for. */
+  readonly written: Set<PlacementKey>;
 }
 
 /** `judgedBy`: what is looked at afterwards; what is released is looked at where its stamp says, not where it is wanted. */
@@ -44,15 +46,30 @@ export async function carryOut(
   const reading = await sendLocked(run, prepared, seen);
   if (reading.refused !== undefined) return allFailed(prepared, reading.refused);
   held.fence = reading.fence;
-  const work: Work = { run, prepared, seen, judgedBy, reading, startedAt, outcomes: new Map() };
-  const ended = await renewing(run, held, () => judgeInRounds(work, held));
-  const outcomes = prepared.flatMap(one => work.outcomes.get(one.change.key) ?? []);
-  // No renewal is under way any more: one that came after the release would leave a lock that nobody holds.
-  const [named] = await Promise.all([
-    nameImages(run, prepared, outcomes),
-    finish(run, ended, { ...reading, fence: held.fence }, seen, run.under === undefined),
-  ]);
-  return named;
+  const work: Work = { run, prepared, seen, judgedBy, reading, startedAt, outcomes: new Map(), written: new Set() };
+  try {
+    const ended = await renewing(run, held, () => judgeInRounds(work, held));
+    const outcomes = prepared.flatMap(one => work.outcomes.get(one.change.key) ?? []);
+    // No renewal is under way any more: one that came after the release would leave a lock that nobody holds.
+    const [named] = await Promise.all([
+      nameImages(run, prepared, outcomes),
+      finish(run, ended, { ...reading, fence: held.fence }, seen, run.under === undefined),
+    ]);
+    return named;
+  } catch (thrown) {
+    if (work.written.size === 0) throw thrown;
+    return lostLater(work, thrown);
+  }
+}
+
+/** What was written before stands, whatever happened to the rest. */
+function lostLater({ run, prepared, outcomes, written }: Work, thrown: unknown): readonly Outcome[] {
+  const error = asAppError(thrown);
+  if (error.code === 'internal') run.ports.log.error({ err: thrown, machine: run.machine.name }, 'batch broke');
+  return prepared.map(({ change }) => {
+    const known = written.has(change.key) ? outcomes.get(change.key) : undefined;
+    return known ?? failed(change, error.report());
+  });
 }
 
 /** What is left to be written when the last is decided; what was found ill before that is written, and goes back, at once. */
@@ -73,6 +90,7 @@ async function judgeInRounds(work: Work, held: Held): Promise<Ended> {
     const judged = await judgeRound(work, round, ended);
     if (round.over) return ended;
     await finish(run, ended, { ...reading, fence: held.fence }, seen, false);
+    for (const { key } of judged) work.written.add(key);
     for (const one of (await run.goBack?.(run, judged, held)) ?? []) work.outcomes.set(one.key, one);
     if (held.fence === '')
       throw new AppError(
