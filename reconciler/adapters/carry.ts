@@ -25,9 +25,13 @@ async function pour(from: ByteStreams, to: ByteStreams, onBytes: (count: number)
   let bytes = 0;
   let gone = false;
   let said = false;
-  const ended = to.ended.then(() => {
+  let content = false;
+  const ended = to.ended.then(({ code }) => {
     // All of it came: how the source ended is still to be heard, which may be later than the end of who read it.
     if (said) return;
+    // It knew the end by what it read (tar does), and the source has yet to say the last of it, while no stall is forgiven.
+    content = code === 0;
+    if (content) return;
     gone = true;
     from.output.destroy();
     from.hangUp();
@@ -35,6 +39,7 @@ async function pour(from: ByteStreams, to: ByteStreams, onBytes: (count: number)
   try {
     for await (const chunk of from.output as AsyncIterable<Buffer>) {
       bytes += chunk.length;
+      if (content) continue;
       onBytes(bytes);
       if (gone) break;
       if (!to.input.write(chunk)) await Promise.race([drained(to.input), ended]);

@@ -55,13 +55,21 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
     await file.close();
     throw busy(path, holder);
   }
-  const note = `process ${process.pid} since ${new Date().toISOString()}\n`;
-  await file.truncate(0);
-  await file.write(note, 0);
+  try {
+    await file.truncate(0);
+    await file.write(`process ${process.pid} since ${new Date().toISOString()}\n`, 0);
+  } catch (error) {
+    // On a full disk; open, it would be locked until somebody collects it.
+    await file.close();
+    throw error;
+  }
   // The file itself stays: removing it would let two processes lock two files of one name.
   return async () => {
-    await file.truncate(0);
-    await file.close();
+    try {
+      await file.truncate(0);
+    } finally {
+      await file.close();
+    }
   };
 }
 

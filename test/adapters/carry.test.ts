@@ -52,6 +52,19 @@ it.each([
   expect(await carried).toMatchObject({ bytes: 3, from: { code, lost: false }, to: { code: 0 } });
 });
 
+it('a source is heard to its end also where its reader was content with what came before', async () => {
+  const { source, target, carried } = carrying();
+  target.input.once('data', () => {
+    target.end(result({}));
+    setImmediate(() => {
+      source.output.end('padding');
+      source.end(result({}));
+    });
+  });
+  source.output.write('abc');
+  expect(await carried).toMatchObject({ bytes: 10, from: { code: 0, lost: false }, to: { code: 0 } });
+});
+
 it('a source whose reader ends in the middle is hung up', async () => {
   const { source, target, carried } = carrying();
   source.output.write('abc');
