@@ -230,10 +230,16 @@ export async function createCrashWorld(main: string): Promise<CrashWorld> {
     openIntents: async but => {
       const files = filesBelow(state).filter(path => /\/journal\.[^/]*\.jsonl$/.test(path));
       const rows = files.flatMap(path => readFileSync(path, 'utf8').trim().split('\n')).filter(Boolean);
-      const read = rows.map(row => JSON.parse(row) as { readonly id: string; readonly to?: Intent['to'] });
-      const ids = read.map(row => row.id);
-      const open = read.filter(({ id }) => ids.indexOf(id) === ids.lastIndexOf(id));
-      return open.filter(({ to }) => but === undefined || to !== but).map(({ id }) => id);
+      interface Row {
+        readonly id: string;
+        readonly to?: Intent['to'];
+        readonly endedAt?: number;
+      }
+      const read = rows.map(row => JSON.parse(row) as Row);
+      // One that found no room on the disk has an end and no beginning.
+      const ended = new Set(read.flatMap(({ id, endedAt }) => (endedAt === undefined ? [] : [id])));
+      const open = read.filter(({ id, to, endedAt }) => endedAt === undefined && !ended.has(id) && to !== but);
+      return open.map(({ id }) => id);
     },
     halves: () => halvesBelow(join(top, 'machines')),
     leftovers: () => [
