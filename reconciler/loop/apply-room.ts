@@ -1,25 +1,14 @@
 // What the carrying out of one plan works with.
 import type PQueue from 'p-queue';
 import type { Change, Outcome } from '../../schema/plan.js';
-import type { Machine, PlacementKey } from '../../schema/registry-types.js';
-import type { DesiredState, LiveState } from '../../schema/state.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
 import type { LockHolder } from '../commands/lock.js';
-import type { Lists, Progress } from '../operations/operation.js';
-import type { Ports, RepoFiles } from '../ports.js';
+import type { Progress } from '../operations/operation.js';
+import type { PlanRun } from './batch-run.js';
 import type { WayBack } from './go-back.js';
 
-export interface ApplyRun {
-  readonly ports: Ports;
-  readonly lists: Lists;
-  readonly desired: DesiredState;
-  readonly live: LiveState;
-  readonly files: RepoFiles;
-  /** Of placements that are of an older commit. */
-  readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
-  /** Machines that left the registry, at their old addresses. */
-  readonly leaving: readonly Machine[];
+export interface ApplyRun extends PlanRun {
   readonly emit: (progress: Progress) => void;
-  readonly signal: AbortSignal;
   /** A newer commit was seen: what runs is finished, what has not begun is left to the next pass. */
   readonly superseded: () => boolean;
   readonly watch?: { pause(key: PlacementKey): void; resume(key: PlacementKey): void };
@@ -29,8 +18,6 @@ export interface ApplyRun {
   readonly hurry?: AbortSignal;
   /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
   readonly endedLate?: (outcome: Outcome) => void;
-  /** The run that it is part of, for the journal. */
-  readonly runId?: string;
   /** How a batch goes back from what failed in it; absent: this is going back already. */
   readonly wayBack?: Omit<WayBack, 'tell'>;
 }

@@ -15,7 +15,8 @@ export interface Held {
   fence: string;
 }
 
-export interface BatchRun {
+/** What a plan was made from, and is carried out by. */
+export interface PlanRun {
   readonly ports: Ports;
   readonly lists: Lists;
   readonly desired: DesiredState;
@@ -23,13 +24,17 @@ export interface BatchRun {
   readonly files: RepoFiles;
   /** Of placements that are of an older commit. */
   readonly olderFiles: ReadonlyMap<PlacementKey, RepoFiles>;
-  readonly machine: Machine;
   /** Machines that left the registry, at their old addresses. */
   readonly leaving: readonly Machine[];
-  readonly holder: LockHolder;
   readonly signal: AbortSignal;
-  readonly told: (key: PlacementKey, text: string) => void;
+  /** The run that it is part of, for the journal. */
   readonly runId?: string;
+}
+
+export interface BatchRun extends PlanRun {
+  readonly machine: Machine;
+  readonly holder: LockHolder;
+  readonly told: (key: PlacementKey, text: string) => void;
   /** Goes back from what of these failed, before the rest is waited for; the lock is kept meanwhile. */
   readonly goBack?: (run: BatchRun, outcomes: readonly Outcome[], under: Held) => Promise<readonly Outcome[]>;
   /** Part of work that holds the lock already: it is taken again by the same holder, and kept. */
