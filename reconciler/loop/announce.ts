@@ -55,6 +55,13 @@ function delayAfter(tries: number, error: ReturnType<typeof asAppError>): number
   return Math.max(Math.min(asked, longestWaitMs), Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(tries, 10)));
 }
 
+/** It failed, and what was healthy is still being brought back: a later pass sees what stands then. */
+function goesOn({ plan, outcomes }: PassReport, key: string): boolean {
+  const machine = key.slice(key.indexOf('@') + 1);
+  const busy = plan?.machines.some(note => note.machine === machine && note.state === 'in-progress') === true;
+  return busy || outcomes.some(one => one.key === key && one.result === 'in-progress');
+}
+
 export function startAnnouncer(ports: AnnouncePorts): Announcer {
   const { state, clock, log, newId, post, redactor } = ports;
   const stopping = new AbortController();
@@ -184,12 +191,15 @@ export function startAnnouncer(ports: AnnouncePorts): Announcer {
     passEnded(report, wanted) {
       desired = wanted;
       const late = [...done];
+      const over = [...failed].filter(([key]) => !goesOn(report, key));
       const failures = new Map(
-        [...failed].map(([key, why]) => [key, { why, commit: begun.get(key) ?? report.commit }] as const),
+        over.map(([key, why]) => [key, { why, commit: begun.get(key) ?? report.commit }] as const),
       );
-      for (const key of [...done, ...failed.keys()]) begun.delete(key);
+      for (const key of [...late, ...failures.keys()]) {
+        begun.delete(key);
+        failed.delete(key);
+      }
       done.clear();
-      failed.clear();
       for (const one of report.outcomes) if (one.result === 'in-progress') begun.set(one.key, report.commit);
       const at = clock.now();
       void later(() => take(lookOfPass(report, wanted, failures), noticesOf(report, late, at)));
@@ -197,7 +207,8 @@ export function startAnnouncer(ports: AnnouncePorts): Announcer {
     healthChanged: turned => void later(() => take(lookOfHealth(turned, desired), [])),
     progress: ({ event, key, text }) => {
       if (key === undefined) return;
-      if (event === 'deploy.done') done.add(key);
+      // What failed before and is done now went back.
+      if (event === 'deploy.done' && !failed.has(key)) done.add(key);
       if (event === 'deploy.failed') failed.set(key, text.replace(/^failed: /, ''));
     },
     async stop() {

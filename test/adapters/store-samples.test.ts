@@ -16,7 +16,8 @@ import { openTestStore } from './store-fixture.js';
 
 useServer();
 const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
-const now = 1_764_300_123_456;
+/** Of the day before yesterday, since what is older than a year is not kept; at a time within five minutes, hour and day. */
+const now = Math.floor(Date.now() / 86_400_000 - 2) * 86_400_000 + 12_123_456;
 const limitMs = 30_000;
 
 async function withDatabase<T>(work: (database: Database) => Promise<T>, url?: string): Promise<T> {
