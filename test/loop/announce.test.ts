@@ -247,6 +247,21 @@ describe('beside that', () => {
     expect(titles().length).toBe(2);
   });
 
+  it('what failed while it outlasted its pass is told when what was healthy is back, with its commit and why', async () => {
+    const key = 'web@m1';
+    await pass(aReport({ commit: 'bad', outcomes: [{ key, result: 'in-progress', why: 'it goes on' }] }));
+    announcer.progress({ kind: 'change', key, text: 'failed: it answered 500', event: 'deploy.failed' });
+    await pass(aReport({ plan: aPlan({ machines: [{ machine: 'm1', state: 'in-progress', why: 'it goes on' }] }) }));
+    announcer.progress({ kind: 'change', key, text: 'healthy', event: 'deploy.done' });
+    expect(titles()).toEqual([]);
+    await pass(aReport({ commit: 'newer', plan: aPlan({ leftAlone: [held(key)] }) }));
+    await later(1000);
+    expect(titles()).toEqual(['[c] web@m1 could not be deployed']);
+    expect(ports.post.taken[0]?.text).toMatch(
+      /^It answered 500; this revision did not become healthy\n[^]*^Commit bad$/m,
+    );
+  });
+
   it('drift that comes back is told of hourly, however often it is put back', async () => {
     const change = {
       key: 'web@m1',
