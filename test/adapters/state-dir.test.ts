@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStateDir } from '../../reconciler/adapters/state-dir.js';
+import { endChildren } from './end-children.js';
 
 let folder: string;
 const children: ChildProcess[] = [];
@@ -15,12 +16,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'close');
-    }
-  }
+  await endChildren(children);
   await rm(folder, { recursive: true, force: true });
 });
 

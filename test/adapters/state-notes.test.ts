@@ -11,6 +11,7 @@ import { changeApplied, noteAccepted, readApplied } from '../../reconciler/loop/
 import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
 import { changeFleet, forgetIn, readFleet } from '../../reconciler/loop/fleet.js';
 import { aMachine } from '../fakes/specs.js';
+import { endChildren } from './end-children.js';
 
 let folder: string;
 const children: ChildProcess[] = [];
@@ -20,12 +21,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'close');
-    }
-  }
+  await endChildren(children);
   await rm(folder, { recursive: true, force: true });
 });
 

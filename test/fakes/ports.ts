@@ -1,6 +1,7 @@
 // Ports for thinking without a world: a repository in memory, machines that do not answer, a state folder that remembers its writes.
 import { AppError } from '../../schema/errors.js';
-import type { Ports, RemoteShell, StateDir } from '../../reconciler/ports.js';
+import type { Ports, RemoteShell } from '../../reconciler/ports.js';
+import { createFakeState } from './state.js';
 import { createRedactor } from '../../schema/redact.js';
 import { createFakeAudit, type FakeAudit } from './audit.js';
 import { createFakeClock, type FakeClock } from './clock.js';
@@ -38,25 +39,7 @@ export function createFakePorts(): FakePorts {
     setMachines: () => undefined,
     close: async () => undefined,
   };
-  const state: StateDir = {
-    path: '/nowhere',
-    processName: '7:70',
-    controllerId: async () => 'c0ffee',
-    read: async <T>(name: string) => structuredClone(notes.get(name)) as T | undefined,
-    write: async (name, value) => {
-      writes.push(name);
-      notes.set(name, structuredClone(value));
-    },
-    change: async <T>(name: string, become: (before: T | undefined) => T | undefined) => {
-      const before = structuredClone(notes.get(name)) as T | undefined;
-      const after = become(before);
-      if (after === before) return;
-      writes.push(name);
-      notes.set(name, structuredClone(after));
-    },
-    runs: () => false,
-    lock: async () => async () => undefined,
-  };
+  const state = createFakeState(notes, writes, { processName: '7:70', runs: () => false });
   let ids = 0;
   return {
     source: { git, path: 'registry.yml' },

@@ -169,10 +169,10 @@ it('touches no machine of another repository, and commits nothing for it', async
 });
 
 it('leaves to another cluster what is its own', async () => {
-  const stamps = join(world.folder('m1'), 'state/portoser/clusters/work/stamps');
+  const stamps = join(world.folder('m1'), 'state/portoser/clusters/other/stamps');
   mkdirSync(stamps, { recursive: true });
   writeFileSync(join(stamps, 'site'), 'portoser-stamp 1\nservice site\nproject web\nend\n');
   expect((await ask({ only: ['web'] })).refused).toEqual([
-    { what: 'project', name: 'web', why: "it is the cluster work's" },
+    { what: 'project', name: 'web', why: "it is the cluster other's" },
   ]);
 });

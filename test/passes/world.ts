@@ -17,13 +17,14 @@ import { display, render, renderStream } from '../../reconciler/commands/command
 import { drivers } from '../../reconciler/drivers/index.js';
 import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Lists, Progress } from '../../reconciler/operations/operation.js';
-import type { CommandResult, GitRepo, Ports, RemoteShell, RunLimits, StateDir } from '../../reconciler/ports.js';
+import type { CommandResult, GitRepo, Ports, RemoteShell, RunLimits } from '../../reconciler/ports.js';
 import { answerFaults } from '../answers.js';
 import { commitFiles, git, makeRepo } from '../contracts/git-fixture.js';
 import { createRedactor } from '../../schema/redact.js';
 import { createFakeAudit } from '../fakes/audit.js';
 import { createFakeJournal, type FakeJournal } from '../fakes/journal.js';
 import { createFakeLog, type FakeLog } from '../fakes/log.js';
+import { createFakeState } from '../fakes/state.js';
 import { createFakeStore, type FakeStore } from '../fakes/store.js';
 
 export interface World {
@@ -74,28 +75,6 @@ function kindOf(text: string): string {
   if (text.includes('p_note done')) return 'batch';
   if (text.includes('p_say ours')) return 'culprit';
   return text.includes('p_land || exit 73') ? 'stamps' : 'other';
-}
-
-function memoryState(notes: Map<string, unknown>, writes: string[]): StateDir {
-  return {
-    path: '/nowhere',
-    processName: `${process.pid}:1`,
-    controllerId: async () => 'c0ffee',
-    read: async <T>(name: string) => structuredClone(notes.get(name)) as T | undefined,
-    write: async (name, value) => {
-      writes.push(name);
-      notes.set(name, structuredClone(value));
-    },
-    change: async <T>(name: string, become: (before: T | undefined) => T | undefined) => {
-      const before = structuredClone(notes.get(name)) as T | undefined;
-      const after = become(before);
-      if (after === before) return;
-      writes.push(name);
-      notes.set(name, structuredClone(after));
-    },
-    runs: name => name === `${process.pid}:1`,
-    lock: async () => async () => undefined,
-  };
 }
 
 export async function createWorld(): Promise<World> {
@@ -187,7 +166,10 @@ export async function createWorld(): Promise<World> {
   };
   const repo: GitRepo = await openGitRepo({ address: bare, stateDir: join(root, 'controller'), credentials: {}, log });
   let ids = 0;
-  const state = memoryState(notes, writes);
+  const state = createFakeState(notes, writes, {
+    processName: `${process.pid}:1`,
+    runs: name => name === `${process.pid}:1`,
+  });
   const journal = createFakeJournal(state);
   const ports: Ports = {
     source: { git: repo, path: 'registry.yml' },
