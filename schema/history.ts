@@ -88,6 +88,8 @@ export type EventKind =
   | 'deploy.begun'
   | 'deploy.done'
   | 'deploy.failed'
+  /** A revision failed, and the last healthy one runs again. */
+  | 'deploy.undone'
   | 'health'
   | 'history.dropped';
 

@@ -3,10 +3,10 @@ import type { Change, Hold, Plan, Waiting } from '../../schema/plan.js';
 import type { PlacementKey, Window } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { judgeConditions, policyOf } from './conditions.js';
-import { lookupOf } from './lookup.js';
 import { bareMove } from './moves.js';
 import { optional } from './optional.js';
 import { changesOf, idOf, isStop, wavesOf } from './plan.js';
+import { wayBackOf } from './undone.js';
 import { judgeWindows } from './windows.js';
 import { isWithdrawal } from './withdrawal.js';
 
@@ -67,9 +67,7 @@ const passesObserved: Passes = (held, change) =>
 
 /** Going back from a revision that failed, or stopping it where it was to go, is the end of a change that was let go on, not a new one. */
 function isWayBack(change: Change, desired: DesiredState): boolean {
-  const instead = lookupOf(desired).byKey.get(change.key)?.instead;
-  if (isWithdrawal(change, desired)) return true;
-  return instead !== undefined && change.stamp?.failed === instead.of && change.stamp.fingerprint === undefined;
+  return isWithdrawal(change, desired) || wayBackOf(change, desired) !== undefined;
 }
 
 function observed(changes: readonly Change[], { desired }: HoldAsk): ReadonlyMap<Change, Hold> {

@@ -170,18 +170,37 @@ export const isStop = (change: Pick<Change, 'kind'>): boolean =>
 export const isFirstStart = ({ stamp }: Change): boolean =>
   stamp?.fingerprint === undefined && stamp?.healthy === undefined;
 
-/** Waves by the changes' own order; what is not in the plan holds nothing up here. A cycle cannot be: the registry refuses it. */
+/**
+ * Nobody waits for somebody who waits for him. The registry refuses circles, but stamps tell of the commits at which they
+ * were written: two services may have changed who depends on whom in between.
+ */
+function withoutCircles(changes: readonly Change[]): readonly Change[] {
+  const byKey = new Map(changes.map(change => [change.key, change]));
+  const done = new Map<PlacementKey, Change>();
+  const open = new Set<PlacementKey>();
+  const walk = (change: Change): Change => {
+    const known = done.get(change.key);
+    if (known !== undefined) return known;
+    open.add(change.key);
+    const after = change.after.filter(key => !open.has(key));
+    for (const next of after.flatMap(key => byKey.get(key) ?? [])) walk(next);
+    open.delete(change.key);
+    const straight = after.length === change.after.length ? change : { ...change, after };
+    done.set(change.key, straight);
+    return straight;
+  };
+  return changes.map(walk);
+}
+
+/** Waves by the changes' own order, in which there are no circles; what is not in the plan holds nothing up here. */
 export function wavesOf(changes: readonly Change[]): readonly (readonly Change[])[] {
   const level = new Map<PlacementKey, number>();
   const byKey = new Map(changes.map(change => [change.key, change]));
-  const open = new Set<PlacementKey>();
   const levelOf = (change: Change): number => {
     const known = level.get(change.key);
     if (known !== undefined) return known;
-    open.add(change.key);
-    const before = change.after.flatMap(key => (open.has(key) ? [] : (byKey.get(key) ?? [])));
+    const before = change.after.flatMap(key => byKey.get(key) ?? []);
     const own = before.reduce((highest, one) => Math.max(highest, levelOf(one)), -1) + 1;
-    open.delete(change.key);
     level.set(change.key, own);
     return own;
   };
@@ -246,7 +265,7 @@ export function makePlan(differences: Differences, desired: DesiredState, select
     ...starts.map(one => startChange(one, desired)),
   ];
   const ordered = inTurn(inOrderOfAll(chosen(all, desired, selection), desired), desired);
-  const changes = makeRoom(ordered, desired);
+  const changes = withoutCircles(makeRoom(ordered, desired));
   const leftAlone: readonly LeftAlone[] = differences.leftAlone.filter(
     one =>
       (selection.services?.has(split(one.key).service) ?? true) &&

@@ -1,7 +1,14 @@
 // What became of a change that failed: whether what was healthy before it is back.
-import type { Outcome, Undone } from '../../schema/plan.js';
+import type { Change, Outcome, Undone } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
-import type { Instead } from '../../schema/state.js';
+import type { DesiredState, Instead } from '../../schema/state.js';
+import { lookupOf } from './lookup.js';
+
+/** What a change goes back to from a revision that failed; undefined: it does something else, be it to what runs instead. */
+export function wayBackOf(change: Change, desired: DesiredState): Instead | undefined {
+  const instead = lookupOf(desired).byKey.get(change.key)?.instead;
+  return change.stamp?.failed === instead?.of && change.stamp?.fingerprint === undefined ? instead : undefined;
+}
 
 /** The outcomes, each with what came of going back from it. */
 export function withUndone(

@@ -205,11 +205,16 @@ export function startAnnouncer(ports: AnnouncePorts): Announcer {
       void later(() => take(lookOfPass(report, wanted, failures), noticesOf(report, late, at)));
     },
     healthChanged: turned => void later(() => take(lookOfHealth(turned, desired), [])),
-    progress: ({ event, key, text }) => {
+    progress: ({ event, key, text, data }) => {
       if (key === undefined) return;
-      // What failed before and is done now went back.
-      if (event === 'deploy.done' && !failed.has(key)) done.add(key);
-      if (event === 'deploy.failed') failed.set(key, text.replace(/^failed: /, ''));
+      if (event === 'deploy.done') {
+        failed.delete(key);
+        done.add(key);
+      }
+      if (event !== 'deploy.failed') return;
+      const why = text.replace(/^failed: /, '');
+      const first = data?.['back'] === undefined ? undefined : failed.get(key);
+      failed.set(key, first === undefined ? why : `${first}; ${why}`);
     },
     async stop() {
       await later(() => take(nothingSeen, []));

@@ -1,5 +1,6 @@
 // Tells how the changes of a plan go: to who watches this process, to who follows the run, and to the health checks that are put aside.
 import type { Outcome } from '../../schema/plan.js';
+import type { Progress } from '../operations/operation.js';
 import type { Room } from './apply-room.js';
 import type { BatchRun } from './batch-run.js';
 import { tellChange, tellOutcome } from './follow.js';
@@ -27,26 +28,33 @@ export const noter =
     tellChange(room, key, text);
   };
 
-/** How it ended. */
-export function tell(room: Room, outcome: Outcome): void {
+/** How it ended; `back`: it went back to that commit. */
+export function tell(room: Room, outcome: Outcome, back?: string): void {
   room.watch?.resume(outcome.key);
   const machine = outcome.key.slice(outcome.key.indexOf('@') + 1);
-  const text = {
-    applied: () => 'healthy',
-    failed: () => (outcome.result === 'failed' ? `failed: ${outcome.error.message}` : ''),
-    skipped: () => (outcome.result === 'skipped' ? `skipped: ${outcome.why}` : ''),
-    'in-progress': () => 'goes on',
-  }[outcome.result]();
-  const stopped = outcome.result === 'applied' && ['stop', 'remove', 'release'].includes(outcome.kind);
-  const event = events[outcome.result];
-  room.emit({ kind: 'change', machine, key: outcome.key, text: stopped ? 'done' : text, ...(event && { event }) });
+  room.emit({ kind: 'change', machine, key: outcome.key, ...wordsOf(outcome, back) });
   tellOutcome(room, outcome);
 }
 
 /** What is skipped may be skipped at every pass: it is told, and no event. */
-const events = {
-  applied: 'deploy.done',
-  failed: 'deploy.failed',
-  skipped: undefined,
-  'in-progress': undefined,
-} as const;
+function wordsOf(outcome: Outcome, back: string | undefined): Pick<Progress, 'text' | 'event' | 'data'> {
+  const before = back === undefined ? '' : `what was healthy at commit ${back.slice(0, 12)}`;
+  const data = back === undefined ? {} : { data: { back } };
+  switch (outcome.result) {
+    case 'applied': {
+      if (back !== undefined) return { text: `rolled back: ${before} runs again`, event: 'deploy.undone', ...data };
+      const stopped = ['stop', 'remove', 'release'].includes(outcome.kind);
+      return { text: stopped ? 'done' : 'healthy', event: 'deploy.done' };
+    }
+    case 'failed': {
+      const what = back === undefined ? '' : `${before} could not be brought back: `;
+      return { text: `failed: ${what}${outcome.error.message}`, event: 'deploy.failed', ...data };
+    }
+    case 'skipped':
+      return { text: `skipped: ${outcome.why}` };
+    case 'in-progress':
+      return { text: 'goes on' };
+    default:
+      return outcome satisfies never;
+  }
+}

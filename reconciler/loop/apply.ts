@@ -5,6 +5,7 @@ import type { Change, Outcome, Plan } from '../../schema/plan.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { LockHolder } from '../commands/lock.js';
 import { isStop } from '../core/plan.js';
+import { wayBackOf } from '../core/undone.js';
 import type { Ports } from '../ports.js';
 import { type ApplyRun, type Room, skipped } from './apply-room.js';
 import { noter, tell, teller } from './apply-told.js';
@@ -54,9 +55,9 @@ async function runBatch(room: Room, machine: Machine, changes: readonly Change[]
 /** What serves is brought back where it failed, before anything else of the plan is waited for. */
 async function goBackIn(room: Room, run: BatchRun, outcomes: readonly Outcome[]): Promise<readonly Outcome[]> {
   if (room.wayBack === undefined) return outcomes;
-  const tellNow = (outcome: Outcome): void => {
+  const tellNow = (outcome: Outcome, back?: string): void => {
     room.toldEnds.add(outcome.key);
-    tell(room, outcome);
+    tell(room, outcome, back);
   };
   return await goBackOn({ ...room.wayBack, tell: tellNow }, run, outcomes);
 }
@@ -111,7 +112,8 @@ export async function apply(run: ApplyRun, plan: Plan): Promise<readonly Outcome
         outcomes => outcomes.find(one => one.key === change.key) ?? skipped(change, 'it had no outcome'),
       );
       room.outcomes.set(change.key, outcome);
-      outcome.then(one => room.toldEnds.has(one.key) || tell(room, one)).catch(() => undefined);
+      const back = wayBackOf(change, desired)?.commit;
+      outcome.then(one => room.toldEnds.has(one.key) || tell(room, one, back)).catch(() => undefined);
     }
   };
   for (const wave of plan.waves) {

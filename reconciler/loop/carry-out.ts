@@ -57,18 +57,20 @@ export async function carryOut(
     ]);
     return named;
   } catch (thrown) {
-    if (work.written.size === 0) throw thrown;
     return lostLater(work, thrown);
   }
 }
 
-/** What was written before stands, whatever happened to the rest. */
+/** What was written before stands, whatever happened to the rest; why something failed is told, though nobody knows whether it is noted there. */
 function lostLater({ run, prepared, outcomes, written }: Work, thrown: unknown): readonly Outcome[] {
   const error = asAppError(thrown);
   if (error.code === 'internal') run.ports.log.error({ err: thrown, machine: run.machine.name }, 'batch broke');
   return prepared.map(({ change }) => {
-    const known = written.has(change.key) ? outcomes.get(change.key) : undefined;
-    return known ?? failed(change, error.report());
+    const known = outcomes.get(change.key);
+    if (known !== undefined && written.has(change.key)) return known;
+    const lost = error.report();
+    if (known?.result !== 'failed') return failed(change, lost);
+    return { ...known, error: { ...lost, message: `${known.error.message}; then: ${lost.message}` } };
   });
 }
 

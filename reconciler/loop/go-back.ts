@@ -17,8 +17,8 @@ export interface WayBack {
   readonly from: 'commit' | 'files';
   /** Before anything of it is changed. */
   readonly begins: (considered: Considered) => Promise<void>;
-  /** Of each that goes back: that it failed, and how going back ended. */
-  readonly tell: (outcome: Outcome) => void;
+  /** Of each that goes back: that it failed, and how going back to `commit` ended. */
+  readonly tell: (outcome: Outcome, commit?: string) => void;
 }
 
 /** A dependency that has not answered by then holds nothing up. */
@@ -75,7 +75,7 @@ export async function goBackOn(way: WayBack, run: BatchRun, outcomes: readonly O
     for (const one of failed.filter(({ key }) => changes.some(change => change.key === key))) way.tell(one);
     const { desired, live: now, olderFiles } = considered;
     const back = await makeBatch({ ...run, desired, live: now, olderFiles }, changes);
-    for (const one of back) way.tell(one);
+    for (const one of back) way.tell(one, instead.get(one.key)?.commit);
     return withUndone(outcomes, back, instead);
   } catch (thrown) {
     const error = asAppError(thrown);

@@ -3,6 +3,7 @@ import { asAppError } from '../../schema/errors.js';
 import type { DockerOptions, PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState, HealthyRevision, LiveState, Placement, Sighting, Stamp } from '../../schema/state.js';
 import { stampOf } from '../core/lookup.js';
+import { needsToday } from '../core/needs-today.js';
 import { healthyOf } from '../core/stamps.js';
 import type { Lists } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
@@ -111,17 +112,18 @@ export async function insteadOfFailed(
   const revisions = new Map<string, Revision | string>();
   for (const { healthy } of ill)
     if (!revisions.has(healthy.commit)) revisions.set(healthy.commit, await revisionAt(ports, lists, healthy.commit));
-  const placements = new Map<PlacementKey, Placement>();
   const files = new Map<PlacementKey, RepoFiles>();
+  let inForce = desired;
   for (const one of ill) {
     const revision = revisions.get(one.healthy.commit) ?? 'it was not read';
     const old = restored(one, revision, live.sightings[one.placement.key]);
-    if (typeof old === 'string') placements.set(one.placement.key, { ...one.placement, noWayBack: old });
-    else placements.set(old.key, old);
+    const placement =
+      typeof old === 'string' ? { ...one.placement, noWayBack: old } : { ...old, dependsOn: needsToday(old, inForce) };
+    inForce = {
+      ...inForce,
+      placements: inForce.placements.map(other => (other.key === placement.key ? placement : other)),
+    };
     if (typeof revision !== 'string') files.set(one.placement.key, revision.files);
   }
-  return {
-    desired: { ...desired, placements: desired.placements.map(one => placements.get(one.key) ?? one) },
-    files,
-  };
+  return { desired: inForce, files };
 }

@@ -29,8 +29,11 @@ const serviceOf = (key: PlacementKey): string => key.slice(0, key.indexOf('@'));
 /** A fresh plan, cut down to what failed and what was left out because of it; undefined: nothing of that may go on. */
 async function planAgain(run: Persisting, keys: ReadonlySet<PlacementKey>): Promise<Considered | undefined> {
   const { ports, lists, synced, ask } = run;
-  const only = [...new Set([...keys].map(serviceOf))];
-  const considered = await consider(ports, lists, synced, { ...ask, only, noDeps: true });
+  const services = [...new Set([...keys].map(serviceOf))];
+  const wanted = new Set(synced.registry?.placements.map(one => one.service));
+  // What was removed cannot be asked for by its name.
+  const only = services.every(name => wanted.has(name)) ? { only: services } : {};
+  const considered = await consider(ports, lists, synced, { ...ask, ...only, noDeps: true });
   const { desired } = considered;
   // What is stopped again where it was to go is no other try of it, and nothing that this run could call done.
   const isTry = (change: Change): boolean => keys.has(change.key) && !isWithdrawal(change, desired);

@@ -40,6 +40,15 @@ describe('the order', () => {
     expect(order(plan)).toBe('create other@m1, stop web@m2 | stop api@m1 | stop db@m1');
   });
 
+  it('two that once depended on each other, by stamps of different commits, do not wait for each other', () => {
+    const other = { keep: { machine: 'm2' } };
+    settle(fleet, desire({ services: { ...other, a: { depends_on: ['b'] }, b: {} } }));
+    settle(fleet, desire({ services: { ...other, a: {}, b: { depends_on: ['a'], env: { V: '2' } } } }));
+    const plan = think(fleet, desire({ services: other, policy: { max_removals: '100%' } }));
+    expect(order(plan)).toBe('stop a@m1 | stop b@m1');
+    expect(plan.waves.flat().map(one => one.after)).toEqual([[], ['a@m1']]);
+  });
+
   it('moves: starts there, then stops here', () => {
     settle(fleet, desire({ services: { web: {} } }));
     const plan = think(fleet, desire({ services: { web: { machine: 'm2' } } }));

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Announcer, startAnnouncer } from '../../reconciler/loop/announce.js';
 import { AppError, catalogue, type ErrorCode } from '../../schema/errors.js';
+import type { EventKind } from '../../schema/history.js';
 import type { Destination } from '../../schema/notify.js';
 import type { Outcome, Plan } from '../../schema/plan.js';
 import type { DesiredState } from '../../schema/state.js';
@@ -252,7 +253,7 @@ describe('beside that', () => {
     await pass(aReport({ commit: 'bad', outcomes: [{ key, result: 'in-progress', why: 'it goes on' }] }));
     announcer.progress({ kind: 'change', key, text: 'failed: it answered 500', event: 'deploy.failed' });
     await pass(aReport({ plan: aPlan({ machines: [{ machine: 'm1', state: 'in-progress', why: 'it goes on' }] }) }));
-    announcer.progress({ kind: 'change', key, text: 'healthy', event: 'deploy.done' });
+    announcer.progress({ kind: 'change', key, text: 'rolled back', event: 'deploy.undone' });
     expect(titles()).toEqual([]);
     await pass(aReport({ commit: 'newer', plan: aPlan({ leftAlone: [held(key)] }) }));
     await later(1000);
@@ -260,6 +261,25 @@ describe('beside that', () => {
     expect(ports.post.taken[0]?.text).toMatch(
       /^It answered 500; this revision did not become healthy\n[^]*^Commit bad$/m,
     );
+  });
+
+  it('what failed there tells why, and why nothing could be brought back; not when it came up at another try', async () => {
+    const key = 'web@m1';
+    const said = (text: string, event: EventKind, data = {}) =>
+      announcer.progress({ kind: 'change', key, text, event, data });
+    await pass(aReport({ commit: 'bad', outcomes: [{ key, result: 'in-progress', why: 'it goes on' }] }));
+    said('failed: it answered 500', 'deploy.failed');
+    said('failed: what was healthy at commit c could not be brought back: no image', 'deploy.failed', { back: 'c' });
+    await pass(aReport({ plan: aPlan({ leftAlone: [held(key)] }) }));
+    await later(1000);
+    expect(ports.post.taken.map(one => one.text)).toEqual([
+      expect.stringMatching(/^It answered 500; what was healthy at commit c could not be brought back: no image/),
+    ]);
+    said('failed: the connection was lost', 'deploy.failed');
+    said('healthy', 'deploy.done');
+    await pass(aReport());
+    await later(1000);
+    expect(titles().slice(1)).toEqual(['[c] web@m1 could not be deployed: over after 1 s', '[c] web@m1 came up']);
   });
 
   it('drift that comes back is told of hourly, however often it is put back', async () => {

@@ -54,6 +54,19 @@ describe('a pass that somebody waits for', () => {
     expect(world.sent.filter(one => one === 'm2 batch')).toHaveLength(1);
   });
 
+  it('tries what was removed again too, and tells of all that was done', async () => {
+    const other = (version: string) => ({
+      api: { machine: 'm2', path: join(world.folder('m2'), 'api'), env: { V: version } },
+    });
+    await world.push({ web: { machine: 'm1' }, ...other('1') }, { policy: soon });
+    await world.pass();
+    await world.push(other('2'), { policy: soon });
+    failing(1);
+    const report = await world.pass();
+    expect([outcomesOf(report), report.error]).toEqual([['api@m2 applied update', 'web@m1 applied stop'], undefined]);
+    expect(batches).toBe(2);
+  });
+
   it('gives up when the tries are used up', async () => {
     await world.push({ web: { machine: 'm1' } }, { policy: soon });
     failing(9);

@@ -73,6 +73,9 @@ function version(): string | undefined {
 const isBack = (): boolean =>
   stamp().fingerprint !== undefined && stamp().failed !== undefined && version() === 'VERSION=1';
 
+/** What history keeps of how the pass went. */
+const events = () => world.told.flatMap(one => one.event ?? []).filter(one => one.startsWith('deploy.'));
+
 const held = (why: string) => [{ key: 'web@m1', state: 'held', why: expect.stringContaining(why) as string }];
 
 describe('a revision that does not become healthy', () => {
@@ -81,7 +84,9 @@ describe('a revision that does not become healthy', () => {
     await world.pass();
     const healthy = stamp().fingerprint;
     await push('bad', '2');
+    world.told.length = 0;
     const report = await world.pass();
+    expect(events()).toEqual(['deploy.begun', 'deploy.failed', 'deploy.begun', 'deploy.undone']);
     expect(outcomesOf(report)).toEqual(['web@m1 failed gate-failed']);
     expect(report.outcomes).toMatchObject([{ undone: { result: 'back', commit: good } }]);
     expect(report.next.next).toBe('stalled');
@@ -153,7 +158,9 @@ describe('a revision that does not become healthy', () => {
       { result: 'failed', undone: { result: 'failed', error: { code: 'ssh-lost' } } },
     ]);
     world.before = async () => undefined;
+    world.told.length = 0;
     const report = await world.pass();
+    expect(events()).toEqual(['deploy.begun', 'deploy.undone']);
     expect(outcomesOf(report)).toEqual(['web@m1 applied update']);
     expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
   });
@@ -168,8 +175,10 @@ describe('a revision that does not become healthy', () => {
       if (stamps === 1 && kind === 'stamps') throw new AppError('ssh-lost', 'the connection to m1 was lost');
     };
     const report = await world.pass();
+    const why = 'web@m1 did not become healthy: [^]*; then: the connection to m1 was lost$';
+    const message = expect.stringMatching(why) as string;
     expect(report.outcomes).toMatchObject([
-      { result: 'failed', error: { code: 'ssh-lost' }, undone: { result: 'back', commit: good } },
+      { result: 'failed', error: { code: 'ssh-lost', message }, undone: { result: 'back', commit: good } },
     ]);
     expect(isBack()).toBe(true);
     const [told] = await world.store.deployments({ service: 'web', limit: 1 });
@@ -199,7 +208,12 @@ describe('a revision that does not become healthy', () => {
     rmSync(fine);
     hurry(2);
     await world.push({ web: { machine: 'm1', env: { VERSION: '2' }, health } });
+    world.told.length = 0;
     const report = await world.pass();
+    expect(events()).toEqual(['deploy.begun', 'deploy.failed', 'deploy.begun', 'deploy.failed']);
+    expect(world.told.findLast(one => one.event === 'deploy.failed')?.text).toMatch(
+      /^failed: what was healthy at commit [0-9a-f]{12} could not be brought back: web@m1 did not become healthy/,
+    );
     expect(report.outcomes).toMatchObject([
       { result: 'failed', undone: { result: 'failed', error: { code: 'gate-failed' } } },
     ]);
@@ -256,7 +270,7 @@ describe('while others of the same pass are still waited for', () => {
     expect(told.slice(-3)).toEqual([
       expect.stringMatching(/^failed: web@m1 did not become healthy/),
       `going back to what was healthy at commit ${good.slice(0, 12)}`,
-      'healthy',
+      `rolled back: what was healthy at commit ${good.slice(0, 12)} runs again`,
     ]);
     const next = await world.pass();
     expect([next.outcomes, next.plan?.waves]).toEqual([[], []]);
@@ -373,6 +387,21 @@ describe('a fault soon after the deploy', () => {
       over.abort();
       await running;
     }
+  });
+
+  it.each<[string, object]>([
+    ['stands elsewhere by now', { db: { machine: 'm2', env: { PLACE: '2' } } }],
+    ['is gone', {}],
+    ['depends on it by now', { db: { machine: 'm1', depends_on: ['web'] } }],
+  ])('is gone back from where what the healthy one before it depended on %s', async (_, others) => {
+    const before = { db: { machine: 'm1' }, web: web({ env: { VERSION: '1' }, depends_on: ['db'] }) };
+    await world.push(before, { files: { 'apps/web/state': 'good' } });
+    await world.pass();
+    await world.push({ ...others, web: web({ env: { VERSION: '2' } }) });
+    await world.pass();
+    const report = await world.pass({ soak: ill() });
+    expect(report.outcomes).toMatchObject([{ key: 'web@m1', result: 'failed', undone: { result: 'back' } }]);
+    expect([isBack(), (await world.pass()).plan?.waves]).toEqual([true, []]);
   });
 
   it('holds a first revision, which has nothing before it', async () => {
