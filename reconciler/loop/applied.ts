@@ -4,6 +4,8 @@ import type { StateDir } from '../ports.js';
 export interface AppliedNote {
   readonly appliedCommit?: string;
   readonly acceptedCommit?: string;
+  /** A newer one than the applied, whose registry is valid and whose plan is held as a whole: what it says of policy is in force. */
+  readonly goodCommit?: string;
 }
 
 const document = 'git';
@@ -13,7 +15,13 @@ export async function readApplied(state: StateDir): Promise<AppliedNote> {
 }
 
 export const sameNote = (one: AppliedNote, other: AppliedNote): boolean =>
-  one.appliedCommit === other.appliedCommit && one.acceptedCommit === other.acceptedCommit;
+  one.appliedCommit === other.appliedCommit &&
+  one.acceptedCommit === other.acceptedCommit &&
+  one.goodCommit === other.goodCommit;
+
+/** What a pass went by, and applied nothing of. */
+export const goneBy = ({ goodCommit: _, ...note }: AppliedNote, commit: string): AppliedNote =>
+  note.appliedCommit === commit ? note : { ...note, goodCommit: commit };
 
 /** What a pass applied. `accepted`: the rewritten head that it went by, which is used up; what was accepted since is not. */
 export const appliedAfter = (note: AppliedNote, appliedCommit: string, accepted: string | undefined): AppliedNote => ({

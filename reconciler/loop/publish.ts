@@ -1,7 +1,7 @@
 // The record of a pass: which commit is in force, which machines there are, which approvals are used up.
 import type { Outcome, Plan } from '../../schema/plan.js';
 import type { DesiredState } from '../../schema/state.js';
-import { appliedAfter, type AppliedNote, changeApplied, readApplied, sameNote } from './applied.js';
+import { appliedAfter, type AppliedNote, changeApplied, goneBy, readApplied, sameNote } from './applied.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { changeFleet, type Fleet, fleetAfter, readFleet, sameFleet } from './fleet.js';
 import { journal } from './journal.js';
@@ -25,21 +25,24 @@ export async function publish(
 ): Promise<void> {
   const { ports, lists } = context;
   const { plan, desired, leaving } = considered;
-  if (synced.commit === 'work-tree' || plan.held !== undefined) return;
-  // Nobody was reached: what was in force stays so, and which machines left is for a pass that sees some.
-  if (plan.isolated !== undefined && outcomes.length === 0) return;
+  if (synced.commit === 'work-tree') return;
   const { state } = ports;
   const write = (what: string, job: () => Promise<void>) =>
     journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
+  const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
+  const noteGit = async (become: (note: AppliedNote) => AppliedNote): Promise<void> => {
+    const note = await readApplied(state);
+    if (inForce && !sameNote(note, become(note))) await write('git', () => changeApplied(state, become));
+  };
+  // Nobody was reached: what was applied stays so, and which machines left is for a pass that sees some.
+  const unreached = plan.isolated !== undefined && outcomes.length === 0;
+  if (plan.held !== undefined || unreached) return await noteGit(note => goneBy(note, synced.commit));
   const after =
     leaving.length === 0 || outcomes.length === 0
       ? considered.live
       : await look(ports, lists, desired, { leaving, only: new Set(leaving.map(one => one.name)) });
   // A rewritten head that was accepted is used up as soon as it is in force.
-  const inForce = synced.refused === undefined && synced.held === undefined && synced.outage === undefined;
-  const applied = (note: AppliedNote): AppliedNote => appliedAfter(note, synced.commit, accepted);
-  const note = await readApplied(state);
-  if (inForce && !sameNote(note, applied(note))) await write('git', () => changeApplied(state, applied));
+  await noteGit(note => appliedAfter(note, synced.commit, accepted));
   const fleet = (known: Fleet): Fleet => fleetAfter(desired, leaving, after, known);
   const known = await readFleet(state);
   if (!sameFleet(known, fleet(known))) await write('fleet', () => changeFleet(state, fleet));

@@ -115,7 +115,7 @@ async function followable(ports: Ports, git: GitRepo, head: string): Promise<Hea
   }
   if (base.registry?.policy.forcePush === 'follow') return { commit: head };
   return {
-    commit: appliedCommit,
+    commit: (await lastInForce(ports, git)) ?? appliedCommit,
     held: `the branch ${git.branch} was rewritten: its head ${head.slice(0, 12)} does not contain the applied commit ${appliedCommit.slice(0, 12)}; accept it with \`portoser git accept ${head.slice(0, 12)}\``,
   };
 }
@@ -129,10 +129,18 @@ async function newestHead(ports: Ports, git: GitRepo): Promise<Head> {
     const error = asAppError(thrown);
     // Also a refused login or a deleted branch is no reason to leave the machines as they are.
     if (!error.code.startsWith('git-') || error.code === 'git-held') throw error;
-    const { appliedCommit } = await readApplied(ports.state);
-    if (appliedCommit === undefined || !(await git.has(appliedCommit))) throw error;
-    return { commit: appliedCommit, outage: error.report() };
+    const commit = await lastInForce(ports, git);
+    if (commit === undefined || !(await git.has(commit))) throw error;
+    return { commit, outage: error.report() };
   }
+}
+
+/** What stays in force while nothing newer can be had or used: also a freeze by which nothing was applied. `under`: as far as that commit has it. */
+async function lastInForce(ports: Ports, git: GitRepo, under?: string): Promise<string | undefined> {
+  const { appliedCommit, goodCommit } = await readApplied(ports.state);
+  if (goodCommit === undefined || !(await git.has(goodCommit))) return appliedCommit;
+  const onTop = appliedCommit === undefined || (await contains(git, goodCommit, appliedCommit));
+  return onTop && (under === undefined || (await contains(git, under, goodCommit))) ? goodCommit : appliedCommit;
 }
 
 async function atCommit(ports: Ports, revision: string | undefined): Promise<Synced> {
@@ -159,18 +167,18 @@ async function atCommit(ports: Ports, revision: string | undefined): Promise<Syn
   };
 }
 
-/** The registry of the applied commit stays in force while a newer one is refused. */
+/** The last valid registry of the branch stays in force while a newer one is refused. */
 async function lastGood(
   ports: Ports,
   git: GitRepo,
   refused: string,
   refusedFiles: RepoFiles,
 ): Promise<Pick<Synced, 'commit' | 'files' | 'registry'>> {
-  const { appliedCommit } = await readApplied(ports.state);
-  const good = appliedCommit === undefined ? undefined : await registryAt(ports, git, appliedCommit);
-  if (appliedCommit === undefined || appliedCommit === refused || good?.registry === undefined)
+  const commit = await lastInForce(ports, git, refused);
+  const good = commit === undefined ? undefined : await registryAt(ports, git, commit);
+  if (commit === undefined || commit === refused || good?.registry === undefined)
     return { commit: refused, files: refusedFiles };
-  return { commit: appliedCommit, files: await git.files(appliedCommit), registry: good.registry };
+  return { commit, files: await git.files(commit), registry: good.registry };
 }
 
 /** Whether anything of what would be deployed lies there otherwise: the registry, what it includes, its source folders. */

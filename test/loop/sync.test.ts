@@ -102,6 +102,32 @@ describe('a registry that cannot be taken', () => {
     expect(synced.files.revision).toBe(applied);
   });
 
+  describe('and a newer one than the applied was gone by, whose plan was held', () => {
+    let freeze: string;
+    beforeEach(() => {
+      freeze = ports.git.make({ 'registry.yml': registryText({}, { apply: 'observe' }) });
+      ports.notes.set('git', { appliedCommit: applied, goodCommit: freeze });
+    });
+
+    it('keeps that one in force while its successor is refused, or the remote is away', async () => {
+      const broken = ports.git.make({ 'registry.yml': 'services: 5\n' });
+      const kept = { commit: freeze, registry: { policy: { apply: 'observe' } } };
+      expect(await syncNow()).toMatchObject({ ...kept, refused: broken });
+      ports.git.fault = new AppError('git-unreachable', 'no answer');
+      expect(await syncNow()).toMatchObject({ ...kept, outage: { code: 'git-unreachable' } });
+    });
+
+    it('and while the branch is held; not when the branch dropped it, or it is gone', async () => {
+      ports.git.make(good, first);
+      expect(await syncNow()).toMatchObject({ commit: freeze, held: expect.any(String) as string });
+      ports.git.make({ 'registry.yml': 'services: 5\n' }, applied);
+      expect(await syncNow()).toMatchObject({ commit: applied });
+      ports.git.fault = new AppError('git-unreachable', 'no answer');
+      ports.git.lost.add(freeze);
+      expect(await syncNow()).toMatchObject({ commit: applied });
+    });
+  });
+
   it('leaves nothing to go by where none was applied', async () => {
     ports.notes.clear();
     const broken = ports.git.make({ 'registry.yml': 'services: 5\n' });

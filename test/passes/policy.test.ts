@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PassReport } from '../../schema/status.js';
+import { readApplied } from '../../reconciler/loop/applied.js';
 import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
 import { runController } from '../../reconciler/loop/turn.js';
 import { until } from '../commands/batch-machine.js';
@@ -69,6 +70,27 @@ describe('policy.apply: observe', () => {
     expect([second.outcomes, second.next.next]).toEqual([[], 'stalled']);
     expect(world.sent.filter(one => !one.endsWith('probe'))).toEqual([]);
     expect(world.readStamp('m1', 'web')).toBeUndefined();
+  });
+});
+
+describe('a freeze of everything', () => {
+  const files = (page: string) => ({ files: { 'apps/web/page': page } });
+  const service = { machine: 'm1', source: 'apps/web' };
+  const page = () => join(world.folder('m1'), 'web/page');
+
+  it.each(['observe', 'approve'])('by %s is in force while the commit after it is refused', async apply => {
+    await world.push({ web: service }, files('1'));
+    await world.pass();
+    const freeze = await world.push({ web: service }, { ...files('2'), policy: { apply } });
+    expect((await world.pass()).outcomes).toEqual([]);
+    writeFileSync(page(), 'by hand');
+    const bad = await world.push({ web: { ...service, machine: 'nowhere' } }, files('2'));
+    const report = await world.pass();
+    expect(report).toMatchObject({ commit: freeze, refused: bad, outcomes: [] });
+    expect(readFileSync(page(), 'utf8')).toBe('by hand');
+    await world.push({ web: service }, files('3'));
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied update']);
+    expect(await readApplied(world.ports.state)).not.toHaveProperty('goodCommit');
   });
 });
 
