@@ -1,7 +1,7 @@
 // What the output of a failed Docker step means: our own scripts' words first, then a small table over Docker's.
 import { AppError, type ErrorCode, type ErrorReport } from '../../schema/errors.js';
 import { firstOf } from '../../schema/excerpt.js';
-import { engineWords } from '../commands/docker.js';
+import { engineWords, foreignImage } from '../commands/docker.js';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -39,7 +39,10 @@ const meanings: readonly Meaning[] = [
   { code: 'port-taken', words: /port is already allocated|address already in use|ports are not available/i },
   {
     code: 'image-missing',
-    words: /no matching manifest for|does not match the (specified|detected host) platform/i,
+    words: new RegExp(
+      `no matching manifest for|does not match the (specified|detected host) platform|${foreignImage}`,
+      'i',
+    ),
     hint: 'The image is not made for this kind of machine: name one that is, or set build.',
   },
   { code: 'image-missing', words: /dial tcp: lookup .*: no such host/i },

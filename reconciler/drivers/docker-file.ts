@@ -179,6 +179,21 @@ function ambiguous(placement: Placement, names: readonly string[]): ErrorReport 
   return new AppError('compose-invalid', message, { hint }).report();
 }
 
+/**
+ * Names of images that a registry gives, and Compose would for any machine: not what is built here, what only a profile
+ * starts, what has a platform or a way of pulling of its own, nor a name that Compose makes of variables.
+ */
+export function givenImages({ spec }: Placement, { services }: ComposeProject): readonly string[] {
+  const own = ['build', 'profiles', 'platform', 'pull_policy'];
+  const names = Object.entries(services).flatMap(([name, inner]) => {
+    if (own.some(key => inner[key] !== undefined)) return [];
+    return spec.docker?.images[name] ?? inner['image'] ?? [];
+  });
+  const isName = (image: unknown): image is string =>
+    typeof image === 'string' && /^[a-z0-9][\w./:@-]*$/i.test(image) && !/^(sha256:)?[0-9a-f]{64}$/.test(image);
+  return [...new Set(names.filter(isName))];
+}
+
 /** Pins must name inner services that are there. */
 export function checkPins(placement: Placement, project: ComposeProject): ErrorReport | undefined {
   const names = Object.keys(project.services);

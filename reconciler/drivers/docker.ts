@@ -6,6 +6,7 @@ import {
   type ComposeCall,
   composeSetup,
   composeUp,
+  haveImages,
   lookAtProjects,
   noteRestarts,
   projectLogs,
@@ -13,9 +14,18 @@ import {
   resumeProject,
   stopProject,
 } from '../commands/docker.js';
-import { sh } from '../commands/command.js';
+import { type Command, sh } from '../commands/command.js';
 import { explainDocker } from './docker-explain.js';
-import { checkPins, chooseInner, composeFiles, composeNames, isReport, readProject, under } from './docker-file.js';
+import {
+  checkPins,
+  chooseInner,
+  composeFiles,
+  composeNames,
+  givenImages,
+  isReport,
+  readProject,
+  under,
+} from './docker-file.js';
 import { ourFiles, overridePath, variables, variablesPath } from './docker-override.js';
 import { projectDrift, readDigests, readProjects } from './docker-seen.js';
 import type { Driver, Ground, StartKind, Step } from './driver.js';
@@ -95,19 +105,18 @@ function filesDrifted(placement: Placement, ground: Ground): boolean {
   });
 }
 
-function setupSteps(placement: Placement, kind: StartKind, compose: ComposeCall): readonly Step[] {
-  const pull = placement.spec.docker?.pull === 'always';
-  const build = placement.spec.docker?.build === true;
+/** Before anything is started in the whole batch: what takes long here holds up nobody's health gate. */
+function setupSteps(placement: Placement, kind: StartKind, ground: Ground, compose: ComposeCall): readonly Step[] {
+  const { pull: when, build = false } = placement.spec.docker ?? {};
+  const pull = when === 'always';
   if (kind === 'repair' || kind === 'restart') return [];
-  const step = (what: string, verb: 'pull' | 'build' | 'build --pull'): Step => ({
-    phase: 'setup',
-    what,
-    command: composeSetup(compose, verb),
-    timeLimitMs: longLimitMs,
-  });
+  const step = (what: string, command: Command): Step => ({ phase: 'setup', what, command, timeLimitMs: longLimitMs });
+  const project = readProject(placement, ground);
+  const images = isReport(project) ? [] : givenImages(placement, project);
   return [
-    ...(pull ? [step('pull the images', 'pull')] : []),
-    ...(build ? [step('build the images', pull ? 'build --pull' : 'build')] : []),
+    ...(pull ? [step('pull the images', composeSetup(compose, 'pull'))] : []),
+    ...(build ? [step('build the images', composeSetup(compose, pull ? 'build --pull' : 'build'))] : []),
+    ...(images.length === 0 ? [] : [step('have the images there', haveImages(images, when === 'never'))]),
   ];
 }
 
@@ -124,7 +133,10 @@ function start(placement: Placement, kind: StartKind, ground: Ground): readonly 
     ...stopSeconds(placement.spec.stopTimeoutMs),
   });
   const what = anew ? 'start its containers anew' : 'bring its containers up';
-  return [...setupSteps(placement, kind, compose), { phase: 'start', what, command: up, timeLimitMs: longLimitMs }];
+  return [
+    ...setupSteps(placement, kind, ground, compose),
+    { phase: 'start', what, command: up, timeLimitMs: longLimitMs },
+  ];
 }
 
 function stop(stamp: Stamp): readonly Step[] {

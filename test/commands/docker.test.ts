@@ -1,6 +1,6 @@
 // The words for Docker: run by a real shell, with programs in the place of docker that answer as other versions do.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import {
   composeSetup,
   composeUp,
   engineWords,
+  haveImages,
   lookAtProjects,
   projectLogs,
   removeProject,
@@ -232,5 +233,66 @@ describe('log', () => {
     const { code, calls } = run(projectLogs(wish));
     expect(code).toBe(3);
     expect(calls).toContain('docker compose -p web logs --no-color --no-log-prefix --tail 20 --since 10m; reboot -f');
+  });
+});
+
+describe('images', () => {
+  const emulators = () => join(folder, 'binfmt');
+  /** `there`: kinds by name; what is pulled is of the last kind. */
+  function engine(kernel: string, there: Readonly<Record<string, string>>, pulls = ''): void {
+    program('uname', `case $1 in -s) echo Linux ;; *) echo ${kernel} ;; esac`);
+    const known = Object.entries(there).map(([name, kind]) => `  image*" ${name}") echo ${kind} ;;`);
+    program(
+      'docker',
+      `case "$*" in
+${known.join('\n')}
+  image*) if [ -e ${folder}/pulled ]; then echo ${pulls}; else exit 1; fi ;;
+  pull*) if [ -n "${pulls}" ]; then : >${folder}/pulled; else echo 'manifest unknown' >&2; exit 1; fi ;;
+esac`,
+    );
+  }
+  const have = (images: readonly string[], never = false) => run(haveImages(images, never, emulators()));
+  const pulled = (calls: readonly string[]) => calls.filter(one => one.startsWith('docker pull'));
+
+  test.each([
+    ['x86_64', 'amd64', ''],
+    ['x86_64', '386', ''],
+    ['x86_64', 'arm64', 'arm64'],
+    ['x86_64', 'arm', 'arm'],
+    ['x86_64', 'riscv64', ''],
+    ['aarch64', 'arm64', ''],
+    ['aarch64', 'arm', ''],
+    ['aarch64', 'amd64', 'amd64'],
+    ['armv7l', 'arm', ''],
+    ['armv7l', '386', '386'],
+    ['x86_64', '', ''],
+  ])('on %s one for %j', (kernel, kind, refused) => {
+    engine(kernel, { 'app:1': kind });
+    const { code, stderr, calls } = have(['app:1']);
+    const why = `portoser: the image app:1 is made for another kind of machine: ${kind}, and this one is ${kernel}`;
+    expect([code, stderr, pulled(calls)]).toEqual(refused === '' ? [0, '', []] : [1, why, []]);
+  });
+
+  test('one for another machine may start where something is registered to run it', () => {
+    engine('aarch64', { 'app:1': 'amd64' });
+    mkdirSync(emulators());
+    for (const name of ['register', 'status', 'python3.11']) writeFileSync(join(emulators(), name), '');
+    expect(have(['app:1']).code).toBe(1);
+    writeFileSync(join(emulators(), 'qemu-x86_64'), '');
+    expect(have(['app:1']).code).toBe(0);
+  });
+
+  test('what is missing is pulled, and looked at then', () => {
+    engine('aarch64', { 'db:1': 'arm64' }, 'amd64');
+    const { code, stderr, calls } = have(['db:1', 'app:1']);
+    expect([code, pulled(calls)]).toEqual([1, ['docker pull -q app:1']]);
+    expect(stderr).toContain('the image app:1 is made for another kind of machine: amd64');
+  });
+
+  test('what cannot be pulled says why; with `never` that is left to Compose', () => {
+    engine('x86_64', {});
+    expect(have(['app:1'])).toMatchObject({ code: 1, stderr: 'manifest unknown' });
+    const { code, calls } = have(['app:1', 'app:2'], true);
+    expect([code, pulled(calls).length]).toEqual([0, 1]);
   });
 });

@@ -12,6 +12,11 @@ const daemon = 'Error response from daemon: ';
 describe('explain', () => {
   test.each<[string, string, RegExp]>([
     [
+      'portoser: the image app:1 is made for another kind of machine: arm64, and this one is x86_64\n',
+      'image-missing',
+      /^the image app:1 .* arm64, and this one is x86_64$/,
+    ],
+    [
       `${begun}${daemon}driver failed programming external connectivity on endpoint w-web-1 (9f0f): Bind for 0.0.0.0:8081 failed: port is already allocated\n`,
       'port-taken',
       /8081/,

@@ -300,14 +300,16 @@ function words(
 }
 
 describe('steps', () => {
-  const tail = (shown: string | undefined) => shown?.split('\n').findLast(line => line.startsWith('p_compose "$@"'));
+  const tail = (shown: string | undefined) =>
+    shown?.split('\n').findLast(line => line.startsWith('p_compose "$@"') || line.startsWith('for p_a in '));
+  const images = 'for p_a in app:1; do';
 
   test.each<[StartKind, DockerWish, readonly (string | undefined)[]]>([
-    ['create', {}, ['p_compose "$@" up -d --remove-orphans --quiet-pull $p_force || p_why $?']],
+    ['create', {}, [images, 'p_compose "$@" up -d --remove-orphans --quiet-pull $p_force || p_why $?']],
     [
       'update',
       { docker: { pull: 'never' }, stopTimeoutMs: 30_000 },
-      ['p_compose "$@" up -d --remove-orphans --quiet-pull --pull never -t 30 $p_force || p_why $?'],
+      [images, 'p_compose "$@" up -d --remove-orphans --quiet-pull --pull never -t 30 $p_force || p_why $?'],
     ],
     [
       'update',
@@ -315,6 +317,7 @@ describe('steps', () => {
       [
         'p_compose "$@" pull --quiet || p_why $?',
         'p_compose "$@" build --pull || p_why $?',
+        images,
         'p_compose "$@" up -d --remove-orphans --quiet-pull $p_force || p_why $?',
       ],
     ],
@@ -325,6 +328,23 @@ describe('steps', () => {
     ],
   ])('%s %j', (kind, wish, expected) => {
     expect(words(dockerPlacement(wish), kind).map(tail)).toEqual(expected);
+  });
+
+  test.each<[string, DockerWish, string | undefined]>([
+    [two, {}, 'for p_a in app:1 db:1; do'],
+    [
+      two,
+      { docker: { images: { app: 'app@sha256:1', db: `sha256:${'0'.repeat(64)}` } } },
+      'for p_a in app@sha256:1; do',
+    ],
+    ['services: {a: {image: x}, b: {image: x}}', {}, 'for p_a in x; do'],
+    ['services: {a: {build: .}, b: {image: "${B}"}, c: {image: 5}, d: {image: "-x"}}', {}, undefined],
+    ['services: {a: {image: x, platform: linux/arm64}, b: {image: y, profiles: [p]}}', {}, undefined],
+    ['services: {a: {image: x, pull_policy: build}}', {}, undefined],
+  ])('asks for the images that a registry gives: %j %j', (compose, wish, expected) => {
+    const placement = dockerPlacement(wish);
+    const shown = words(placement, 'create', groundWith({ 'compose.yml': compose }));
+    expect(shown.map(tail).find(line => line?.startsWith('for '))).toBe(expected);
   });
 
   test('recreates for a restart, and where a mounted file had been edited', () => {
