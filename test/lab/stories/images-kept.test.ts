@@ -103,6 +103,28 @@ test('older ones are let go, and names of others are left alone', async () => {
   expect(await isThere(ids[0] ?? '')).toBe(false);
 });
 
+test('an image for another kind of machine is refused, and what runs is not touched', async () => {
+  await host.must(`docker create --name next lab/web:1
+docker export next | docker import --platform linux/arm64 --change 'CMD ["/bin/serve"]' - lab/app:arm
+docker rm next`);
+  const runs = 'docker ps -q --no-trunc --filter label=com.docker.compose.project=web';
+  const since = `docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(${runs})`;
+  const before = await host.must(since);
+  const commit = await story.push(
+    registry('three'),
+    { 'web/compose.yaml': compose.replace(':now', ':arm') },
+    'Foreign',
+  );
+  const { code, report } = await story.once();
+  const message = expect.stringMatching(/the image lab\/app:arm is made for another kind of machine: arm64/) as string;
+  expect([code, report.commit, report.outcomes]).toMatchObject([
+    1,
+    commit,
+    [{ key: 'web@m1', result: 'failed', error: { code: 'image-missing', message }, undone: { result: 'back' } }],
+  ]);
+  expect(await host.must(since)).toBe(before);
+});
+
 test('all unused images are pruned, then a bad deploy: what was healthy runs again', async () => {
   await host.must('docker image prune -a -f');
   await build(ids[2] ?? '', 'CMD ["false"]');
