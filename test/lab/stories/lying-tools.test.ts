@@ -1,15 +1,26 @@
 // Tools that answer success and do nothing: what a fresh look shows counts, and there is no success anywhere.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '../../../reconciler/adapters/store-database.js';
+import { migrate, readMigrations } from '../../../reconciler/adapters/store-migrate.js';
+import type { Deployment, HistoryEvent } from '../../../schema/history.js';
+import type { StatusReport } from '../../../schema/status.js';
+import { makeDatabase, useServer } from '../../adapters/postgres-fixture.js';
 import { withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 import { livesOn } from './fleet-evidence.js';
 
 const lab = withLab({ hosts: 1, docker: [1] });
 const host = lab.host(1);
+useServer();
 
 let story: Story;
 beforeAll(async () => {
-  story = await freshStory();
+  const url = await makeDatabase();
+  // A single pass has no patience for that.
+  const database = openDatabase({ address: { url }, connectMs: 30_000, queryMs: 30_000 });
+  await migrate(database, await readMigrations());
+  await database.close();
+  story = await freshStory({ env: { DATABASE_URL: url } });
   await host.must(`docker ps -aq | xargs -r docker rm -f >/dev/null; rm -rf /opt/web /opt/unit /var/lib/portoser`);
 });
 afterAll(() => story?.remove());
@@ -51,21 +62,59 @@ end
 chmod 755 ${plugin}`;
 afterEach(() => host.must(`rm -rf /root/.docker/cli-plugins`));
 
+async function listed<T>(...words: string[]): Promise<readonly T[]> {
+  const { code, stdout, stderr } = await story.cli([...words, '--json']);
+  expect(code, `${stdout}${stderr}`).toBe(0);
+  return JSON.parse(stdout) as readonly T[];
+}
+
+/** How the deployments of a commit ended by history: each end once. */
+async function endsOf(commit: string): Promise<readonly string[]> {
+  const all = await listed<Deployment>('history', 'list', 'web@m1');
+  const ends = all.filter(one => one.commit === commit).map(one => one.error?.code ?? one.result);
+  return [...new Set(ends)].toSorted();
+}
+
+/** What events tell of how its changes ended, oldest first. */
+async function told(): Promise<readonly string[]> {
+  const all = await listed<HistoryEvent>('events', '--service', 'web@m1');
+  return all.map(one => one.kind).filter(kind => kind === 'deploy.done' || kind === 'deploy.failed');
+}
+
+/** `status` is red, in both its forms: what the plan would change is not asked whether it answers. */
+async function expectRed(health: 'unknown' | 'not-answering'): Promise<void> {
+  const json = await story.cli(['status', '--json']);
+  expect(json.code, `${json.stdout}${json.stderr}`).toBe(2);
+  const { placements } = JSON.parse(json.stdout) as StatusReport;
+  const why = expect.stringMatching(/./) as string;
+  expect(placements).toMatchObject([{ key: 'web@m1', sync: 'differs', health, why }]);
+  const text = await story.cli(['status']);
+  const row = new RegExp(`^web +m1 +differs +${health.replace('-', ' ')} `, 'm');
+  expect(text).toMatchObject({ code: 2, stdout: expect.stringMatching(row) as string });
+}
+
+let second = '';
+
 test('a first start that never was is no success', async () => {
   await host.must(lie);
-  await push('one');
+  const first = await push('one');
   const { code, report } = await story.once();
   expect(code).toBe(1);
   expect(report.outcomes).toMatchObject([{ key: 'web@m1', result: 'failed' }]);
   expect(await host.must('docker ps -aq')).toBe('');
-  expect((await story.cli(['status'])).code).not.toBe(0);
+  await expectRed('not-answering');
+  const [error] = report.outcomes.flatMap(one => (one.result === 'failed' ? [one.error.code] : []));
+  expect(['gate-failed', 'not-converged']).toContain(error);
+  expect(await endsOf(first)).toEqual([error]);
+  expect(new Set(await told())).toEqual(new Set(['deploy.failed']));
 });
 
 test('a change that never was is not converged, though what ran before still answers', async () => {
   expect((await story.cli(['deploy', 'web', '--yes'])).code).toBe(0);
   const lives = await livesOn(host);
+  const before = await told();
   await host.must(lie);
-  await push('two');
+  second = await push('two');
   const { code, report } = await story.once();
   expect(code).toBe(1);
   expect(report.outcomes).toMatchObject([
@@ -76,12 +125,16 @@ test('a change that never was is not converged, though what ran before still ans
     },
   ]);
   expect(await livesOn(host)).toBe(lives);
-  const status = await story.status();
-  expect(JSON.stringify(status)).not.toContain('"applied"');
+  await expectRed('unknown');
+  expect(await endsOf(second)).toEqual(['not-converged']);
+  expect(new Set((await told()).slice(before.length))).toEqual(new Set(['deploy.failed']));
   expect((await story.plan()).code).toBe(2);
 });
 
 test('and is made once the tool is honest', async () => {
   expect(await story.once()).toMatchObject({ code: 0 });
   expect(await host.must("docker inspect --format '{{.Config.Env}}' $(docker ps -q)")).toContain('GREETING=two');
+  expect(await endsOf(second)).toEqual(['applied', 'not-converged']);
+  expect((await told()).at(-1)).toBe('deploy.done');
+  expect((await story.cli(['status'])).code).toBe(0);
 });

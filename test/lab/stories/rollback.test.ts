@@ -120,6 +120,20 @@ test('what runs instead is kept so: drift of it is undone', async () => {
   expect(await host.must(facts)).toBe(healthy);
 });
 
+test('once a person clears it, the next pass tries it again, and goes back again', async () => {
+  expect(await story.cli(['clear', 'unit'])).toMatchObject({
+    code: 0,
+    stdout: 'unit@m1 is no longer held: the next pass tries it again.\n',
+  });
+  const { code, report } = await story.once();
+  expect(code).toBe(1);
+  expect(report.outcomes).toMatchObject([
+    { key: 'unit@m1', result: 'failed', error: { code: 'gate-failed' }, undone: { result: 'back', commit: first } },
+  ]);
+  expect(await host.must(facts)).toBe(healthy);
+  expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
+});
+
 test('an image that cannot be had: what serves is not even restarted', async () => {
   const lives = (await livesOn(host)).split('\n').filter(line => line.includes('web'));
   await story.push(registry('bad'), {
@@ -142,18 +156,34 @@ docker commit --change '${change}' next lab/app:now >/dev/null; docker rm next >
   await host.must(commit('lab/web:1', 'ENV FOUR=4'));
   await push('four', 'good');
   expect((await story.once()).code).toBe(0);
-  await host.must(`gone=$(docker image inspect --format '{{.Id}}' lab/app:now); ${commit('lab/web:1', 'CMD ["false"]')}
+  await host.must(`gone=$(docker image inspect --format '{{.Id}}' lab/app:now); ${commit('lab/web:1', 'CMD ["sleep", "100000"]')}
 docker rm -f $(docker ps -aq --filter label=com.docker.compose.project=web) >/dev/null; docker rmi -f "$gone"`);
   await push('five', 'good');
   const { code, report } = await story.once();
   expect(code).toBe(1);
   expect(report.outcomes.find(one => one.key === 'web@m1')).toMatchObject({
     error: { code: 'gate-failed' },
-    undone: { result: 'failed', error: { code: 'image-missing' } },
+    undone: {
+      result: 'failed',
+      error: { code: 'image-missing', message: expect.stringMatching(/no such image/i) as string },
+    },
   });
-  const next = await story.once();
-  expect([next.code, next.report.outcomes]).toEqual([2, []]);
-  expect(next.report.plan?.leftAlone).toMatchObject([{ key: 'web@m1', state: 'held' }]);
+  // What runs is the new one: started once, and never stopped since.
+  const life = '{{.State.Status}} {{.RestartCount}} {{.State.FinishedAt}} {{.Config.Env}}';
+  const runs = await host.must(
+    `docker inspect --format '${life}' $(docker ps -aq --filter label=com.docker.compose.project=web)`,
+  );
+  expect(runs).toMatch(/^running 0 0001-01-01T00:00:00Z .*\bGREETING=five\b.*\n$/);
+  const lives = await livesOn(host);
+  const why =
+    'this revision was applied and did not become healthy; correct it in git, or try again with `portoser deploy web`';
+  for (let pass = 0; pass < 2; pass += 1) {
+    const next = await story.once();
+    expect([next.code, next.report.outcomes]).toEqual([2, []]);
+    expect(next.report.plan?.leftAlone).toMatchObject([{ key: 'web@m1', state: 'held', why }]);
+  }
+  expect(await livesOn(host)).toBe(lives);
+  expect((await story.status()).placements.find(one => one.key === 'web@m1')).toMatchObject({ sync: 'differs', why });
   await host.must('docker tag lab/web:1 lab/app:now');
 });
 
