@@ -1,7 +1,7 @@
 // Looks and thinks without touching anything: the plan as it would be made now, and who answers.
 import { AppError } from '../../schema/errors.js';
 import { everyChange } from '../../schema/holds.js';
-import type { Plan } from '../../schema/plan.js';
+import type { LeftAlone, Plan } from '../../schema/plan.js';
 import type { Machine, PlacementKey, Registry } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, Verdict } from '../../schema/state.js';
 import { membersOf } from '../core/groups.js';
@@ -166,12 +166,14 @@ async function lookAgain(
   return only.size === 0 ? live : joined(live, await look(ports, lists, desired, { only, leaving }));
 }
 
-/** Placements that are as git says and can be asked whether they answer. */
-function askable(considered: Considered): DesiredState['placements'] {
-  const changing = new Set(everyChange(considered.plan).map(change => change.key));
-  // What drifted and is left so runs all the same.
-  const aside = new Set(considered.plan.leftAlone.filter(one => one.state !== 'drifted').map(one => one.key));
-  return considered.desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
+/** Placements that run as they are wanted and can be asked whether they answer. */
+function askable({ plan, desired }: Considered): DesiredState['placements'] {
+  // What drifted runs all the same, be it left so or repaired when somebody approves that.
+  const changing = new Set(everyChange(plan).flatMap(one => (one.reason === 'drifted' ? [] : [one.key])));
+  const instead = new Set(desired.placements.flatMap(one => (one.instead === undefined ? [] : [one.key])));
+  const runs = ({ key, state }: LeftAlone) => state === 'drifted' || (state === 'held' && instead.has(key));
+  const aside = new Set(plan.leftAlone.flatMap(one => (runs(one) ? [] : [one.key])));
+  return desired.placements.filter(one => !changing.has(one.key) && !aside.has(one.key));
 }
 
 /** Machines that can be asked. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PassReport } from '../../schema/status.js';
 import { readApplied } from '../../reconciler/loop/applied.js';
 import { noteApprovals, readApprovals } from '../../reconciler/loop/approvals.js';
+import { preview } from '../../reconciler/loop/preview.js';
 import { runController } from '../../reconciler/loop/turn.js';
 import { until } from '../commands/batch-machine.js';
 import { createFakeClock } from '../fakes/clock.js';
@@ -173,6 +174,12 @@ describe('policy.drift', () => {
     await push('revert');
     await world.pass();
     writeFileSync(page(), 'by hand');
+  });
+
+  it('whether it answers is asked also while its repair waits', async () => {
+    await world.push({ web: { machine: 'm1', source: 'apps/web' } }, { files, policy: { apply: 'approve' } });
+    const { plan, verdicts } = await preview(world.ports, world.lists, { from: 'commit', check: true });
+    expect([plan?.held?.why, verdicts?.get('web@m1')?.state]).toEqual(['policy.apply is approve', 'pass']);
   });
 
   it('report: it is told, and left as it is', async () => {

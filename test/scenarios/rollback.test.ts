@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import type { Progress } from '../../reconciler/operations/operation.js';
 import type { Faults, Soak } from '../../reconciler/loop/soak.js';
+import { preview } from '../../reconciler/loop/preview.js';
 import { clearFailed } from '../../reconciler/loop/clear.js';
 import { runController } from '../../reconciler/loop/turn.js';
 import { sync } from '../../reconciler/loop/sync.js';
@@ -91,6 +92,8 @@ describe('a revision that does not become healthy', () => {
     expect(report.outcomes).toMatchObject([{ undone: { result: 'back', commit: good } }]);
     expect(report.next.next).toBe('stalled');
     expect([readFileSync(stateFile(), 'utf8'), version()]).toEqual(['good', 'VERSION=1']);
+    const { verdicts } = await preview(world.ports, world.lists, { from: 'commit', check: true });
+    expect(verdicts?.get('web@m1')).toMatchObject({ state: 'pass' });
     expect(stamp()).toMatchObject({
       fingerprint: healthy,
       commit: good,
