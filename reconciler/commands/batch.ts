@@ -1,5 +1,14 @@
 // What one machine has to do in one wave, as one script: lock, claims, then phase by phase; it outlives its connection.
-import { answerWords, batchCodes, clearLeft, followWork, refuseBusy, stepWords, watchdog } from './batch-words.js';
+import {
+  answerWords,
+  batchCodes,
+  clearLeft,
+  followWork,
+  refuseBusy,
+  refuseOpen,
+  stepWords,
+  watchdog,
+} from './batch-words.js';
 import { type Command, lines, sh, type Word } from './command.js';
 import { keepImages, type KeptImages } from './docker-images.js';
 import { fileWords, type PutFile, stage } from './files.js';
@@ -204,6 +213,10 @@ function body(batch: Batch): Command {
   ]);
 }
 
+/** It only writes stamps. */
+const touchesNothing = ({ changes }: Batch): boolean =>
+  changes.every(one => [one.folders, one.files, one.unlink, one.steps].every(part => part.length === 0));
+
 /**
  * The whole script. The work goes on in a background job that no lost connection ends; a watchdog ends its process
  * group past the time limit. The answer: frames `results` (rows "step code") and `output STEP` (its end) for what printed something.
@@ -214,6 +227,8 @@ export function batchCommand(batch: Batch): Command {
     sh`p_say portoser 1`,
     findState(batch.cluster),
     ensureState(batch),
+    // What runs there may be ours, by a connection that was lost: no stamp is worth to end it.
+    ...(touchesNothing(batch) ? [refuseOpen()] : []),
     takeLock(batch.holder, batch.gone, batch.id),
     refuseBusy(),
     sh`p_id=${batch.id}; p_dir=$p_state/steps/$p_id`,

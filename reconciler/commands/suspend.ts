@@ -1,4 +1,5 @@
 // Words that take the hands off services of a machine, and put them on again: small files beside the stamps, written under the lock.
+import { refuseBusy, refuseOpen } from './batch-words.js';
 import { type Command, lines, sh } from './command.js';
 import { type LockHolder, releaseLock, takeLock } from './lock.js';
 import { ensureState, findState, type Owner } from './ownership.js';
@@ -34,9 +35,12 @@ const clearOver = (): Command => sh`for p_c in "$p_state"/suspends/*; do
 done
 `;
 
+/** What runs there comes to its end first: our own batch, whose connection was lost, would be fenced off by its own lock. */
+const take = ({ holder, gone, id }: Locked): Command => lines([refuseOpen(), takeLock(holder, gone, id), refuseBusy()]);
+
 const fenced = (): Command => sh`if ! p_fence_holds; then p_say fenced; exit 76; fi\n`;
 
-/** Writes a file for each, over an older one; frame `suspended`. Refuses as a batch does: `locked`, `refused`, `fenced`. */
+/** Writes a file for each, over an older one; frame `suspended`. Refuses as a batch does: `locked`, `refused`, `fenced`; or with `open STEP`. */
 export function suspendCommand(words: SuspendWords): Command {
   const until = words.seconds === undefined ? sh`:` : sh`p_a=${words.seconds}; echo "until $((p_now+p_a))"`;
   const puts = words.files.map(
@@ -51,7 +55,7 @@ mv -f "$p_new" "$p_state"/suspends/${name} || p_refuse_state
     sh`p_say portoser 1`,
     findState(words.cluster),
     ensureState(words),
-    takeLock(words.holder, words.gone, words.id),
+    take(words),
     sh`mkdir -p "$p_state/suspends" || p_refuse_state; p_now=$(date +%s)`,
     suspendedWord(),
     clearOver(),
@@ -78,7 +82,7 @@ export function resumeCommand(words: ResumeWords): Command {
     findState(words.cluster),
     sh`if [ -z "$p_state" ] || [ ! -d "$p_state/suspends" ]; then p_say end; exit 0; fi`,
     ensureState(words),
-    takeLock(words.holder, words.gone, words.id),
+    take(words),
     suspendedWord(),
     clearOver(),
     ...takes,

@@ -46,6 +46,8 @@ export function refusal(
       lockedBy: { controller, process },
     };
   }
+  const open = restOf(sections, 'open');
+  if (open !== undefined) return { refused: report('machine-lock', `a change (${open}) is running on ${machine}`) };
   if (restOf(sections, 'busy') !== undefined)
     return { refused: report('machine-lock', `steps of an earlier change still run on ${machine}`) };
   const refused = restOf(sections, 'refused');

@@ -96,16 +96,21 @@ async function claimTarget(moving: Moving): Promise<BatchReading> {
   return insist(await sendLocked(to, [{ change: arriving, driver, ground, steps: [], batch, generated: [] }], seenTo));
 }
 
-/** Nothing came: nothing of ours is left there. */
-async function giveBack({ to, arriving, seenTo }: Moving, target: BatchReading): Promise<void> {
-  const forget = arriving.stamp === undefined ? [arriving.service] : [];
+/** `landed`: what came stays ours there; else nothing of ours is left. */
+async function giveBack({ to, arriving, seenTo }: Moving, target: BatchReading, landed: boolean): Promise<void> {
+  const forget = arriving.stamp === undefined && !landed ? [arriving.service] : [];
   await finish(to, { stamps: [], forget }, target, seenTo).catch((error: unknown) =>
     to.ports.log.debug({ machine: to.machine.name, err: error }, 'claim not taken back'),
   );
 }
 
-/** The run and the change as they are by a fresh look: files may have come, and a stamp of ours. */
-async function lookAgain({ to, arriving }: Moving): Promise<{ readonly run: BatchRun; readonly change: Change }> {
+interface Arrival {
+  readonly run: BatchRun;
+  readonly change: Change;
+}
+
+/** The run and the change as they are by a fresh look: files may have come, and a stamp of ours. Throws when nobody can look. */
+async function lookAgain({ to, arriving }: Moving): Promise<Arrival> {
   const { ports, lists, desired, leaving, machine } = to;
   const after = await look(ports, lists, desired, { only: new Set([machine.name]), leaving });
   const stamp = stampOf(seenOn(after, machine.name), arriving.service);
@@ -155,11 +160,32 @@ function outcomesOf({ arriving, leaving }: Pair, ending: Ending & { readonly und
 
 const endingOf = (thrown: unknown): Ending => ({ error: asAppError(thrown).report() });
 
+/** Where it may have been started by now it is stopped before it starts again here; where nobody can say, it does not. */
+async function turnBack(
+  moving: Moving,
+  stamp: Stamp,
+  reading: BatchReading,
+  ending: Ending,
+): Promise<readonly Outcome[]> {
+  const { from, seenFrom, arriving } = moving;
+  if (stamp.move?.state !== 'handed' || (await withdraw(moving.to, arriving))) return await undo(moving, stamp, ending);
+  const why = `nobody can say whether it runs on ${moving.to.machine.name}: it is not started on ${from.machine.name}`;
+  await finish(from, { stamps: [], forget: [] }, reading, seenFrom);
+  return outcomesOf(moving, {
+    ...ending,
+    undone: { result: 'failed', error: new AppError('move-failed', why).report() },
+  });
+}
+
 /** From here on it may run where it goes, so it must not run where it was. */
-async function handOver(moving: Moving, stamp: Stamp, reading: BatchReading): Promise<readonly Outcome[]> {
+async function handOver(
+  moving: Moving,
+  stamp: Stamp,
+  reading: BatchReading,
+  { run, change }: Arrival,
+): Promise<readonly Outcome[]> {
   const { from, seenFrom, leaving, arriving } = moving;
   const startedAt = from.ports.clock.monotonic();
-  const { run, change } = await lookAgain(moving);
   const handed = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, 'handed');
   const note = (to: Stamp) => ({ stamps: [{ service: leaving.service, text: stampText(to) }], forget: [] });
   if (stamp.move?.state !== 'handed') await finish(from, note(handed), reading, seenFrom, false);
@@ -173,17 +199,11 @@ async function handOver(moving: Moving, stamp: Stamp, reading: BatchReading): Pr
     ];
   }
   const ending: Ending = made?.result === 'failed' ? made : endingOf(new AppError('internal', 'it had no outcome'));
-  if (await withdraw(moving.to, arriving)) return await undo(moving, handed, ending);
-  const why = `nobody can say whether it runs on ${moving.to.machine.name}: it is not started on ${from.machine.name}`;
-  await finish(from, { stamps: [], forget: [] }, reading, seenFrom);
-  return outcomesOf(moving, {
-    ...ending,
-    undone: { result: 'failed', error: new AppError('move-failed', why).report() },
-  });
+  return await turnBack(moving, handed, reading, ending);
 }
 
-/** Stops it where it was; `bring`: what has to come over before it may start where it goes. */
-async function leave(moving: Moving, bring: () => Promise<void>): Promise<readonly Outcome[]> {
+/** Stops it where it was; `bring`: what has to come over, and to be seen there, before it may start where it goes. */
+async function leave(moving: Moving, bring: () => Promise<Arrival>): Promise<readonly Outcome[]> {
   const { from, seenFrom, leaving, arriving } = moving;
   const state = arriving.move.handed ? 'handed' : 'going';
   const stamp = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, state);
@@ -191,32 +211,36 @@ async function leave(moving: Moving, bring: () => Promise<void>): Promise<readon
   const reading = await sendLocked(from, [prepareSteps(from, leaving, stamp, 'pause')], seenFrom);
   if (reading.refused !== undefined) return outcomesOf(moving, { error: reading.refused });
   return await renewing(from, reading, async () => {
+    let arrival: Arrival;
     try {
       insist(reading);
       await ensureStopped(moving);
-      await bring();
+      arrival = await bring();
     } catch (thrown) {
       if (asAppError(thrown).code === 'internal') from.ports.log.error({ err: thrown }, 'move broke');
-      return await undo(moving, stamp, endingOf(thrown));
+      return await turnBack(moving, stamp, reading, endingOf(thrown));
     }
     from.ports.crashPoint?.('before it is handed over');
-    return await handOver(moving, stamp, reading);
+    return await handOver(moving, stamp, reading, arrival);
   });
 }
 
 /** The machine that it goes to is ours for the time before anything is stopped. */
 async function carry(moving: Moving, load: Load | undefined): Promise<readonly Outcome[]> {
-  if (load === undefined) return await leave(moving, async () => undefined);
+  if (load === undefined) return await leave(moving, () => lookAgain(moving));
   const target = await claimTarget(moving);
-  let landed = false;
-  const bring = async (): Promise<void> => {
+  let [landed, begins] = [false, false];
+  const bring = async (): Promise<Arrival> => {
     await carryOver(copyOf(moving), load, target.fence);
     landed = true;
+    const arrival = await lookAgain(moving);
+    begins = true;
+    return arrival;
   };
   try {
     return await renewing(moving.to, target, () => leave(moving, bring));
   } finally {
-    if (!landed) await giveBack(moving, target);
+    if (!begins) await giveBack(moving, target, landed);
   }
 }
 

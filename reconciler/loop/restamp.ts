@@ -64,11 +64,14 @@ async function write(run: Run, all: readonly Restamp[], seen: MachineSeen): Prom
 
 /**
  * Why none, or each by its index, was not written; throws for a machine that is lost meanwhile. Refused while this very
- * process changes something there: its lock would be given to us, and what it is in the middle of would be fenced off.
+ * process changes something there: its lock would be given to us, and what it is in the middle of would be fenced off. So
+ * while steps run there, which may be ours by a connection that was lost.
  */
 export async function restamp(run: Run, all: readonly Restamp[], seen: MachineSeen): Promise<Restamped> {
   const { name } = run.machine;
   if (isBusy(run.ports, name))
     return { refused: report('machine-lock', `this controller is changing ${name}`), failures: new Map() };
+  if (seen.openSteps.length > 0)
+    return { refused: report('machine-lock', `a change is running on ${name}`), failures: new Map() };
   return await occupied(run.ports, name, () => write(run, all, seen));
 }

@@ -46,7 +46,7 @@ interface Common {
   readonly gone: string;
 }
 
-/** Sends it once. `lockedBy`: somebody is changing the machine. */
+/** Sends it once. `refused` with `machine-lock`: something is being changed there, by `lockedBy` where that is known. */
 async function attempt(run: HandsRun, words: Words, holder: LockHolder, gone: string) {
   const { ports, machine, desired } = run;
   const [nonce, id] = [ports.newId(), ports.newId()];
@@ -77,7 +77,7 @@ async function underLock(run: HandsRun, words: Words): Promise<readonly ProbeSec
     const { sections, lockedBy, refused, fenced, whole } = await attempt(run, words, holder, gone);
     if (whole && refused === undefined && !fenced) return sections;
     const dead = lockedBy?.controller === holder.controller && !ports.state.runs(lockedBy.process);
-    if (lockedBy === undefined && !fenced) {
+    if (refused?.code !== 'machine-lock' && !fenced) {
       const message = `the state folder on ${machine.name} cannot be written`;
       throw new AppError(refused?.code ?? 'machine-state', refused?.message ?? message);
     }

@@ -76,7 +76,8 @@ export async function withdrawIll(
   for (const outcome of outcomes) {
     const arriving = made.find(one => one.key === outcome.key);
     const leaving = arriving === undefined ? undefined : leavingFor(arriving, changes);
-    const ill = outcome.result === 'failed' && outcome.error.code === 'gate-failed';
+    // What went back here already, or could not, has been told so: it is not stopped.
+    const ill = outcome.result === 'failed' && outcome.error.code === 'gate-failed' && outcome.undone === undefined;
     if (!ill || arriving === undefined || leaving === undefined) all.push(outcome);
     else all.push({ ...outcome, ...optional('undone', await undoneOf(run, arriving, leaving).catch(unseen)) });
   }

@@ -100,6 +100,21 @@ describe.each(shells)('$name', shell => {
     expect(filesBelow(join(machine.state, 'steps')).filter(path => path.includes('/a1/'))).toEqual([]);
   });
 
+  test('stamps alone are not written while steps run, and fence off none of them', async () => {
+    const slow = sh`mkdir -p ${machine.place}; touch ${at('begun')}; while [ ! -e ${at('go')} ]; do sleep 0.1; done`;
+    const running = machine.run(batchOf([aChange('web', { steps: [aStep(slow), aStep(sh`touch ${at('second')}`)] })]));
+    await until(() => existsSync(at('begun')));
+    const kept = () => ['lock', 'fence'].map(name => readFileSync(join(machine.state, name), 'utf8'));
+    const before = kept();
+    const answer = await machine.run(batchOf([aChange('api')], { id: 'a2' }), shell);
+    expect([answer.code, answer.said('open'), answer.said('fence'), kept()]).toEqual([75, 'a1', undefined, before]);
+    expect(existsSync(join(machine.state, 'stamps/api'))).toBe(false);
+    writeFileSync(at('go'), '');
+    expect((await running).rows).toMatchObject({ '0.0': '0', '0.1': '0', done: '0' });
+    const next = await machine.run(batchOf([aChange('api')], { id: 'a3' }), shell);
+    expect(next.rows).toMatchObject({ 'claim.0': '0', done: '0' });
+  });
+
   test('steps that another holder is in the middle of are not made beside it: it is fenced, and this one begins nothing', async () => {
     const slow = sh`mkdir -p ${machine.place}; echo x >>${at('starts')}; while [ ! -e ${at('go')} ]; do sleep 0.1; done`;
     const starting = (id: string, gone: string, process: string) =>

@@ -15,6 +15,7 @@ import {
   filesBelow,
   nonce,
   type ScriptMachine,
+  until,
 } from './batch-machine.js';
 import { shells } from './supervise-shells.js';
 
@@ -111,6 +112,25 @@ test('a machine that somebody is changing is left to them', async () => {
   const answer = await machine.run(suspending(['web']));
   expect([answer.code, answer.said('locked')?.startsWith('c2 9:90')]).toEqual([75, true]);
   expect(existsSync(file('web'))).toBe(false);
+});
+
+test.each([
+  ['suspend', () => suspending(['web'])],
+  ['resume', () => resuming(['db'])],
+])('a %s fences off nothing that runs there, be it of the same process', async (_, words) => {
+  await machine.run(suspending(['db']));
+  const slow = sh`touch ${join(machine.home, 'begun')}; while [ ! -e ${join(machine.home, 'go')} ]; do sleep 0.1; done`;
+  const change = aChange('web', { steps: [aStep(slow), aStep(sh`touch ${join(machine.home, 'second')}`)] });
+  const running = machine.run(batchOf([change]));
+  await until(() => existsSync(join(machine.home, 'begun')));
+  const kept = () => ['lock', 'fence'].map(name => readFileSync(join(machine.state, name), 'utf8'));
+  const before = kept();
+  const answer = await machine.run(words());
+  expect([answer.code, answer.said('open'), answer.said('fence')]).toEqual([75, 'a1', undefined]);
+  expect([kept(), existsSync(file('web')), existsSync(file('db'))]).toEqual([before, false, true]);
+  writeFileSync(join(machine.home, 'go'), '');
+  expect((await running).rows).toMatchObject({ '0.0': '0', '0.1': '0', done: '0' });
+  expect(existsSync(join(machine.home, 'second'))).toBe(true);
 });
 
 test('a machine of another repository is left to it', async () => {

@@ -191,6 +191,11 @@ describe('an answer that is none', () => {
     });
   });
 
+  it('names the change whose steps run', () => {
+    const refused = { code: 'machine-lock', message: 'a change (s9) is running on m1' };
+    expect(answer(['open s9'])).toMatchObject({ refused, fence: '' });
+  });
+
   it('names whose the machine is', () => {
     expect(answer(['refused identity 0123456789abcdef'])?.refused).toMatchObject({ code: 'machine-claimed' });
   });

@@ -41,3 +41,10 @@ it('no stamp is written while a change of this process runs there', async () => 
   await running;
   expect(isBusy(ports, 'm1')).toBe(false);
 });
+
+it('no stamp is written while steps run there, which may be ours by a connection that was lost', async () => {
+  const run = { ports, machine: { name: 'm1' } } as unknown as Parameters<typeof restamp>[0];
+  const seen = { openSteps: ['s9'] } as unknown as Parameters<typeof restamp>[2];
+  const { refused } = await restamp(run, [], seen);
+  expect(refused).toMatchObject({ code: 'machine-lock', message: 'a change is running on m1' });
+});

@@ -1,4 +1,6 @@
 // A revision is marked as failed, and the answer is lost: history says once that it failed, as soon as anybody can see it.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import type { PassReport } from '../../schema/status.js';
@@ -7,7 +9,7 @@ import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Faults } from '../../reconciler/loop/soak.js';
 import type { Ports } from '../../reconciler/ports.js';
 import { createFakeJournal } from '../fakes/journal.js';
-import { createWorld, outcomesOf, type World } from './world.js';
+import { createWorld, outcomesOf, touch, type World } from './world.js';
 
 let world: World;
 let good: string;
@@ -119,4 +121,22 @@ it('is told once by the next process, where this one is killed before it can loo
   );
   await world.pass();
   expect([await history(), open()]).toMatchObject([{ length: 2 }, []]);
+});
+
+it('waits for steps that run on its machine, and fences off none of them', async () => {
+  const stateFile = (name: string) => join(world.folder('m1'), 'state/portoser/clusters/c', name);
+  const fence = readFileSync(stateFile('fence'), 'utf8');
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  mkdirSync(stateFile('steps/s9'), { recursive: true });
+  touch(stateFile('steps/s9/open'), `${process.pid} ${boot}\n`);
+
+  const report = await world.pass({ soak });
+
+  expect([report.outcomes, report.next.next, faults.size, failures()]).toEqual([[], 'again', 1, []]);
+  expect([readFileSync(stateFile('fence'), 'utf8'), stamp()?.failed]).toEqual([fence, undefined]);
+  expect([await history(), open()]).toEqual([[], []]);
+  rmSync(stateFile('steps/s9'), { recursive: true });
+
+  expect(outcomesOf(await world.pass({ soak }))).toEqual(['web@m1 failed gate-failed']);
+  expect([await history(), faults.size]).toEqual([['web@m1 restart failed gate-failed back'], 0]);
 });

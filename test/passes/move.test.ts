@@ -2,7 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Change } from '../../schema/plan.js';
+import { report } from '../../reconciler/core/machines.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
+import { holderOf } from '../../reconciler/loop/apply.js';
+import type { BatchRun } from '../../reconciler/loop/batch-run.js';
+import { preview } from '../../reconciler/loop/preview.js';
+import { withdrawIll } from '../../reconciler/loop/withdraw.js';
 import { until } from '../commands/batch-machine.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
 
@@ -105,6 +111,34 @@ describe('a move of what keeps no data', () => {
       because: 'it did not become healthy here, and runs on m1 still',
     });
     expect((await world.pass()).plan?.waves.flat().map(one => one.key)).toEqual(['app@m2']);
+  });
+
+  it('says nothing more of what went back already on the machine where it goes', async () => {
+    await world.push({ web: { machine: 'm2' } });
+    const { ports, lists } = world;
+    const { desired, live, leaving } = await preview(ports, lists, { from: 'commit' });
+    const machine = desired?.machines.find(one => one.name === 'm2');
+    if (desired === undefined || live === undefined || machine === undefined) throw new TypeError('nothing to go by');
+    const part = { service: 'web', fields: [], because: '', basis: '' };
+    const arriving: Change = { ...part, key: 'web@m2', machine: 'm2', kind: 'update', reason: 'changed', after: [] };
+    const left: Change = { ...part, key: 'web@m1', machine: 'm1', kind: 'stop', reason: 'moved', after: ['web@m2'] };
+    const undone = { result: 'back', commit: 'a'.repeat(40) } as const;
+    const failed = { key: 'web@m2', result: 'failed', error: report('gate-failed', 'ill'), undone } as const;
+    const rest = { files: {} as BatchRun['files'], olderFiles: new Map(), holder: await holderOf(ports) };
+    const { signal } = new AbortController();
+    const run = {
+      ports,
+      lists,
+      desired,
+      live,
+      leaving: leaving ?? [],
+      signal,
+      ...rest,
+      machine,
+      told: () => undefined,
+    };
+    world.down.add('m2');
+    expect(await withdrawIll(run, [arriving], [failed], [arriving, left])).toEqual([failed]);
   });
 
   it('leaves the new one where it failed, too, when policy says so', async () => {

@@ -1,12 +1,15 @@
 // Suspending and resuming in a real world: noted on the machine, known to every controller, waiting for changes that run there.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AppError } from '../../schema/errors.js';
 import { preview } from '../../reconciler/loop/preview.js';
 import { resume } from '../../reconciler/operations/resume.js';
 import { suspend } from '../../reconciler/operations/suspend.js';
 import type { Context } from '../../reconciler/operations/operation.js';
 import { status } from '../../reconciler/operations/status.js';
+import { until } from '../commands/batch-machine.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
 
 let world: World;
@@ -103,6 +106,66 @@ describe('suspend', () => {
       'the change',
     );
     expect(existsSync(stateFile('suspends/web'))).toBe(true);
+  });
+
+  it('waits for a batch of its own whose connection was lost, and does not fence it off', async () => {
+    const go = join(world.folder('m1'), 'go');
+    const slow = ['sh', '-c', `trap '' TERM; while [ ! -e ${go} ]; do sleep 0.1; done`];
+    await world.push({ web: { machine: 'm1', command: slow }, api: { machine: 'm1' } });
+    await world.pass();
+    await world.push({ web: { machine: 'm1', stop_timeout: '50s' }, api: { machine: 'm1' } });
+    const ids = () => (existsSync(stateFile('steps')) ? readdirSync(stateFile('steps')) : []);
+    const open = () => ids().some(id => existsSync(stateFile(`steps/${id}/open`)));
+    const { shell } = world.ports;
+    const { run } = shell;
+    const lost = vi.spyOn(shell, 'run').mockImplementation(async (machine, command, limits) => {
+      const answer = run(machine, command, limits);
+      await Promise.race([answer, until(open)]);
+      if (!open()) return await answer;
+      lost.mockRestore();
+      batch = answer;
+      throw new AppError('ssh-lost', 'cut');
+    });
+    let batch: ReturnType<typeof run> | undefined;
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 failed ssh-lost']);
+    world.told.length = 0;
+    world.sleeps = ms => (ms === 2000 ? pause(20) : undefined);
+    const suspending = suspend.run(context, { services: ['web'], reason: 'x' });
+    await until(() => world.told.some(one => one.kind === 'waiting' && one.machine === 'm1'));
+    expect([open(), existsSync(stateFile('lock')), existsSync(stateFile('suspends/web'))]).toEqual([true, true, false]);
+    touch(go);
+    const { stdout = '' } = (await batch) ?? {};
+    expect([stdout.includes('done 0\n'), /^\S+ 76$/m.test(stdout)]).toEqual([true, false]);
+    expect((await suspending).machines).toEqual([{ machine: 'm1', services: ['web'], done: true }]);
+    expect([existsSync(stateFile('suspends/web')), existsSync(stateFile('lock'))]).toEqual([true, false]);
+  });
+
+  it.each([
+    ['suspend', () => suspend.run(context, { services: ['api'], reason: 'x' })],
+    ['resume', () => resume.run(context, { services: ['web'] })],
+  ])('%s does not wait for ever for steps that run', async (_, run) => {
+    await suspend.run(context, { services: ['web'], reason: 'x' });
+    const fence = readFileSync(stateFile('fence'), 'utf8');
+    mkdirSync(stateFile('steps/s9'), { recursive: true });
+    touch(
+      stateFile('steps/s9/open'),
+      `${process.pid} ${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}\n`,
+    );
+    let now = 0;
+    vi.spyOn(world.ports.clock, 'monotonic').mockImplementation(() => now);
+    world.sleeps = async () => void (now += 90_000);
+    expect((await run()).machines).toMatchObject([
+      {
+        machine: 'm1',
+        error: {
+          code: 'machine-lock',
+          message: 'a change (s9) is running on m1',
+          hint: 'Wait for it, and try again.',
+        },
+      },
+    ]);
+    expect([readFileSync(stateFile('fence'), 'utf8'), existsSync(stateFile('lock'))]).toEqual([fence, false]);
+    expect([existsSync(stateFile('suspends/web')), existsSync(stateFile('suspends/api'))]).toEqual([true, false]);
   });
 
   it('takes the lock of a process of this controller that is gone', async () => {

@@ -261,6 +261,36 @@ describe('what fails in the middle is undone', () => {
     expect(outcomesOf(again)).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
   });
 
+  it('a target that cannot be looked at once its data are there; its lock is given back', async () => {
+    await standing();
+    let looks = 0;
+    world.before = async (machine, kind) => {
+      if (machine !== 'm2' || kind !== 'probe' || !world.sent.some(line => line.endsWith('carry'))) return;
+      if ((looks += 1) === 1) throw new AppError('ssh-unreachable', 'm2 cannot be reached');
+    };
+    await failing('ssh-unreachable');
+    expect([runs('m1') !== undefined, runs('m2'), stamp('m1')?.move?.state]).toEqual([true, undefined, 'failed']);
+    expect(stamp('m2')?.prunedAt, 'what came stays ours').toBeGreaterThan(0);
+    expect([...leftovers('m1'), ...leftovers('m2')]).toEqual([]);
+    await isHeld();
+    const again = await world.pass({ only: ['db'], again: true });
+    expect(outcomesOf(again)).toEqual(['db@m1 applied stop', 'db@m2 applied update']);
+    expect(isWhole(lines('m2'))).toBe(true);
+  });
+
+  it('a target that is away for longer from then on', async () => {
+    await standing();
+    world.before = async (machine, kind) => {
+      if (machine === 'm2' && kind === 'probe' && world.sent.some(line => line.endsWith('carry'))) world.down.add('m2');
+    };
+    await failing('ssh-unreachable');
+    expect([runs('m1') !== undefined, leftovers('m1')]).toEqual([true, []]);
+    world.before = async () => undefined;
+    world.down.clear();
+    await isHeld();
+    expect(leftovers('m2')).not.toContain('lock');
+  });
+
   it('a new one that does not become healthy is stopped before the old one starts', async () => {
     await standing();
     const ill = {
@@ -298,6 +328,25 @@ describe('a controller that is gone in the middle', () => {
     expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied stop', 'db@m2 applied update']);
     expect(isWhole(lines('m2'))).toBe(true);
     expect([...leftovers('m1'), ...leftovers('m2')]).toEqual([]);
+  });
+
+  it('after it was handed over: while its target cannot be looked at it is not started where it was', async () => {
+    await standing();
+    let batches = 0;
+    await killedAt((machine, kind) => machine === 'm2' && kind === 'batch' && (batches += 1) > 1);
+    expect([runs('m1'), stamp('m1')?.move?.state]).toEqual([undefined, 'handed']);
+    world.sent.length = 0;
+    world.before = async (machine, kind) => {
+      if (machine === 'm2' && kind === 'probe' && world.sent.includes('m1 batch')) world.down.add('m2');
+    };
+    const report = await world.pass();
+    expect(outcomesOf(report)).toEqual(['db@m1 skipped db@m2 failed', 'db@m2 failed ssh-unreachable']);
+    expect(report.outcomes).toMatchObject([{ undone: { result: 'failed', error: { code: 'move-failed' } } }, {}]);
+    expect([runs('m1'), stamp('m1')?.move?.state, leftovers('m1')]).toEqual([undefined, 'handed', []]);
+    world.before = async () => undefined;
+    world.down.clear();
+    await world.pass({ only: ['db'], again: true });
+    expect([runs('m1'), runs('m2') !== undefined, isWhole(lines('m2'))]).toEqual([undefined, true, true]);
   });
 
   it('after it was handed over and started: it stays where it went', async () => {
