@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { didYouMean } from '../schema/closest.js';
 import { AppError } from '../schema/errors.js';
+import { systemWords } from '../schema/file-refusal.js';
 import { settingEntry, settingNames } from '../schema/settings.js';
 
 export type ConfigEntries = Readonly<Record<string, { readonly value: string; readonly where: string }>>;
@@ -16,7 +17,7 @@ function readText(path: string): string | undefined {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new AppError('settings-invalid', `${path} cannot be read: ${code ?? 'unknown reason'}`, {
+    throw new AppError('settings-invalid', `${path} cannot be read: ${systemWords(cause) ?? 'unknown reason'}`, {
       cause,
       hint: 'Let this user read it, or take it away.',
     });

@@ -11,8 +11,10 @@ import {
 } from '../../schema/audit.js';
 import { walkAudit } from '../../schema/audit-verify.js';
 import { AppError, asAppError } from '../../schema/errors.js';
+import { systemWords } from '../../schema/file-refusal.js';
 import { fileName, fileNumbers, findTail, readHead, type Tail, writeHead } from './audit-tail.js';
-import { makeFolder, syncFolder } from './state-dir.js';
+import { makeFolder } from './make-folder.js';
+import { syncFolder } from './state-dir.js';
 import { takeLockWithin } from './state-lock.js';
 
 export interface AuditOptions {
@@ -29,7 +31,7 @@ interface Waiting {
 }
 
 const unwritable = (folder: string, cause: unknown): AppError =>
-  new AppError('audit-unwritable', `${folder}: ${asAppError(cause).message}`, { cause });
+  new AppError('audit-unwritable', `${folder}: ${systemWords(cause) ?? asAppError(cause).message}`, { cause });
 
 /** What is there of a file; nothing stays of lines that found no room. */
 async function appendWhole(file: FileHandle, text: string, bytes: number): Promise<void> {

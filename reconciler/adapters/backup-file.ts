@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { PassThrough, Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { AppError } from '../../schema/errors.js';
+import { onFile } from '../../schema/file-refusal.js';
 import { syncFolder } from './state-dir.js';
 
 const magic = 'portoser-backup 1';
@@ -87,14 +88,19 @@ async function* pieces(
   yield { chunk: kept, last: true };
 }
 
-async function writeTo(file: FileHandle, lines: AsyncIterable<string>, passphrase: string | undefined): Promise<void> {
+/** `path`: what it is called in the end, for messages. */
+async function writeTo(
+  { file, path }: { readonly file: FileHandle; readonly path: string },
+  lines: AsyncIterable<string>,
+  passphrase: string | undefined,
+): Promise<void> {
   const head: Head = passphrase === undefined ? {} : { salt: randomBytes(16).toString('hex') };
   const line = `${magic} ${JSON.stringify(head)}\n`;
   const seal = await sealFor(passphrase, head, line, sealer);
   const sum = createHash('sha256');
   const put = async (bytes: Buffer): Promise<void> => {
     sum.update(bytes);
-    await file.writeFile(bytes);
+    await onFile(path, 'written', () => file.writeFile(bytes));
   };
   await put(Buffer.from(line));
   const packed = new PassThrough();
@@ -110,23 +116,30 @@ async function writeTo(file: FileHandle, lines: AsyncIterable<string>, passphras
     index += 1;
   }
   await packing;
-  await file.writeFile(sum.digest());
-  await file.sync();
+  await onFile(path, 'written', async () => {
+    await file.writeFile(sum.digest());
+    await file.sync();
+  });
 }
 
-/** Lines without their ends go in; the file is readable for its owner alone. What was there is replaced at the very end. */
+/**
+ * Lines without their ends go in; the file is readable for its owner alone. What was there is replaced at the very end.
+ * Throws `file-refused` where it cannot be written.
+ */
 export async function writeBackup(
   path: string,
   lines: AsyncIterable<string>,
   passphrase: string | undefined,
 ): Promise<void> {
   const temporary = join(dirname(path), `.portoser-backup-${randomBytes(6).toString('hex')}.tmp`);
-  const file = await open(temporary, 'wx', 0o600);
+  const file = await onFile(path, 'written', () => open(temporary, 'wx', 0o600));
   try {
-    await writeTo(file, lines, passphrase);
-    await file.close();
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await writeTo({ file, path }, lines, passphrase);
+    await onFile(path, 'written', async () => {
+      await file.close();
+      await rename(temporary, path);
+      await syncFolder(dirname(path));
+    });
   } catch (error) {
     await file.close().catch(() => undefined);
     await rm(temporary, { force: true });
@@ -162,10 +175,10 @@ async function readHead(file: FileHandle, path: string): Promise<Opened> {
 
 /** Chunks of a file, opened; the checksum is compared when all were read. */
 async function* chunksOf(path: string, passphrase: string | undefined): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r');
+  const file = await onFile(path, 'read', () => open(path, 'r'));
   try {
     const { size } = await file.stat();
-    const { head, line } = await readHead(file, path);
+    const { head, line } = await onFile(path, 'read', () => readHead(file, path));
     const unseal = await sealFor(passphrase, head, line, opener);
     const sum = createHash('sha256').update(line);
     let at = Buffer.byteLength(line);
@@ -187,7 +200,7 @@ async function* chunksOf(path: string, passphrase: string | undefined): AsyncGen
   }
 }
 
-/** Its lines, in order. Throws `backup-broken` and `backup-passphrase`, the checksum's fault only after the last one. */
+/** Its lines, in order. Throws `file-refused`, `backup-broken` and `backup-passphrase`, the checksum's fault only after the last one. */
 export async function* readBackup(path: string, passphrase: string | undefined): AsyncGenerator<string> {
   const unpacked = new PassThrough();
   const unpacking = pipeline(Readable.from(chunksOf(path, passphrase)), createGunzip(), unpacked);

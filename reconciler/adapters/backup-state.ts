@@ -1,7 +1,8 @@
 // The state folder in a backup: its documents, ids and keys. Brought back staged, and switched all together, also by the next start.
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isCode, makeFolder, namesIn, syncFolder } from './state-dir.js';
+import { makeFolder } from './make-folder.js';
+import { isCode, namesIn, orUnusable, syncFolder, unusable } from './state-dir.js';
 
 export interface SavedFile {
   /** Below the state folder, `/` between parts. */
@@ -33,14 +34,14 @@ async function walk(folder: string, below: string): Promise<readonly string[]> {
 
 export async function* savedFiles(folder: string): AsyncGenerator<SavedFile> {
   if ((await namesIn(folder)).length === 0) return;
-  for (const path of await walk(folder, '')) {
+  for (const path of await orUnusable(folder, () => walk(folder, ''))) {
     const full = join(folder, path);
     try {
       const [bytes, { mode }] = [await readFile(full), await stat(full)];
       yield { path, mode: mode & 0o777, base64: bytes.toString('base64') };
     } catch (error) {
       // A record on its way to the database: it was taken along meanwhile.
-      if (!isCode(error, 'ENOENT')) throw error;
+      if (!isCode(error, 'ENOENT')) throw unusable(folder, error);
     }
   }
 }

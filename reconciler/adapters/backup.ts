@@ -1,13 +1,15 @@
 // Saves what git and the machines do not hold, in one file, and brings it back: all of it or nothing.
 import { randomBytes } from 'node:crypto';
-import { copyFile, lstat, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { copyFile, lstat, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import { onFile } from '../../schema/file-refusal.js';
 import type { StateDir } from '../ports.js';
 import { checkMigrations, dumpDatabase, isEmpty, loadDatabase, patientMs } from './backup-database.js';
 import { readBackup, writeBackup } from './backup-file.js';
 import { isSafePath, type SavedFile, savedFiles, stageFiles } from './backup-state.js';
-import { isCode, namesIn, syncFolder } from './state-dir.js';
+import { makeFolder } from './make-folder.js';
+import { isCode, namesIn, orUnusable, syncFolder } from './state-dir.js';
 import { type Address, type Database, openDatabase } from './store-database.js';
 import { type Applied, readMigrations } from './store-migrate.js';
 import { type Place, placeOf, type StartedDatabase } from './store-place.js';
@@ -95,7 +97,7 @@ async function reach({ state, url }: BackupAsk): Promise<Reached | undefined> {
   const place = placeOf({ url, stateDir: state.path });
   const running = await place.find();
   if (running !== undefined) return { address: running, release: async () => undefined };
-  if (!(await isThere(join(state.path, 'postgres/data')))) return undefined;
+  if (!(await orUnusable(state.path, () => isThere(join(state.path, 'postgres/data'))))) return undefined;
   return await startAlone(place, state);
 }
 
@@ -139,9 +141,17 @@ async function* none(): AsyncGenerator<string> {
   // There is no database.
 }
 
-/** Everything as of one instant, also while a controller works on. Throws `backup-exists`. */
+/** Before anything is started for it. */
+async function refuseTarget({ file, yes }: BackupAsk): Promise<void> {
+  const there = await onFile(file, 'written', () => isThere(file));
+  if (there && (await lstat(file)).isDirectory())
+    throw new AppError('file-refused', `${file} cannot be written: it is a folder`, { hint: 'Name a file in it.' });
+  if (there && !yes) throw new AppError('backup-exists', `${file} is there already`);
+}
+
+/** Everything as of one instant, also while a controller works on. Throws `backup-exists`, and `file-refused`. */
 export async function saveBackup(ask: BackupAsk): Promise<BackedUp> {
-  if (!ask.yes && (await isThere(ask.file))) throw new AppError('backup-exists', `${ask.file} is there already`);
+  await refuseTarget(ask);
   const at = ask.now();
   const count: Count = { files: 0, settings: false };
   const reached = await reach(ask);
@@ -222,7 +232,7 @@ async function restoreDatabase(ask: BackupAsk, migrations: readonly Applied[], p
 async function restoreSettings(path: string, text: string): Promise<void> {
   const now = await textOf(path);
   if (now === text) return;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   if (now !== undefined) await copyFile(path, `${path}.before-restore`);
   const temporary = join(dirname(path), `.config-${randomBytes(6).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
@@ -250,7 +260,7 @@ async function refuseWhatIsThere({ state, yes, configFile }: BackupAsk, { settin
  * The whole file is read and checked before anything is touched. The documents are staged first, then the database is
  * replaced in one transaction, then the documents are switched: a kill in between leaves the one or the other as it was, or
  * is brought to its end by the next start. Throws `state-dir-busy` while a controller uses the folder, `backup-exists`,
- * `backup-broken`, `backup-passphrase`, `store-newer`.
+ * `backup-broken`, `backup-passphrase`, `file-refused`, `store-newer`.
  */
 export async function restoreBackup(ask: BackupAsk): Promise<BackedUp> {
   const contents = await survey(ask);

@@ -13,6 +13,7 @@ import { readRef } from './git-refs.js';
 import { type GitTransport, unreachable } from './git-transport.js';
 import { openTrees } from './git-tree.js';
 import { addRemote, fetch as fetchPack, init } from './isomorphic-git.js';
+import { makeFolder } from './make-folder.js';
 
 export interface Clone extends OpenRepository {
   /** Name of its folder. */
@@ -131,7 +132,7 @@ async function fetchInto(
 export async function makeClone(folder: string, transport: GitTransport, branch: string): Promise<Clone> {
   const clone = openClone(folder, `clone-${randomBytes(6).toString('hex')}`);
   try {
-    await fs.mkdir(clone.gitDir, { recursive: true, mode: 0o700 });
+    await makeFolder(clone.gitDir);
     await init({ fs: gitFs, gitdir: clone.gitDir, bare: true, defaultBranch: branch });
     await addRemote({ fs: gitFs, gitdir: clone.gitDir, remote: 'origin', url: transport.shown });
     await fetchBranch(clone, transport, branch);

@@ -1,5 +1,6 @@
 // Turns what isomorphic-git and the disk say during a remote operation into errors of the catalogue, by class and code.
 import { AppError, type ErrorCode } from '../../schema/errors.js';
+import { systemWords } from '../../schema/file-refusal.js';
 import { systemCode } from './git-fs.js';
 import type { Purpose } from './git-transport.js';
 import { unreachable } from './git-transport.js';
@@ -66,7 +67,7 @@ export function translate(error: unknown, shown: string, purpose: Purpose): AppE
   }
   const code = systemCode(error);
   if (code !== undefined && diskCodes.has(code)) {
-    return new AppError('state-dir-unusable', `the clone of ${shown} cannot be kept: ${code}`, {
+    return new AppError('state-dir-unusable', `the clone of ${shown} cannot be kept: ${systemWords(error) ?? code}`, {
       cause: error,
       details: { reason: code },
     });

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import { systemWords } from '../../schema/file-refusal.js';
 
 /** The code of a system error (`ENOENT`, …), or undefined for anything else. */
 export function systemCode(thrown: unknown): string | undefined {
@@ -58,7 +59,7 @@ export async function writeAllowed(path: string, contents: string | Uint8Array):
 export function refusedFile(path: string, thrown: unknown): unknown {
   const code = systemCode(thrown) ?? '';
   if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code)) return thrown;
-  return new AppError('file-refused', `${path}: ${thrown instanceof Error ? thrown.message : code}`, { cause: thrown });
+  return new AppError('file-refused', `${path}: ${systemWords(thrown) ?? code}`, { cause: thrown });
 }
 
 /** Makes a rename last; where folders cannot be synced (some network file systems) nothing is lost but that. */

@@ -1,9 +1,9 @@
 // What is remembered on disk about one repository, between starts: which clone is good, the branch, the root commit.
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextIfThere, writeAtomic } from './git-fs.js';
 import { isOid } from './git-objects.js';
+import { makeFolder } from './make-folder.js';
 
 export interface GitMemory {
   readonly address: string;
@@ -54,7 +54,7 @@ export async function readMemory(folder: string, address: string): Promise<GitMe
 
 /** Changes what is named, keeps the rest, also what another process wrote meanwhile. */
 export async function remember(folder: string, address: string, change: Partial<GitMemory>): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const memory: GitMemory = { ...(await readMemory(folder, address)), ...change };
   await writeAtomic(join(folder, 'repository.json'), `${JSON.stringify(memory, null, 2)}\n`, 0o600);
 }

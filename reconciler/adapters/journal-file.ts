@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Intent, LeftIntent } from '../../schema/journal.js';
 import type { Journal, StateDir } from '../ports.js';
-import { isCode, makeFolder, namesIn, orUnusable, syncFolder } from './state-dir.js';
+import { makeFolder } from './make-folder.js';
+import { isCode, namesIn, orUnusable, syncFolder } from './state-dir.js';
 
 /** A file longer than this is written anew with what is open. */
 const longestBytes = 256 * 1024;

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import { systemWords } from '../../schema/file-refusal.js';
 
 const longestBytes = 65_536;
 
@@ -13,7 +14,7 @@ const isPublic = (text: string): boolean => text.startsWith('-----BEGIN CERTIFIC
 
 async function readSecret(path: string, mine: boolean): Promise<string> {
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw missing(`${path} cannot be read (${error.code ?? 'unknown'})`);
+    throw missing(`${path} cannot be read: ${systemWords(error) ?? error.message}`);
   });
   try {
     const { mode, size } = await file.stat();
@@ -24,7 +25,7 @@ async function readSecret(path: string, mine: boolean): Promise<string> {
     return text;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw missing(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    throw missing(`${path} cannot be read: ${systemWords(error) ?? (error as Error).message}`);
   } finally {
     await file.close();
   }

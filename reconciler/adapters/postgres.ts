@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AppError } from '../../schema/errors.js';
+import { makeFolder } from './make-folder.js';
 import {
   readPostmaster,
   removeSocketFolder,
@@ -85,7 +86,7 @@ async function share(path: string, mode: number, user: ServerUser): Promise<void
 /** Ours is everything but the data: what root writes never lies in a folder of the server's user. */
 async function makeHome(stateDir: string, user: ServerUser): Promise<string> {
   const home = homeOf(stateDir);
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await makeFolder(home);
   await letThrough(stateDir, user);
   await share(home, 0o710, user);
   // Peers are known by the operating system; root may come too.

@@ -1,19 +1,21 @@
 // A folder of named JSON documents on the controller's disk: whole or not at all, also when the power goes.
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
+import { systemWords } from '../../schema/file-refusal.js';
 import type { StateDir } from '../ports.js';
+import { makeFolder } from './make-folder.js';
 import { processName, processRuns } from './process-name.js';
 import { openNoteTurns } from './note-turns.js';
 import { takeLock } from './state-lock.js';
 
-/** Machines keep their own state folders below this one, and the SSH user must get through to them. */
-const sharedFolder = '/var/lib/portoser';
-
-function unusable(path: string, cause: unknown): AppError {
+export function unusable(path: string, cause: unknown): AppError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-  return new AppError('state-dir-unusable', `${path}: ${(cause as Error).message}`, { cause, details: { code } });
+  const { path: at } = cause as NodeJS.ErrnoException;
+  const why = systemWords(cause) ?? (cause as Error).message;
+  const message = at === undefined || at === path ? `${path}: ${why}` : `${path}: ${at}: ${why}`;
+  return new AppError('state-dir-unusable', message, { cause, details: { code } });
 }
 
 /** Throws `state-dir-unusable` for what the disk refuses. */
@@ -27,11 +29,6 @@ export async function orUnusable<T>(path: string, work: () => Promise<T>): Promi
 
 export const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
   codes.includes((error as NodeJS.ErrnoException).code ?? '');
-
-export async function makeFolder(folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (made !== undefined && folder === sharedFolder) await chmod(folder, 0o711);
-}
 
 /** A rename is only durable once its folder is (open(2), fsync(2)). */
 export async function syncFolder(folder: string): Promise<void> {
@@ -60,13 +57,13 @@ async function writeTemporary(folder: string, text: string): Promise<string> {
   return path;
 }
 
-/** None where there is no such folder. */
+/** None where there is no such folder. Throws `state-dir-unusable` for what is none. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
     if (isCode(error, 'ENOENT')) return [];
-    throw error;
+    throw unusable(folder, error);
   }
 }
 

@@ -1,7 +1,8 @@
 // Records that wait for the database, in files of the state folder: JSON lines, synced, bounded; the oldest go first.
-import { mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HistoryRecord } from '../../schema/history.js';
+import { makeFolder } from './make-folder.js';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -80,7 +81,7 @@ export function openSpool(options: SpoolOptions): Spool {
 
   async function fileToWrite(): Promise<string> {
     if (current !== undefined && (await sizeOf(current)) < fileBytes) return current;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
     count += 1;
     current = nameOf(options.now(), count, processName);
     return current;

@@ -55,7 +55,7 @@ const told = ({ message, hint }: Diagnostic): string => (hint === undefined ? me
 const partsOf = ({ path }: Diagnostic): readonly string[] => path.split(/[.[]/);
 
 /** One step: a key goes, or the whole entry where it cannot be without. */
-function repair(old: Old, shape: Shape, wrong: Diagnostic): Shape {
+function repair(old: Old, shape: Shape, wrong: Diagnostic, hosts: ReadonlyMap<string, string>): Shape {
   const [section = '', name = '', key] = partsOf(wrong);
   if (section === 'services') {
     const draft = shape.services.find(one => one.name === name);
@@ -69,11 +69,8 @@ function repair(old: Old, shape: Shape, wrong: Diagnostic): Shape {
   if (section === 'machines') {
     const entry = shape.machines[name];
     if (entry === undefined) return shape;
-    const from = Object.keys(isFields(old.value['hosts']) ? old.value['hosts'] : {}).find(
-      one => one === name || one.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-') === name,
-    );
     const whole = key === undefined || required.includes(key) || !(key in entry);
-    old.say(['hosts', from ?? name], `${whole ? 'is left out' : `\`${key}\` is left out`}: ${told(wrong)}`);
+    old.say(['hosts', hosts.get(name) ?? name], `${whole ? 'is left out' : `\`${key}\` is left out`}: ${told(wrong)}`);
     if (!whole) return { ...shape, machines: { ...shape.machines, [name]: without(entry, key) } };
     const gone = shape.services.filter(one => one.entry['machine'] === name);
     for (const one of gone) sayOf(old, one, undefined, 'is left out with its machine');
@@ -129,8 +126,8 @@ function withoutLater(old: Old, shape: Shape): Shape {
   };
 }
 
-/** Every round takes something away, so it ends; what is left is valid. */
-export function fit(old: Old, wished: Shape): Shape {
+/** Every round takes something away, so it ends; what is left is valid. `hosts`: by the name of a machine, what it was called. */
+export function fit(old: Old, wished: Shape, hosts: ReadonlyMap<string, string>): Shape {
   let shape = withoutCycles(old, wished);
   for (;;) {
     const errors = read(shape).diagnostics.filter(one => one.severity === 'error');
@@ -139,7 +136,7 @@ export function fit(old: Old, wished: Shape): Shape {
     const paths = new Set<string>();
     for (const wrong of errors) {
       const place = partsOf(wrong).slice(0, 3).join('.');
-      if (!paths.has(place)) shape = repair(old, shape, wrong);
+      if (!paths.has(place)) shape = repair(old, shape, wrong, hosts);
       paths.add(place);
     }
     if (shape === before)

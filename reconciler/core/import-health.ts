@@ -1,5 +1,5 @@
 // A health check's address of the older form → a check on the machine itself.
-import { type Fields, type Old, wordOf } from './import-old.js';
+import { type Fields, type Old, wordAt } from './import-old.js';
 import { optional } from './optional.js';
 
 function urlOf(text: string): URL | undefined {
@@ -8,7 +8,7 @@ function urlOf(text: string): URL | undefined {
 
 /** A name without a port went through the proxy, which spoke TLS for it: the service itself is asked on its own port. */
 export function healthOf(old: Old, name: string, value: Fields, port: number | undefined): Fields | undefined {
-  const written = wordOf(value['healthcheck_url']);
+  const written = wordAt(old, ['services', name], value, 'healthcheck_url');
   if (written === undefined) return undefined;
   const at = ['services', name, 'healthcheck_url'];
   const url = urlOf(written);

@@ -1,6 +1,6 @@
 // Hosts of the older form → machines.
 import type { Arch, Platform } from '../../schema/registry-types.js';
-import { type Fields, isFields, type Old, portOf, sayOthers, wordOf, wordsOf } from './import-old.js';
+import { type Fields, isFields, mapAt, type Old, portOf, sayOthers, wordAt, wordOf, wordsAt } from './import-old.js';
 import { optional } from './optional.js';
 import { normalPath } from './paths.js';
 import { safeName } from './safe-name.js';
@@ -28,7 +28,7 @@ function platformOf(words: string): Platform | undefined {
 
 /** `arm64-apple`, `linux/amd64`: where it does not name the system, the path may. */
 function kindOf(old: Old, name: string, host: Fields): { readonly arch?: Arch; readonly platform: Platform } {
-  const words = wordOf(host['arch']) ?? '';
+  const words = wordAt(old, ['hosts', name], host, 'arch') ?? '';
   const arch = archOf(words);
   if (words !== '' && arch === undefined) old.say(['hosts', name, 'arch'], `\`${words}\` is none of amd64, arm64, arm`);
   const named = platformOf(words);
@@ -40,33 +40,30 @@ function kindOf(old: Old, name: string, host: Fields): { readonly arch?: Arch; r
 const tagOf = (role: string): string => role.replaceAll(/[^A-Za-z0-9_.@:-]+/g, '-').replace(/^[^A-Za-z0-9_]+/, '');
 
 function hostOf(old: Old, name: string, host: Fields): Host | undefined {
+  const at = ['hosts', name];
   const ip = wordOf(host['ip']);
   const user = wordOf(host['ssh_user']);
   const machine = safeName(name);
   if (machine === undefined || ip === undefined || user === undefined) {
-    old.say(
-      ['hosts', name],
-      `is left out: its ${ip === undefined ? 'ip' : user === undefined ? 'ssh_user' : 'name'} is missing`,
-    );
+    old.say(at, `is left out: its ${ip === undefined ? 'ip' : user === undefined ? 'ssh_user' : 'name'} is missing`);
     return undefined;
   }
-  if (machine !== name) old.say(['hosts', name], `is called \`${machine}\` now`);
+  if (machine !== name) old.say(at, `is called \`${machine}\` now`);
   const port = portOf(host['ssh_port']);
-  if (host['ssh_port'] !== undefined && port === undefined) old.say(['hosts', name, 'ssh_port'], 'is no port');
-  const path = wordOf(host['path']);
-  if (path !== undefined && !path.startsWith('/'))
-    old.say(['hosts', name, 'path'], `\`${path}\` is no absolute folder`);
-  sayOthers(old, ['hosts', name], host, known);
-  const tags = wordsOf(host['roles'])
-    .map(tagOf)
-    .filter(tag => tag !== '');
+  if (host['ssh_port'] !== undefined && port === undefined) old.say([...at, 'ssh_port'], 'is no port');
+  const path = wordAt(old, at, host, 'path');
+  if (path !== undefined && !path.startsWith('/')) old.say([...at, 'path'], `\`${path}\` is no absolute folder`);
+  sayOthers(old, at, host, known);
+  const roles = wordsAt(old, at, host, 'roles');
+  for (const role of roles) if (tagOf(role) === '') old.say([...at, 'roles'], `no tag can be called \`${role}\``);
+  const tags = roles.map(tagOf).filter(tag => tag !== '');
   const entry = {
     host: /^(localhost|127\.0\.0\.1|::1)$/.test(ip) ? 'local' : ip,
     user,
     ...kindOf(old, name, host),
     ...optional('port', port === 22 ? undefined : port),
-    ...optional('ssh_key', wordOf(host['ssh_key'])),
-    ...optional('description', wordOf(host['description'])),
+    ...optional('ssh_key', wordAt(old, at, host, 'ssh_key')),
+    ...optional('description', wordAt(old, at, host, 'description')),
     ...optional('tags', tags.length === 0 ? undefined : [...new Set(tags)]),
   };
   return { name: machine, entry, ...optional('base', path?.startsWith('/') === true ? normalPath(path) : undefined) };
@@ -75,8 +72,7 @@ function hostOf(old: Old, name: string, host: Fields): Host | undefined {
 /** By the old name. */
 export function readHosts(old: Old): ReadonlyMap<string, Host> {
   const hosts = new Map<string, Host>();
-  const { hosts: written } = old.value;
-  for (const [name, value] of Object.entries(isFields(written) ? written : {})) {
+  for (const [name, value] of Object.entries(mapAt(old, 'hosts') ?? {})) {
     const host = isFields(value) ? hostOf(old, name, value) : undefined;
     if (!isFields(value)) old.say(['hosts', name], 'is left out: it says nothing');
     const double = [...hosts].find(([, one]) => one.name === host?.name);

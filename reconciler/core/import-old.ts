@@ -1,6 +1,6 @@
 // A registry of the older form (`hosts`, `current_host`) as it was read, and what is said of its lines.
 import type { Diagnostic, Position } from '../../schema/diagnostics.js';
-import type { Path } from '../../schema/validate.js';
+import { type Path, pathText } from '../../schema/validate.js';
 import { readYaml } from './yaml-text.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -33,6 +33,44 @@ export function wordsOf(value: unknown): readonly string[] {
   return items.flatMap(one => wordOf(one) ?? []);
 }
 
+/** For people; undefined: a word, or so empty that nothing is lost with it. */
+function oddity(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : 'a list';
+  if (isFields(value)) return Object.keys(value).length === 0 ? undefined : 'a map';
+  return typeof value === 'boolean' ? `\`${value}\`` : undefined;
+}
+
+/** Says what stands where a word is wanted. */
+function sayOddity(old: Old, path: Path, value: unknown): void {
+  const odd = oddity(value);
+  if (odd !== undefined) old.say(path, `is left out: ${odd} stands where a word is expected`);
+}
+
+/** As `wordOf`, of one key; whatever else stands there is told. */
+export function wordAt(old: Old, path: Path, value: Fields, key: string): string | undefined {
+  sayOddity(old, [...path, key], value[key]);
+  return wordOf(value[key]);
+}
+
+/** As `wordsOf`, of one key; what of it is no word is told. */
+export function wordsAt(old: Old, path: Path, value: Fields, key: string): readonly string[] {
+  const written = value[key];
+  const at = [...path, key];
+  if (Array.isArray(written)) for (const [index, one] of written.entries()) sayOddity(old, [...at, index], one);
+  else if (!isFields(written)) sayOddity(old, at, written);
+  else if (Object.values(written).some(one => one !== null && one !== true && one !== ''))
+    old.say(at, 'only the names in it were carried over, not what stands under them');
+  return wordsOf(written);
+}
+
+/** A section that is a map; undefined: there is none. Anything else is told. */
+export function mapAt(old: Old, key: string): Fields | undefined {
+  const value = old.value[key];
+  if (isFields(value)) return value;
+  if (value !== undefined && value !== null) old.say([key], 'is left out: it is no map');
+  return undefined;
+}
+
 /** A port, also of `8080:80`. */
 export function portOf(value: unknown): number | undefined {
   const [, digits] = /^(\d{1,5})(:\d{1,5})?$/.exec(wordOf(value) ?? '') ?? [];
@@ -58,18 +96,24 @@ function refusal(file: string, value: unknown): Diagnostic | undefined {
     : wrong('it is no registry of the older form', 'that is a map with `hosts` and `services`');
 }
 
+/** The older form has no `include`, which the hint for a file that is too large advises. */
+function inOneFile(wrong: Diagnostic): Diagnostic {
+  if (wrong.code !== 'file-too-large') return wrong;
+  return { ...wrong, hint: 'import it in parts: each with the hosts that its services name' };
+}
+
 /** The diagnostics where it cannot be read as one. */
 export function readOld(file: string, text: string): Old | { readonly diagnostics: readonly Diagnostic[] } {
   const yaml = readYaml(file, text);
   const errors = yaml.diagnostics.filter(one => one.severity === 'error');
-  if (errors.length > 0) return { diagnostics: errors };
+  if (errors.length > 0) return { diagnostics: errors.map(inOneFile) };
   const refused = refusal(file, yaml.value);
   if (refused !== undefined) return { diagnostics: [refused] };
   const remarks: ImportRemark[] = [];
   return {
     value: yaml.value as Fields,
     remarks,
-    say: (path, message) => void remarks.push({ ...yaml.locate(path, 'key'), path: path.join('.'), text: message }),
+    say: (path, message) => void remarks.push({ ...yaml.locate(path, 'key'), path: pathText(path), text: message }),
   };
 }
 

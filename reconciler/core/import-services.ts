@@ -1,7 +1,18 @@
 // Services of the older form → services: those of one compose file on one host become one, since a service is a Compose project here.
 import type { Host } from './import-hosts.js';
 import { healthOf } from './import-health.js';
-import { type Fields, isFields, type Old, portOf, sayOthers, wordOf, wordsOf } from './import-old.js';
+import {
+  type Fields,
+  isFields,
+  mapAt,
+  type Old,
+  portOf,
+  sayOthers,
+  wordAt,
+  wordOf,
+  wordsAt,
+  wordsOf,
+} from './import-old.js';
 import { optional } from './optional.js';
 import { composeNames } from './parse-repository.js';
 import { normalPath } from './paths.js';
@@ -64,16 +75,14 @@ function typeOf({ value }: Written): string {
 
 /** What all types have in common. `names`: the new name of each old one. */
 function commonOf(old: Old, { name, value }: Written, names: ReadonlyMap<string, string>): Fields {
-  const at = (key: string) => ['services', name, key];
+  const service = ['services', name];
+  const at = (key: string) => [...service, key];
   const port = portOf(value['port']);
   if (value['port'] !== undefined && port === undefined) old.say(at('port'), 'is no port');
-  if (['tls_cert', 'tls_key', 'ca_cert'].some(key => value[key] !== undefined))
-    old.say(
-      at(value['tls_cert'] === undefined ? 'ca_cert' : 'tls_cert'),
-      'certificates of one’s own have no counterpart',
-    );
-  sayOthers(old, ['services', name], value, known);
-  const needs = wordsOf(value['dependencies']).flatMap(one => {
+  const certificate = ['tls_cert', 'tls_key', 'ca_cert'].find(key => value[key] !== undefined);
+  if (certificate !== undefined) old.say(at(certificate), 'certificates of one’s own have no counterpart');
+  sayOthers(old, service, value, known);
+  const needs = wordsAt(old, service, value, 'dependencies').flatMap(one => {
     const wanted = names.get(one);
     if (wanted === undefined) old.say(at('dependencies'), `\`${one}\` is no service that was carried over`);
     return wanted === undefined || wanted === names.get(name) ? [] : [wanted];
@@ -82,9 +91,15 @@ function commonOf(old: Old, { name, value }: Written, names: ReadonlyMap<string,
     ...optional('port', port),
     ...optional('depends_on', needs.length === 0 ? undefined : [...new Set(needs)]),
     ...optional('health', healthOf(old, name, value, port)),
-    ...optional('hostname', wordOf(value['hostname'])),
-    ...optional('description', wordOf(value['description'])),
+    ...optional('hostname', wordAt(old, service, value, 'hostname')),
+    ...optional('description', wordAt(old, service, value, 'description')),
   };
+}
+
+/** Names keys that stand there, and of which nothing is made in this place. */
+function sayUnused(old: Old, { name, value }: Written, keys: readonly string[], why: string): void {
+  const nothing = (key: string) => value[key] === undefined || value[key] === null || value[key] === '';
+  for (const key of keys) if (!nothing(key)) old.say(['services', name, key], `is left out: ${why}`);
 }
 
 const listOf = (entries: readonly Fields[], key: string): readonly unknown[] => [
@@ -130,7 +145,12 @@ function dockerEntry(old: Old, name: string, all: readonly Placed[], names: Read
   const path = folderOf(first?.file ?? '');
   const file = lastOf(first?.file ?? '');
   const project = projectOf(path);
-  const inner = all.length === 1 ? wordOf(first?.value['service_name']) : undefined;
+  const single = all.length === 1 ? first : undefined;
+  const inner = single === undefined ? undefined : wordAt(old, ['services', single.name], single.value, 'service_name');
+  for (const one of all) {
+    sayUnused(old, one, ['command'], 'what a Compose project runs stands in its file');
+    if (single === undefined) sayUnused(old, one, ['service_name'], `\`${name}\` is the whole Compose project`);
+  }
   const common = merged(
     old,
     all,
@@ -149,9 +169,9 @@ function dockerEntry(old: Old, name: string, all: readonly Placed[], names: Read
 
 function otherEntry(old: Old, name: string, one: Placed, names: ReadonlyMap<string, string>): Fields | undefined {
   const type = typeOf(one);
-  const command = wordOf(one.value['command']);
-  const path = one.file === undefined ? fullPath(name, one.host.base) : folderOf(one.file);
   const at = ['services', one.name];
+  const command = wordAt(old, at, one.value, 'command');
+  const path = one.file === undefined ? fullPath(name, one.host.base) : folderOf(one.file);
   if (path === undefined) {
     old.say(at, 'is left out: its host has no path, and it none of its own');
     return undefined;
@@ -160,25 +180,23 @@ function otherEntry(old: Old, name: string, one: Placed, names: ReadonlyMap<stri
     old.say(at, `is left out: what it runs stands in ${one.file ?? 'no file'} there; add it with \`command\``);
     return undefined;
   }
+  const unit = type === 'native' ? wordAt(old, at, one.value, 'service_name') : undefined;
   if (type === 'native' && command === undefined)
-    old.say(
-      at,
-      `a unit \`${wordOf(one.value['service_name']) ?? name}\` must be there: it is managed, and not written`,
-    );
+    old.say(at, `a unit \`${unit ?? name}\` must be there: it is managed, and not written`);
+  if (type === 'local') sayUnused(old, one, ['service_name'], 'its unit is called after the service');
   return {
     type,
     machine: one.host.name,
     path,
     ...optional('command', command),
-    ...optional('service_name', type === 'native' ? wordOf(one.value['service_name']) : undefined),
+    ...optional('service_name', unit),
     ...commonOf(old, one, names),
   };
 }
 
 /** Services whose host was carried over, with the file that they are made from. */
 function readWritten(old: Old, hosts: ReadonlyMap<string, Host>): readonly Placed[] {
-  const { services } = old.value;
-  return Object.entries(isFields(services) ? services : {}).flatMap(([name, value]) => {
+  return Object.entries(mapAt(old, 'services') ?? {}).flatMap(([name, value]) => {
     const refuse = (why: string) => {
       old.say(['services', name], `is left out: ${why}`);
       return [];
@@ -191,11 +209,15 @@ function readWritten(old: Old, hosts: ReadonlyMap<string, Host>): readonly Place
     const type = typeOf({ name, value, host });
     if (!['docker', 'local', 'native'].includes(type))
       return refuse(`deployment_type \`${type}\` is none of docker, local, native`);
-    const written = wordOf(value['docker_compose']) ?? wordOf(value['service_file']);
+    const compose = wordOf(value['docker_compose']);
+    const written = compose ?? wordOf(value['service_file']);
     const file = written === undefined ? undefined : fullPath(written, host.base);
     if (type === 'docker' && file === undefined)
       return refuse(written === undefined ? 'it has no docker_compose' : 'its host has no path');
     if (safeName(name) === undefined) return refuse('no service can be called so');
+    for (const key of ['deployment_type', 'docker_compose']) wordAt(old, ['services', name], value, key);
+    if (compose === undefined) wordAt(old, ['services', name], value, 'service_file');
+    else sayUnused(old, { name, value, host }, ['service_file'], '`docker_compose` says where it lies');
     return [{ name, value, host, file }];
   });
 }

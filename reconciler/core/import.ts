@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../../schema/diagnostics.js';
 import { fit } from './import-fit.js';
 import { type Host, readHosts } from './import-hosts.js';
-import { type Fields, isFields, type Old, readOld, type ImportRemark, sayOthers, wordOf } from './import-old.js';
+import { type Fields, mapAt, type Old, readOld, type ImportRemark, sayOthers, wordAt, wordOf } from './import-old.js';
 import { readServices } from './import-services.js';
 import { registryText } from './import-text.js';
 import { optional } from './optional.js';
@@ -20,19 +20,23 @@ export interface Imported {
 const aboutItself = ['version', 'schema', 'last_updated'];
 
 function machineOf(old: Old, section: string, value: Fields, hosts: ReadonlyMap<string, Host>): string | undefined {
-  const wanted = wordOf(value['host']) ?? wordOf(value['ingress_host']);
+  const own = wordOf(value['host']);
+  const ingress = wordOf(value['ingress_host']);
+  const wanted = own ?? ingress;
   const machine = hosts.get(wanted ?? '')?.name;
   if (machine === undefined) old.say([section], 'is left out: it stands on no machine that was carried over');
+  else if (ingress !== undefined && ingress !== wanted)
+    old.say([section, 'ingress_host'], `is left out: it stands on \`${machine}\``);
   return machine;
 }
 
 function caddyOf(old: Old, hosts: ReadonlyMap<string, Host>): Fields | undefined {
-  const { caddy } = old.value;
-  if (!isFields(caddy)) return undefined;
+  const caddy = mapAt(old, 'caddy');
+  if (caddy === undefined) return undefined;
   const machine = machineOf(old, 'caddy', caddy, hosts);
   if (machine === undefined) return undefined;
   sayOthers(old, ['caddy'], caddy, ['host', 'ingress_host', 'admin_api']);
-  const admin = wordOf(caddy['admin_api'])
+  const admin = wordAt(old, ['caddy'], caddy, 'admin_api')
     ?.replace(/^https?:\/\//, '')
     .replace(/\/+$/, '');
   const own = admin?.replace(/^127\.0\.0\.1(?=:|$)/, 'localhost');
@@ -40,12 +44,12 @@ function caddyOf(old: Old, hosts: ReadonlyMap<string, Host>): Fields | undefined
 }
 
 function dnsOf(old: Old, hosts: ReadonlyMap<string, Host>): Fields | undefined {
-  const { dns } = old.value;
-  if (!isFields(dns)) return undefined;
+  const dns = mapAt(old, 'dns');
+  if (dns === undefined) return undefined;
   const machine = machineOf(old, 'dns', dns, hosts);
   if (machine === undefined) return undefined;
   sayOthers(old, ['dns'], dns, ['host', 'config_path']);
-  return { machine, type: 'dnsmasq', ...optional('file', wordOf(dns['config_path'])) };
+  return { machine, type: 'dnsmasq', ...optional('file', wordAt(old, ['dns'], dns, 'config_path')) };
 }
 
 /** Diagnostics of the old text where it cannot be read at all. `file`: its name, for people. */
@@ -55,16 +59,20 @@ export function importOld(file: string, text: string): Imported | { readonly dia
   const hosts = readHosts(old);
   const services = readServices(old, hosts);
   sayOthers(old, [], old.value, ['hosts', 'services', 'domain', 'caddy', 'dns', ...aboutItself]);
-  const shape = fit(old, {
-    from: file,
-    machines: Object.fromEntries([...hosts.values()].map(host => [host.name, host.entry])),
-    services,
-    sections: {
-      ...optional('domain', wordOf(old.value['domain'])),
-      ...optional('caddy', caddyOf(old, hosts)),
-      ...optional('dns', dnsOf(old, hosts)),
+  const shape = fit(
+    old,
+    {
+      from: file,
+      machines: Object.fromEntries([...hosts.values()].map(host => [host.name, host.entry])),
+      services,
+      sections: {
+        ...optional('domain', wordAt(old, [], old.value, 'domain')),
+        ...optional('caddy', caddyOf(old, hosts)),
+        ...optional('dns', dnsOf(old, hosts)),
+      },
     },
-  });
+    new Map([...hosts].map(([was, host]) => [host.name, was])),
+  );
   return {
     text: registryText(shape),
     machines: Object.keys(shape.machines).length,

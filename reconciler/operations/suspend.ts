@@ -25,16 +25,24 @@ function readFor(written: string | undefined): number | undefined {
   throw new AppError('usage', `\`${written}\` is no duration`, { hint: 'Write one such as 30m, 2h or 3d.' });
 }
 
+/** Who comes later has nothing but it to go by. */
+function readReason(written: string): string {
+  const reason = written.trim();
+  if (reason === '') throw new AppError('usage', 'the reason is empty', { hint: 'Say why: --reason "…".' });
+  if (reason.length > longestReason || /\p{Cc}/u.test(reason))
+    throw new AppError('usage', `a reason is one line of at most ${longestReason} characters`);
+  return reason;
+}
+
 export const suspend: Operation<typeof input, Suspended> = {
   name: 'suspend',
   summary: 'Take the hands off services or machines',
   effect: 'changes',
   role: 'operator',
   input,
-  run: async (context, { reason, for: written, ...asked }) => {
+  run: async (context, { reason: given, for: written, ...asked }) => {
     const forMs = readFor(written);
-    if (reason.length > longestReason || /\p{Cc}/u.test(reason))
-      throw new AppError('usage', `a reason is one line of at most ${longestReason} characters`);
+    const reason = readReason(given);
     const by = context.actor.name;
     const more = forMs === undefined ? {} : { forMs };
     const machines = await onEach(context, asked, async (run, { names }) => {

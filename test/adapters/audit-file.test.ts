@@ -35,6 +35,15 @@ const entry = (what: string): AuditEntry => ({
   result: 'begun',
 });
 
+it('a state folder that is a file is told in words, not as a bug', async () => {
+  writeFileSync(join(state, 'file'), '');
+  const records = openAudit(join(state, 'file')).records(0)[Symbol.asyncIterator]();
+  await expect(records.next()).rejects.toMatchObject({
+    code: 'state-dir-unusable',
+    message: expect.stringContaining('a folder of its path is a file') as string,
+  });
+});
+
 async function write(count: number, options = {}): Promise<readonly AuditRecord[]> {
   const audit = openAudit(state, options);
   const records: AuditRecord[] = [];

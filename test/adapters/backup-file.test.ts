@@ -80,3 +80,23 @@ test('a newer form, and what is none at all, are named', async () => {
   await writeFile(path, 'hello\n');
   await expect(read(path)).rejects.toThrow('not written by');
 });
+
+test.each([
+  ['read', 'nowhere', 'there is no such file or folder', 'Correct the path.'],
+  ['read', '', 'it is a folder', 'Name a file in it.'],
+  ['read', 'file/x', 'a folder of its path is a file', 'Correct the path.'],
+  ['written', 'nowhere/x', 'there is no such file or folder', 'Make its folder first, or correct the path.'],
+  ['written', '', 'it is a folder', 'Name a file in it.'],
+  ['written', 'file/x', 'a folder of its path is a file', 'Correct the path.'],
+])('what cannot be %s is told with its place: %j', async (purpose, name, why, hint) => {
+  const folder = await scratch();
+  await writeFile(join(folder, 'file'), '');
+  const path = join(folder, name);
+  const done = purpose === 'read' ? read(path) : writeBackup(path, lines(text), undefined);
+  await expect(done).rejects.toMatchObject({
+    code: 'file-refused',
+    message: `${path} cannot be ${purpose}: ${why}`,
+    hint,
+  });
+  expect(await readdir(folder)).toEqual(['file']);
+});

@@ -139,7 +139,10 @@ describe('on a full disk', () => {
   it('an intent is refused, and says why; with room again it goes on', async () => {
     const journal = openFor('1:a', small);
     fill();
-    const refusal = { code: 'state-dir-unusable', message: expect.stringContaining('ENOSPC') as string };
+    const refusal = {
+      code: 'state-dir-unusable',
+      message: expect.stringContaining('no space is left there') as string,
+    };
     await expect(journal.begin(anIntent('1'), 1)).rejects.toMatchObject(refusal);
     await rm(join(small, 'ballast'));
     await journal.begin(anIntent('2'), 2);

@@ -278,7 +278,7 @@ describe('references', () => {
     const rejected = [
       [post().reveal('env:PORTOSER_NOTIFY_A'), 'PORTOSER_NOTIFY_A is not set'],
       [post({ PORTOSER_NOTIFY_A: 'x', PORTOSER_NOTIFY_A_FILE: 'y' }).reveal('env:PORTOSER_NOTIFY_A'), 'are both set'],
-      [post().reveal('file:nothing'), `${join(folder, 'nothing')} cannot be read (ENOENT)`],
+      [post().reveal('file:nothing'), `${join(folder, 'nothing')} cannot be read: there is no such file or folder`],
       [post().reveal('file:open'), `others can read ${join(folder, 'open')}`],
       [post().reveal('file:empty'), 'file:empty is empty'],
     ] as const;

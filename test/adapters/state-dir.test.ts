@@ -85,6 +85,29 @@ describe('documents', () => {
     await expect(openStateDir(path).lock()).rejects.toMatchObject({ code: 'state-dir-unusable' });
   });
 
+  it.runIf(process.platform === 'linux')(
+    'a folder in which nothing can be made is refused, and said in words',
+    async () => {
+      const refusal = {
+        code: 'state-dir-unusable',
+        message: expect.stringContaining('can be made in /proc') as string,
+      };
+      await expect(openStateDir('/proc/portoser/state').write('git', {})).rejects.toMatchObject(refusal);
+      await expect(openStateDir('/proc/portoser/state').lock()).rejects.toMatchObject(refusal);
+    },
+  );
+
+  it('what the system says is said in words, with the file that it is about', async () => {
+    await writeFile(join(folder, 'state'), '');
+    await expect(openStateDir(join(folder, 'state')).write('git', {})).rejects.toMatchObject({
+      message: `${join(folder, 'state')}: a file stands where a folder is needed`,
+      details: { code: 'EEXIST' },
+    });
+    await expect(openStateDir(join(folder, 'state', 'deep')).read('git')).rejects.toMatchObject({
+      message: `${join(folder, 'state', 'deep', 'git.json')}: a folder of its path is a file`,
+    });
+  });
+
   it('a document that is no JSON is named', async () => {
     await writeFile(join(folder, 'git.json'), '{');
     await expect(openStateDir(folder).read('git')).rejects.toMatchObject({

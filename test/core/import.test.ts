@@ -164,7 +164,9 @@ describe('services', () => {
     });
     expect(remarks(text)).toEqual([
       expect.stringMatching(/^5:\d+ services\.front: is an inner service of the Compose project that is `fr` now/),
+      expect.stringMatching(/^5:\d+ services\.front\.service_name: is left out: `fr` is the whole Compose project/),
       expect.stringMatching(/^6:\d+ services\.back: is an inner service/),
+      expect.stringMatching(/^6:\d+ services\.back\.service_name: is left out: `fr` is the whole Compose project/),
       expect.stringMatching(/^7:\d+ services\.db\.dependencies: `fr` depends on it in turn/),
     ]);
   });
@@ -296,6 +298,89 @@ describe('hosts', () => {
     expect(shown(text)).toMatchObject({ machines: {}, services: {} });
     expect(remarks(text)).toContainEqual('4:3 services.a: is left out with its machine');
   });
+});
+
+describe('what is written in another way than it is read', () => {
+  const told = (text: string): readonly string[] => remarks(text).map(one => one.slice(one.indexOf(' ') + 1));
+
+  it('is told, key by key of a service', () => {
+    const text = service(
+      'db: {current_host: pi1, docker_compose: /db/docker-compose.yml}',
+      'web: {current_host: pi1, docker_compose: /web/docker-compose.yml, command: run me, hostname: [a, b], healthcheck_url: {url: "http://x/"}, dependencies: [{name: db}, db, true], service_file: /x/y.service, description: false, deployment_type: [docker]}',
+      'job: {current_host: pi1, deployment_type: local, command: [a, b], service_name: j, service_file: /job/x.yml}',
+      'run: {current_host: pi1, deployment_type: local, command: sleep 1, service_name: j, service_file: /run/x.yml}',
+      'unit: {current_host: pi1, deployment_type: native, service_name: {is: u}, service_file: /unit/x.yml, dependencies: {db: {condition: healthy}}, tls_key: k}',
+    );
+    expect(told(text)).toEqual([
+      'services.web.command: is left out: what a Compose project runs stands in its file',
+      'services.web.hostname: is left out: a list stands where a word is expected',
+      'services.web.healthcheck_url: is left out: a map stands where a word is expected',
+      'services.web.dependencies[0]: is left out: a map stands where a word is expected',
+      'services.web.dependencies[2]: is left out: `true` stands where a word is expected',
+      'services.web.service_file: is left out: `docker_compose` says where it lies',
+      'services.web.description: is left out: `false` stands where a word is expected',
+      'services.web.deployment_type: is left out: a list stands where a word is expected',
+      'services.job: is left out: what it runs stands in /srv/cluster/job/x.yml there; add it with `command`',
+      'services.job.command: is left out: a list stands where a word is expected',
+      'services.run.service_name: is left out: its unit is called after the service',
+      'services.unit: a unit `unit` must be there: it is managed, and not written',
+      'services.unit.service_name: is left out: a map stands where a word is expected',
+      'services.unit.dependencies: only the names in it were carried over, not what stands under them',
+      'services.unit.tls_key: certificates of one’s own have no counterpart',
+    ]);
+  });
+
+  it('is told, key by key of a host', () => {
+    const text = `hosts:
+  m: {ip: h, ssh_user: u, arch: [linux], roles: [{web: true}, '***', db], ssh_key: [k], description: {a: b}, path: [x]}
+`;
+    expect(told(text).slice(1)).toEqual([
+      'hosts.m.arch: is left out: a list stands where a word is expected',
+      'hosts.m.roles: no tag can be called `***`',
+      'hosts.m.roles[0]: is left out: a map stands where a word is expected',
+      'hosts.m.ssh_key: is left out: a list stands where a word is expected',
+      'hosts.m.description: is left out: a map stands where a word is expected',
+      'hosts.m.path: is left out: a list stands where a word is expected',
+    ]);
+  });
+
+  it.each([
+    ['services: {}\nhosts: 3', 'hosts: is left out: it is no map'],
+    ['services: {}\nhosts: [a, b]', 'hosts: is left out: it is no map'],
+    ['hosts: {}\nservices: [a]', 'services: is left out: it is no map'],
+    ['hosts: {}\ncaddy: pi', 'caddy: is left out: it is no map'],
+    ['hosts: {}\ndns: [pi]', 'dns: is left out: it is no map'],
+    ['hosts: {}\ndomain: {a: b}', 'domain: is left out: a map stands where a word is expected'],
+  ])('is told of a section: %j', (text, wanted) => {
+    expect(remarks(`${text}\n`)).toEqual([`2:1 ${wanted}`]);
+  });
+
+  it('is told of a section that stands on one machine only', () => {
+    expect(
+      told(`${host}caddy: {host: pi1, ingress_host: mini1, admin_api: {}}\ndns: {host: pi1, config_path: [a]}\n`),
+    ).toEqual([
+      'caddy.ingress_host: is left out: it stands on `pi1`',
+      'dns.config_path: is left out: a list stands where a word is expected',
+    ]);
+  });
+
+  it('is not told where nothing is lost', () => {
+    expect(
+      told(service(`a: {${on}: docker, docker_compose: /a/compose.yaml, command: '', hostname: [], dependencies: }`)),
+    ).toEqual([]);
+  });
+});
+
+it('a refusal of a machine stands where its host is written, whatever it is called now', () => {
+  expect(remarks('hosts:\n  Höst Ä: {ip: "bad host", ssh_user: u, arch: x64-linux}\n')).toEqual([
+    '2:3 hosts.Höst Ä: is called `h-st` now',
+    expect.stringMatching(/^2:3 hosts\.Höst Ä: is left out: /),
+  ]);
+});
+
+it('a file that is too large is not advised what the older form cannot', () => {
+  const result = importOld('old.yml', `hosts: {}\nx: "${'y'.repeat(530_000)}"\n`);
+  expect('diagnostics' in result && result.diagnostics[0]?.hint).toMatch(/^import it in parts/);
 });
 
 describe('what is no registry of the older form', () => {

@@ -92,6 +92,8 @@ describe('suspend', () => {
     ['a machine that is not there', { machine: 'm9' }, 'there is no machine `m9`'],
     ['a time that is none', { all: true, for: 'soon' }, '`soon` is no duration'],
     ['no time at all', { all: true, for: '0' }, '`0` is no duration'],
+    ['an empty reason', { all: true, reason: '' }, 'the reason is empty'],
+    ['a reason of blanks', { all: true, reason: ' \u3000 ' }, 'the reason is empty'],
   ])('refuses %s', async (_, asked, message) => {
     world.sent.length = 0;
     await expect(suspend.run(context, { reason: 'x', ...asked })).rejects.toThrow(message);

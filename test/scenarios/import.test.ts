@@ -86,6 +86,20 @@ it('says what is wrong with a file that it cannot read, and writes nothing', asy
   expect(await portoser('import')).toMatchObject({ code: 1 });
 });
 
+it.each([
+  ['import nowhere.yml', 'nowhere.yml cannot be read: there is no such file or folder'],
+  ['import . ', '. cannot be read: it is a folder'],
+  ['import old.yml -o . --yes', '. cannot be written: it is a folder'],
+  ['import old.yml -o old.yml/y', 'old.yml/y cannot be written: a file stands where a folder is needed'],
+  ['init old.yml', 'old.yml/registry.yml cannot be written: a file stands where a folder is needed'],
+])('a path that leads nowhere is told as that: %s', async (line, wanted) => {
+  const { code, out, err } = await portoser(...line.trim().split(' '));
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toContain(wanted);
+  expect(err).toContain('[file-refused]');
+  expect(err).not.toContain('    at ');
+});
+
 it('in JSON says all of it', async () => {
   const { code, out, err } = await portoser('import', 'old.yml', '--json');
   expect({ code, err }).toEqual({ code: 2, err: '' });

@@ -3,21 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { AppError } from '../../../schema/errors.js';
+import { onFile } from '../../../schema/file-refusal.js';
 import { command } from '../command.js';
 import { oneWord } from '../one-word.js';
 import { createPaint } from '../paint.js';
 import { diagnosticsText } from '../render/diagnostics.js';
 import { remarksText } from '../render/import.js';
 import { respond } from '../respond.js';
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new AppError('usage', `${file} cannot be read: ${code ?? String(cause)}`, { cause });
-  }
-}
 
 /** Where the result goes; undefined: to standard output. */
 function targetOf(values: { readonly output?: string; readonly write?: boolean }, path: string): string | undefined {
@@ -29,8 +21,10 @@ function targetOf(values: { readonly output?: string; readonly write?: boolean }
 async function write(target: string, text: string, over: boolean): Promise<void> {
   if (existsSync(target) && !over)
     throw new AppError('usage', `${target} is there already`, { hint: 'Say --yes to write over it.' });
-  await mkdir(dirname(resolve(target)), { recursive: true });
-  await writeFile(target, text, { flag: over ? 'w' : 'wx' });
+  await onFile(target, 'written', async () => {
+    await mkdir(dirname(resolve(target)), { recursive: true });
+    await writeFile(target, text, { flag: over ? 'w' : 'wx' });
+  });
 }
 
 export const importRegistry = command({
@@ -46,7 +40,10 @@ export const importRegistry = command({
   run: async call => {
     const file = oneWord(call, 'file');
     const target = targetOf(call.values, call.settings.path.value ?? 'registry.yml');
-    const imported = await call.perform('import', { file, text: await textOf(file) });
+    const imported = await call.perform('import', {
+      file,
+      text: await onFile(file, 'read', () => readFile(file, 'utf8')),
+    });
     const paint = createPaint(call.terminal.colours);
     if ('diagnostics' in imported)
       return respond(call, imported, () => diagnosticsText(imported.diagnostics, paint), 1);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AppError } from '../../../schema/errors.js';
+import { fileRefusal, onFile } from '../../../schema/file-refusal.js';
 import { command } from '../command.js';
 import { noWords } from '../one-word.js';
 import { respond } from '../respond.js';
@@ -68,11 +69,11 @@ export const init = command({
       throw new AppError('usage', `\`${cluster}\` is no name of a cluster`, {
         hint: 'Use small letters, digits and dashes.',
       });
-    await mkdir(dirname(path), { recursive: true });
+    await onFile(path, 'written', () => mkdir(dirname(path), { recursive: true }));
     try {
       await writeFile(path, firstRegistry(cluster), { flag: 'wx' });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileRefusal(path, 'written', error);
       throw new AppError('registry-edit', `${path} is there already, and is left as it is`, {
         cause: error,
         hint: 'Run `portoser registry validate` to check it.',
