@@ -49,6 +49,13 @@ export function toCondemn(considered: Considered, faults: Faults): readonly Cond
   });
 }
 
+/** Those of the faults that nobody can judge now: git wants their revision still, and its machine does not answer. */
+export function toJudgeLater({ desired, live }: Considered, faults: Faults): readonly PlacementKey[] {
+  return desired.placements.flatMap(({ key, spec, fingerprint }) =>
+    faults.get(key)?.fingerprint === fingerprint && live.machines[spec.machine]?.state !== 'reachable' ? [key] : [],
+  );
+}
+
 const because = 'it became unhealthy soon after its deploy';
 
 /** What history calls it; nothing is restarted by it. */

@@ -1,6 +1,7 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError } from '../../schema/errors.js';
-import type { Next, Outcome } from '../../schema/plan.js';
+import type { Next, Outcome, Plan } from '../../schema/plan.js';
+import type { PlacementKey } from '../../schema/registry-types.js';
 import type { PassReport } from '../../schema/status.js';
 import { optional } from '../core/optional.js';
 import { withUndone } from '../core/undone.js';
@@ -12,7 +13,7 @@ import type { ApplyRun } from './apply-room.js';
 import type { HistoryActor } from '../../schema/history.js';
 import { readApplied } from './applied.js';
 import { approachFleet } from './approach.js';
-import { condemn, illOf, type Judged, toCondemn } from './condemn.js';
+import { condemn, illOf, type Judged, toCondemn, toJudgeLater } from './condemn.js';
 import type { Soak } from './soak.js';
 import { type RunTeller, runTeller } from './follow.js';
 import { backFrom, faultyOf } from './go-back.js';
@@ -22,6 +23,7 @@ import { giveBackLeft } from './left-locks.js';
 import { nextAfter, nextOf } from './next.js';
 import { persist } from './persist.js';
 import { type Choice, checkSettled, consider, type Considered } from './preview.js';
+import { noteTry } from './retries.js';
 import { loopActor, type RunRecorder, recorderOf } from './record.js';
 import { publish } from './publish.js';
 import { noteBegun, sessionOf } from './session.js';
@@ -102,6 +104,8 @@ type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
 
 type Ask = PassAsk & { readonly history: RunRecorder; readonly teller: RunTeller };
 
+const serviceOf = (key: PlacementKey): string => key.slice(0, key.indexOf('@'));
+
 async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;
   const { acceptedCommit: accepted } = await readApplied(ports.state);
@@ -127,10 +131,11 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const first = plan.held === undefined ? await carryOut(context, ask, synced, considered) : [];
   const persisting = { ...context, synced, ask, carryOut: (one: Considered) => carryOut(context, ask, synced, one) };
   // What serves is brought back before anything waits for its next try.
-  const back = await goBack(context, ask, synced, first);
+  const going = { ask, synced, from: considered.plan };
+  const back = await goBack(context, going, first);
   const made = await persist(persisting, considered.desired, back);
   const again = made.some(one => !back.includes(one));
-  const outcomes = [...condemned.outcomes, ...(again ? await goBack(context, ask, synced, made) : made)];
+  const outcomes = [...condemned.outcomes, ...(again ? await goBack(context, going, made) : made)];
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
@@ -185,7 +190,10 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
     files: synced.files,
     superseded: ask.superseded ?? (() => false),
     toTheEnd: ask.toTheEnd ?? true,
-    endedLate: outcome => ask.history.endedLate(outcome),
+    endedLate: outcome => {
+      noteTry(context.ports, desired, outcome);
+      ask.history.endedLate(outcome);
+    },
     runId: ask.history.runId,
     ...optional('watch', ask.watch),
     ...optional('hurry', ask.hurry),
@@ -213,7 +221,7 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
   for (const one of ask.history.unclear(unclear)) sessionOf(ports).unclear.set(one.change.key, one);
   const spared = new Set(judged.flatMap(one => one.left));
   ask.history.spared(spared);
-  const left = new Set([...spared, ...unclear]);
+  const left = new Set([...spared, ...unclear, ...toJudgeLater(considered, faults)]);
   for (const { placement, error } of ill.filter(one => !left.has(one.placement.key)))
     context.emit({
       kind: 'change',
@@ -224,8 +232,21 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
     });
   ask.soak?.settle(new Map([...faults].filter(([key]) => !left.has(key))));
   const failed = judged.flatMap(one => one.outcomes);
-  const outcomes = await goBack(context, ask, synced, failed);
+  const outcomes = await goBack(context, { ask, synced, from: considered.plan }, failed);
   return { outcomes, ...optional('why', judged.find(one => one.why !== undefined)?.why) };
+}
+
+interface Going {
+  readonly ask: Ask;
+  readonly synced: Synced;
+  /** What was thought of everything before. */
+  readonly from: Plan;
+}
+
+/** Who watches the health of all has to know also what is left alone beyond a plan for some services. */
+function asOfAll({ plan, ...rest }: Considered, from: Plan, only: readonly string[]): Considered {
+  const others = from.leftAlone.filter(one => !only.includes(serviceOf(one.key)));
+  return { ...rest, plan: { ...plan, leftAlone: [...others, ...plan.leftAlone] } };
 }
 
 /**
@@ -234,8 +255,7 @@ async function condemnAll(context: PassContext, ask: Ask, synced: Synced): Promi
  */
 async function goBack(
   context: PassContext,
-  ask: Ask,
-  synced: Synced,
+  { ask, synced, from }: Going,
   outcomes: readonly Outcome[],
 ): Promise<readonly Outcome[]> {
   const failed = faultyOf(outcomes);
@@ -243,9 +263,9 @@ async function goBack(
   const went = outcomes.filter(one => one.result === 'failed' && one.undone !== undefined);
   if ((failed.length === 0 && went.length === 0) || context.signal.aborted) return outcomes;
   const { ports, lists } = context;
-  const only = [...new Set([...failed, ...went].map(one => one.key.slice(0, one.key.indexOf('@'))))];
+  const only = [...new Set([...failed, ...went].map(one => serviceOf(one.key)))];
   const considered = await consider(ports, lists, synced, { from: ask.from, only, noDeps: true });
-  ask.onConsidered?.(considered);
+  ask.onConsidered?.(asOfAll(considered, from, only));
   const { changes, instead } = backFrom(considered, failed);
   const keys = new Set(changes.map(change => change.key));
   const waves = considered.plan.waves.map(wave => wave.filter(change => keys.has(change.key)));

@@ -22,24 +22,31 @@ export interface Retry {
 const wantedOf = (desired: DesiredState, key: PlacementKey): string =>
   lookupOf(desired).byKey.get(key)?.fingerprint ?? '';
 
-/** Takes in how changes ended. Only a cause that may pass by itself, by its code, is worth another try of what is wanted still. */
+/** Takes in how changes ended, by what is wanted now. */
 export function noteTries(ports: Ports, desired: DesiredState, outcomes: readonly Outcome[]): void {
   const { retries } = sessionOf(ports);
   for (const [key, { of }] of retries) if (of !== wantedOf(desired, key)) retries.delete(key);
-  for (const outcome of outcomes) {
-    const { key } = outcome;
-    if (outcome.result === 'skipped' || outcome.result === 'in-progress') continue;
-    const known = retries.get(key);
-    retries.delete(key);
-    if (outcome.result !== 'failed' || outcome.error.retry !== 'backoff') continue;
-    // Its stamp holds it, and it is gone back from: what would be tried next is the way back, which is no success of it.
-    if (faultsOfRevision.has(outcome.error.code)) continue;
-    const policy = lookupOf(desired).byKey.get(key)?.spec.policy ?? desired.policy;
-    const of = wantedOf(desired, key);
-    const failures = known?.of === of ? known.failures + 1 : 1;
-    const at = ports.clock.now() + waitAfter(policy, failures);
-    retries.set(key, { of, failures, at, why: outcome.error.message, granted: failures <= policy.retries });
-  }
+  for (const outcome of outcomes) noteTry(ports, desired, outcome);
+}
+
+/**
+ * One change alone: where it outlasted its pass, `desired` is of that pass, and says nothing of what others are tried for
+ * since. Only a cause that may pass by itself, by its code, is worth another try of what is wanted still.
+ */
+export function noteTry(ports: Ports, desired: DesiredState, outcome: Outcome): void {
+  const { retries } = sessionOf(ports);
+  const { key } = outcome;
+  if (outcome.result === 'skipped' || outcome.result === 'in-progress') return;
+  const known = retries.get(key);
+  retries.delete(key);
+  if (outcome.result !== 'failed' || outcome.error.retry !== 'backoff') return;
+  // Its stamp holds it, and it is gone back from: what would be tried next is the way back, which is no success of it.
+  if (faultsOfRevision.has(outcome.error.code)) return;
+  const policy = lookupOf(desired).byKey.get(key)?.spec.policy ?? desired.policy;
+  const of = wantedOf(desired, key);
+  const failures = known?.of === of ? known.failures + 1 : 1;
+  const at = ports.clock.now() + waitAfter(policy, failures);
+  retries.set(key, { of, failures, at, why: outcome.error.message, granted: failures <= policy.retries });
 }
 
 export interface Tries {

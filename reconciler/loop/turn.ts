@@ -2,7 +2,7 @@
 import { asAppError } from '../../schema/errors.js';
 import { dueInMs } from '../../schema/holds.js';
 import type { Outcome } from '../../schema/plan.js';
-import type { DesiredState, LiveState } from '../../schema/state.js';
+import type { DesiredState } from '../../schema/state.js';
 import type { PassReport } from '../../schema/status.js';
 import type { HookHint } from '../../schema/webhooks.js';
 import { besideOf, changedBy } from './beside.js';
@@ -13,7 +13,6 @@ import { type Monitor, type MonitorTransition, startMonitor } from './monitor.js
 import { type ControllerNote, openNote } from './note.js';
 import { type PassContext, runPass } from './pass.js';
 import { pause } from './pause.js';
-import type { CheckedMachine } from './look-checks.js';
 import { dependenciesOf, type Soak, soakingNow, startSoak } from './soak.js';
 import { readApplied } from './applied.js';
 import { readApprovals } from './approvals.js';
@@ -21,7 +20,7 @@ import { loopActor } from './record.js';
 import { openSampler, type Sampler } from './sample.js';
 import type { Considered } from './preview.js';
 import { nextTryInMs } from './retries.js';
-import { stands, withSuspends } from './watched.js';
+import { checkedMachines, stands, suspendsIn, withSuspends } from './watched.js';
 import type { GitRepo } from '../ports.js';
 import { sessionOf } from './session.js';
 import { liveOf } from './measures.js';
@@ -91,17 +90,11 @@ function followSoak(turn: Turn, { desired, live, plan }: Considered, outcomes: r
         leftMs: placement.spec.health.soakMs,
       })),
   ];
+  const suspended = suspendsIn(plan);
   turn.soak.follow(
-    soaking.filter(one => one.placement.instead === undefined),
+    soaking.filter(({ placement }) => placement.instead === undefined && !suspended.has(placement.key)),
     checkedMachines(desired, live),
   );
-}
-
-function checkedMachines({ machines, cluster }: DesiredState, live: LiveState): readonly CheckedMachine[] {
-  return machines.map(machine => {
-    const view = live.machines[machine.name];
-    return { machine, cluster, ...(view?.state === 'reachable' ? { facts: view.facts } : {}) };
-  });
 }
 
 /** The registry may name a cron expression beside the interval. */
@@ -124,15 +117,17 @@ function delayAfter(turn: Turn, report: PassReport, intervalMs: number): number 
   return Math.min(intervalMs, longestBackoffMs, report.next.afterMs * 2 ** (turn.failures - 1));
 }
 
-/** A head that this pass did not begin with, and is not the one that it goes by: it may have fetched before the watch did. */
-function newerThan(turn: Turn, headAtStart: string | undefined): boolean {
+/** A head that a pass did not begin with, and is not the one that it goes by: it may have fetched before the watch did. */
+function newerThan(turn: Turn, headAtStart: string | undefined, goesBy: string | undefined): boolean {
   const head = turn.git?.head();
-  return headAtStart !== undefined && head !== headAtStart && head !== turn.considered?.desired.commit;
+  return headAtStart !== undefined && head !== headAtStart && head !== goesBy;
 }
 
 async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
   const { context } = turn;
-  const headAtStart = turn.git?.head();
+  let headAtStart = turn.git?.head();
+  // Its own, since its plan may outlast it: `turn.considered` is of the latest pass.
+  let goesBy: string | undefined;
   turn.hurry = new AbortController();
   const report = await runPass(
     { ...context, actor: loopActor },
@@ -144,12 +139,15 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
       soak: turn.soak,
       hurry: turn.hurry.signal,
       onConsidered: considered => {
+        goesBy = considered.desired.commit;
+        // The first pass may begin before the watch has seen any.
+        headAtStart ??= turn.git?.head();
         watchHealth(turn, considered, []);
         turn.sample(considered);
         turn.options.onConsidered?.(considered);
         turn.soak.leave(changedBy(considered));
       },
-      superseded: () => newerThan(turn, headAtStart),
+      superseded: () => newerThan(turn, headAtStart, goesBy),
     },
   );
   for (const running of sessionOf(context.ports).busy.values())

@@ -103,6 +103,28 @@ it('is marked by the pass that can, where it had not been', async () => {
   expect([failures(), faults.size, open()]).toEqual([[cause], 0, []]);
 });
 
+it('is kept while its machine does not answer, and judged when that is back', async () => {
+  world.down.add('m1');
+  expect((await world.pass({ soak })).outcomes).toEqual([]);
+  expect([await history(), failures(), faults.size, open()]).toEqual([[], [], 1, []]);
+  world.down.clear();
+
+  await world.pass({ soak });
+
+  expect(await history()).toEqual(['web@m1 restart failed gate-failed back']);
+  expect([failures(), faults.size, open(), stamp()?.failed]).toMatchObject([[cause], 0, [], {}]);
+});
+
+it('concerns nobody any more where git wants another revision by then', async () => {
+  world.down.add('m1');
+  await world.push({ web: { machine: 'm1', env: { V: '3' } } });
+  await world.pass({ soak });
+  expect(faults.size).toBe(0);
+  world.down.clear();
+  expect(outcomesOf(await world.pass({ soak }))).toEqual(['web@m1 applied update']);
+  expect(failures()).toEqual([]);
+});
+
 it('is told once by the next process, where this one is killed before it can look', async () => {
   const journal = createFakeJournal({ entries: world.journal.entries, processName: '999999:1', runs: () => true });
   const ports: Ports = { ...world.ports, journal };

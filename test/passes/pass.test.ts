@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
+import { runController } from '../../reconciler/loop/turn.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
 import { sessionOf } from '../../reconciler/loop/session.js';
 import { until } from '../commands/batch-machine.js';
@@ -236,6 +237,48 @@ describe('what stands in the way', () => {
     };
     const report = await world.pass({ superseded: () => batches > 0 });
     expect(report.outcomes.map(one => one.result).toSorted()).toEqual(['applied', 'skipped']);
+  });
+
+  it('a newer commit is heeded as well by what outlasts its pass, also when the next pass has begun with that commit', async () => {
+    const services = (version: string) => ({
+      web: { machine: 'm1', env: { VERSION: version } },
+      api: {
+        machine: 'm2',
+        path: join(world.folder('m2'), 'api'),
+        env: { VERSION: version },
+        depends_on: ['web'],
+      },
+    });
+    const policy = { interval: '10m' };
+    await world.push(services('1'), { policy });
+    let go: () => void = () => undefined;
+    const open = new Promise<void>(resolve => (go = resolve));
+    world.before = async (machine, kind) => {
+      if (machine === 'm1' && kind === 'batch') await open;
+    };
+    // The first pass is over as soon as its first change has begun.
+    let over = false;
+    world.sleeps = ms => {
+      if (ms !== 600_000 || over) return undefined;
+      over = true;
+      return until(() => world.sent.includes('m1 batch'));
+    };
+    const begun: (string | undefined)[] = [];
+    world.after = async (machine, kind) => {
+      if (machine === 'm2' && kind === 'batch') begun.push(stamp('m2', 'api')?.commit);
+    };
+    const end = new AbortController();
+    const commits: (string | undefined)[] = [];
+    const context = { ports: world.ports, lists: world.lists, emit: () => undefined, signal: end.signal };
+    const running = runController(context, { onPass: report => void commits.push(report.commit) });
+    await until(() => commits.length > 0);
+    const newer = await world.push(services('2'), { policy });
+    await until(() => commits.includes(newer));
+    go();
+    await until(() => begun.length > 0);
+    end.abort();
+    await running;
+    expect(begun).toEqual([newer]);
   });
 
   it('a change that outlasts the interval goes on alone; its machine is left out until it ends', async () => {

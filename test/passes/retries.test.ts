@@ -6,7 +6,9 @@ import { dueInMs } from '../../schema/holds.js';
 import { noteApprovals } from '../../reconciler/loop/approvals.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
 import { nextTryInMs, noteTries } from '../../reconciler/loop/retries.js';
+import { sessionOf } from '../../reconciler/loop/session.js';
 import type { DesiredState } from '../../schema/state.js';
+import { until } from '../commands/batch-machine.js';
 import { createWorld, outcomesOf, type World } from './world.js';
 
 let world: World;
@@ -171,5 +173,74 @@ describe('the controller', () => {
     expect((await turn()).outcomes).toEqual([]);
     expect(outcomesOf(await world.pass({ toTheEnd: false, again: true }))).toEqual(['web@m1 applied update']);
     expect(nextTryInMs(world.ports)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  describe('where it outlasts its pass', () => {
+    const long = { ...later, interval: '10m' };
+
+    /** A pass whose interval is over as soon as m1 is at work; the answer lets that come to its end, which is a lost connection. */
+    async function outlasted(ask: Parameters<World['pass']>[0] = {}): Promise<() => Promise<void>> {
+      let go: () => void = () => undefined;
+      const open = new Promise<void>(resolve => (go = resolve));
+      const before = batches;
+      world.before = async (machine, kind) => {
+        if (machine !== 'm1' || kind !== 'batch') return;
+        batches += 1;
+        await open;
+        throw new AppError('ssh-lost', `try ${batches} on m1`);
+      };
+      world.sleeps = ms => (ms === 600_000 ? until(() => batches > before) : undefined);
+      expect(outcomesOf(await world.pass({ toTheEnd: false, ...ask }))).toEqual([
+        'web@m1 in-progress it goes on; m1 is left out until it ends',
+      ]);
+      world.sleeps = () => undefined;
+      const running = sessionOf(world.ports).busy.get('m1');
+      return async () => {
+        go();
+        await running;
+      };
+    }
+
+    it('leaves it alone as well, and counts on', async () => {
+      await world.push({ web: { machine: 'm1' } }, { policy: long });
+      await (
+        await outlasted()
+      )();
+      const next = await turn();
+      expect([next.outcomes, batches]).toEqual([[], 1]);
+      expect(next.plan?.waiting).toMatchObject([{ by: 'backoff', why: 'it failed: try 1 on m1' }]);
+      await (
+        await outlasted({ again: true })
+      )();
+      expect((await turn()).plan?.waiting).toMatchObject([{ why: 'it failed 2 times: try 2 on m1' }]);
+    });
+
+    it('does not forget for it what a newer commit has failed with meanwhile', async () => {
+      const services = (version: string) => ({
+        web: { machine: 'm1' },
+        api: { machine: 'm2', path: join(world.folder('m2'), 'api'), env: { VERSION: version } },
+      });
+      await world.push({ api: services('1').api }, { policy: long });
+      await turn();
+      await world.push(services('1'), { policy: long });
+      const end = await outlasted();
+      await world.push(services('2'), { policy: long });
+      let tries = 0;
+      const before = world.before;
+      world.before = async (machine, kind) => {
+        await before(machine, kind);
+        if (machine !== 'm2' || kind !== 'batch') return;
+        tries += 1;
+        throw new AppError('ssh-lost', 'm2 is lost');
+      };
+      expect(outcomesOf(await turn())).toEqual(['api@m2 failed ssh-lost']);
+      await end();
+      const next = await turn();
+      expect([next.outcomes, tries]).toEqual([[], 1]);
+      expect(next.plan?.waiting?.flatMap(part => part.changes.map(one => one.key)).toSorted()).toEqual([
+        'api@m2',
+        'web@m1',
+      ]);
+    });
   });
 });

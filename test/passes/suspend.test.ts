@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../schema/errors.js';
 import { preview } from '../../reconciler/loop/preview.js';
+import { runController } from '../../reconciler/loop/turn.js';
 import { resume } from '../../reconciler/operations/resume.js';
 import { suspend } from '../../reconciler/operations/suspend.js';
 import type { Context } from '../../reconciler/operations/operation.js';
@@ -189,6 +190,51 @@ describe('suspend', () => {
     expect(outcomesOf(await world.pass())).toEqual(['api@m1 applied update', 'web@m1 failed stale-plan']);
     const next = await world.pass();
     expect([outcomesOf(next), next.plan?.leftAlone.map(one => one.state)]).toEqual([[], ['suspended']]);
+  });
+});
+
+describe('what is suspended while a controller runs', () => {
+  const fileOf = (name: string) => join(world.folder('m2'), name);
+  const health = (file: string, soak: string) => {
+    const pace = { interval: '1s', retries: 1, start_period: '0s', deadline: '1s' };
+    return { health: { type: 'command', command: ['test', '-e', file], soak, ...pace } };
+  };
+  const services = (file: string) => ({
+    api: { machine: 'm1', ...health(fileOf('fine'), '0s') },
+    web: { machine: 'm1', env: { FILE: file }, ...health(fileOf(file), '0s') },
+    db: { machine: 'm2', path: fileOf('db'), ...health(fileOf('up'), '5m') },
+  });
+  const policy = { interval: '10m' };
+
+  it('is not looked at, neither for its soak nor after another service went back', async () => {
+    mkdirSync(world.folder('m2'), { recursive: true });
+    for (const name of ['up', 'fine']) touch(fileOf(name));
+    await world.push(services('fine'), { policy });
+    await world.pass();
+    await suspend.run(context, { services: ['db'], reason: 'looking at it' });
+    rmSync(fileOf('up'));
+    let soaking = 0;
+    world.sleeps = ms => {
+      if (ms === 2000) soaking += 1;
+      return undefined;
+    };
+    const passes: (readonly string[])[] = [];
+    const changes: string[] = [];
+    const over = new AbortController();
+    const running = runController(
+      { ...context, signal: over.signal },
+      {
+        onPass: report => void passes.push(outcomesOf(report)),
+        onTransition: ({ key, from, to }) => void (key === 'db@m2' && changes.push(`${from} > ${to}`)),
+      },
+    );
+    await until(() => passes.length > 0);
+    const looks = soaking;
+    await world.push(services('never'), { policy });
+    await until(() => passes.flat().includes('web@m1 failed gate-failed'));
+    over.abort();
+    await running;
+    expect([looks, changes]).toEqual([0, ['unknown > suspended']]);
   });
 });
 
