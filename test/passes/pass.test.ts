@@ -114,16 +114,16 @@ describe('a pass', () => {
     expect((await world.pass()).plan?.waves).toEqual([]);
   });
 
-  it('notes nothing while no machine can be reached: the one that left meanwhile is stopped once it is back', async () => {
-    await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
+  it('nothing counts as applied while no machine can be reached: the one that left meanwhile is stopped once it is back', async () => {
+    const appliedCommit = await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } });
     await world.pass();
     const noted = new Map(world.notes);
     world.down.add('m1').add('m2').add('m3');
-    await world.push({ web: { machine: 'm1' } }, { machines: ['m1', 'm3'] });
+    const goodCommit = await world.push({ web: { machine: 'm1' } }, { machines: ['m1', 'm3'] });
     const cut = await world.pass();
     expect(cut.findings).toMatchObject([{ kind: 'isolated', code: 'isolated' }]);
     expect(cut.next).toMatchObject({ next: 'again', why: cut.plan?.isolated?.why });
-    expect(world.notes).toEqual(noted);
+    expect(world.notes).toEqual(noted.set('git', { appliedCommit, goodCommit }));
     world.down.clear();
     expect(outcomesOf(await world.pass())).toEqual(['api@m2 applied stop']);
   });
