@@ -142,6 +142,19 @@ test('the deadline counts from the start, with the start period, and tells the l
   expect(decidedAt['web@m1']).toBe(12_000);
 });
 
+test.each([
+  [11_000, { result: 'passed' }],
+  [12_010, { result: 'failed', why: 'not healthy within 12 s' }],
+])('what answers from %i ms on, with 12 s to do so', async (readyMs, expected) => {
+  const world = createCheckedWorld();
+  world.runners.set('web@m1', runs());
+  const { results } = begin(world, [checked('web@m1', [httpOn(80)], { deadlineMs: 12_000 })]);
+  await world.clock.advance(readyMs);
+  world.listening.set('m1:80', ok);
+  await world.clock.advance(2000);
+  expect(await results).toMatchObject({ 'web@m1': expected });
+});
+
 test('a machine that cannot be reached is unknown at the deadline, and passes when it comes back before', async () => {
   const world = createCheckedWorld();
   world.unreachable.add('m1');
