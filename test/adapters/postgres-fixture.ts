@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, onTestFinished } from 'vitest';
 import { databaseRole, type RunningPostgres, startPostgres } from '../../reconciler/adapters/postgres.js';
+import { openDatabase } from '../../reconciler/adapters/store-database.js';
+import { migrate, readMigrations } from '../../reconciler/adapters/store-migrate.js';
 
 /** A folder that the server's user can pass through, as that of a system service. */
 export async function openFolder(): Promise<string> {
@@ -58,4 +60,16 @@ export async function makeDatabase(): Promise<string> {
   const name = `t${randomBytes(6).toString('hex')}`;
   await inDatabase(urlOf(server.host, 'postgres'), client => client.query(`create database ${name}`));
   return urlOf(server.host, name);
+}
+
+/** One with the tables of history: a single command has no patience to make them. */
+export async function makeHistory(): Promise<string> {
+  const url = await makeDatabase();
+  const database = openDatabase({ address: { url }, connectMs: 30_000, queryMs: 30_000 });
+  try {
+    await migrate(database, await readMigrations());
+  } finally {
+    await database.close();
+  }
+  return url;
 }

@@ -1,14 +1,17 @@
 // The images of the last two healthy revisions have names of ours: no prune of dangling ones takes them, and older ones are let go.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Deployment } from '../../../schema/history.js';
+import { makeHistory, useServer } from '../../adapters/postgres-fixture.js';
 import { withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 
 const lab = withLab({ hosts: 1, docker: [1] });
 const host = lab.host(1);
+useServer();
 
 let story: Story;
 beforeAll(async () => {
-  story = await freshStory();
+  story = await freshStory({ env: { DATABASE_URL: await makeHistory() } });
 });
 afterAll(() => story?.remove());
 
@@ -101,6 +104,21 @@ test('older ones are let go, and names of others are left alone', async () => {
   expect(await isThere(ids[0] ?? '')).toBe(true);
   await host.must('docker image prune -f');
   expect(await isThere(ids[0] ?? '')).toBe(false);
+});
+
+test('a rollback by hand runs from the image that the tag named then', async () => {
+  const runs = "docker inspect --format '{{.Image}}' $(docker ps -q --filter label=com.docker.compose.project=web)";
+  expect((await host.must(runs)).trim()).toBe(ids[2]);
+  const listed = await story.cli(['history', 'list', 'web', '--json']);
+  const applied = (JSON.parse(listed.stdout) as readonly Deployment[]).filter(one => one.result === 'applied');
+  const second = applied.find(one => one.fingerprint === prints[1]);
+  const rolled = await story.cli(['history', 'rollback', second?.id ?? '', '--yes']);
+  expect(rolled).toMatchObject({ code: 0 });
+  expect((await host.must(runs)).trim()).toBe(ids[1]);
+  await story.repo.git('pull', '-q', 'origin', 'main');
+  expect(await story.repo.git('show', 'HEAD:registry.yml')).toContain(ids[1]);
+  expect((await deploy('three')).code).toBe(0);
+  expect((await host.must(runs)).trim()).toBe(ids[2]);
 });
 
 test('an image for another kind of machine is refused, and what runs is not touched', async () => {

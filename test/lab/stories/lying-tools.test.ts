@@ -1,10 +1,8 @@
 // Tools that answer success and do nothing: what a fresh look shows counts, and there is no success anywhere.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { openDatabase } from '../../../reconciler/adapters/store-database.js';
-import { migrate, readMigrations } from '../../../reconciler/adapters/store-migrate.js';
 import type { Deployment, HistoryEvent } from '../../../schema/history.js';
 import type { StatusReport } from '../../../schema/status.js';
-import { makeDatabase, useServer } from '../../adapters/postgres-fixture.js';
+import { makeHistory, useServer } from '../../adapters/postgres-fixture.js';
 import { withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 import { livesOn } from './fleet-evidence.js';
@@ -15,12 +13,7 @@ useServer();
 
 let story: Story;
 beforeAll(async () => {
-  const url = await makeDatabase();
-  // A single pass has no patience for that.
-  const database = openDatabase({ address: { url }, connectMs: 30_000, queryMs: 30_000 });
-  await migrate(database, await readMigrations());
-  await database.close();
-  story = await freshStory({ env: { DATABASE_URL: url } });
+  story = await freshStory({ env: { DATABASE_URL: await makeHistory() } });
   await host.must(`docker ps -aq | xargs -r docker rm -f >/dev/null; rm -rf /opt/web /opt/unit /var/lib/portoser`);
 });
 afterAll(() => story?.remove());
