@@ -1,5 +1,45 @@
-// Words that keep the images of healthy revisions under names of ours, and let go of those of older ones.
+// Words for images: they are there and fit before anything starts; those of healthy revisions are kept under names of ours.
 import { type Command, lines, sh, type Word } from './command.js';
+import { alone } from './docker.js';
+
+/** What our words say of an image that another kind of machine is meant to run; `docker-explain` knows them. */
+export const foreignImage = 'is made for another kind of machine';
+
+/**
+ * Has images there before anything is stopped for them, and refuses those that this machine could only start to see them end
+ * (`exec format error`). Docker pulls what an image has for this machine, or else whatever it has. A 64 bit kernel runs
+ * programs of its 32 bit family; whatever is registered with binfmt_misc may run the others, and so may Docker's own
+ * machine on macOS: there nothing is refused.
+ */
+export function haveImages(
+  images: readonly string[],
+  pullNever: boolean,
+  emulators = '/proc/sys/fs/binfmt_misc',
+): Command {
+  const missing = pullNever ? sh`continue` : sh`p_docker pull -q "$p_a" >/dev/null || p_why $?`;
+  return alone([
+    sh`p_there() { p_b=$(p_docker image inspect --format '{{.Architecture}}' "$1" 2>/dev/null); }
+p_emulates() {
+  for p_c in ${emulators}/*; do
+    case \${p_c##*/} in register|status|python*|'*') ;; *) return 0 ;; esac
+  done
+  return 1
+}
+p_fits() {
+  if [ -z "$p_b" ]; then p_there "$1" || return 0; fi
+  case $(uname -s).$(uname -m).$p_b in
+    Linux.x86_64.arm*|Linux.aarch64.amd64|Linux.aarch64.386|Linux.armv*.amd64|Linux.armv*.386) p_emulates && return 0 ;;
+    *) return 0 ;;
+  esac
+  echo "portoser: the image $1 "${foreignImage}": $p_b, and this one is $(uname -m)" >&2
+  return 1
+}
+for p_a in ${images}; do
+  p_there "$p_a" || ${missing}
+  p_fits "$p_a" || exit 1
+done`,
+  ]);
+}
 
 /** A service whose stamp was just written (or taken away), with the names that its images shall have. */
 export interface KeptImages {

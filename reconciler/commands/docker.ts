@@ -173,41 +173,6 @@ export function composeSetup(call: ComposeCall, verb: 'pull' | 'build' | 'build 
   return alone([...composeHead(call), sh`p_compose "$@" ${words} || p_why $?`]);
 }
 
-/** What our words say of an image that another kind of machine is meant to run; `docker-explain` knows them. */
-export const foreignImage = 'is made for another kind of machine';
-
-/**
- * Has images there before anything is stopped for them, and refuses those that this machine could only start to see them end
- * (`exec format error`). Docker pulls what an image has for this machine, or else whatever it has. A 64 bit kernel runs
- * programs of its 32 bit family; whatever is registered with binfmt_misc may run the others, and so may Docker's own
- * machine on macOS: there nothing is refused.
- */
-export function haveImages(
-  images: readonly string[],
-  pullNever: boolean,
-  emulators = '/proc/sys/fs/binfmt_misc',
-): Command {
-  const pull = pullNever ? sh`continue` : sh`p_docker pull -q "$p_a" >/dev/null || p_why $?`;
-  return alone([
-    sh`p_emulates() {
-  for p_c in ${emulators}/*; do
-    case \${p_c##*/} in register|status|python*|'*') ;; *) return 0 ;; esac
-  done
-  return 1
-}
-p_arch() { p_docker image inspect --format '{{.Architecture}}' "$1" 2>/dev/null; }
-p_kind=$(uname -s).$(uname -m)
-for p_a in ${images}; do
-  p_b=$(p_arch "$p_a") || { ${pull}; p_b=$(p_arch "$p_a") || continue; }
-  case $p_kind.$p_b in
-    Linux.x86_64.arm*|Linux.aarch64.amd64|Linux.aarch64.386|Linux.armv*.amd64|Linux.armv*.386) p_emulates || {
-      echo "portoser: the image $p_a "${foreignImage}": $p_b, and this one is $(uname -m)" >&2; exit 1
-    } ;;
-  esac
-done`,
-  ]);
-}
-
 export interface UpWish {
   /** `always`: every container anew. `stopped`: when nothing runs and a container lost its restart policy, as `stopProject` leaves it. */
   readonly recreate: 'always' | 'stopped' | 'changed';

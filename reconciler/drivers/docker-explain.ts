@@ -1,7 +1,8 @@
 // What the output of a failed Docker step means: our own scripts' words first, then a small table over Docker's.
 import { AppError, type ErrorCode, type ErrorReport } from '../../schema/errors.js';
 import { firstOf } from '../../schema/excerpt.js';
-import { engineWords, foreignImage } from '../commands/docker.js';
+import { engineWords } from '../commands/docker.js';
+import { foreignImage } from '../commands/docker-images.js';
 
 interface Meaning {
   readonly code: ErrorCode;

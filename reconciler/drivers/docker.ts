@@ -6,7 +6,6 @@ import {
   type ComposeCall,
   composeSetup,
   composeUp,
-  haveImages,
   lookAtProjects,
   noteRestarts,
   projectLogs,
@@ -15,6 +14,7 @@ import {
   stopProject,
 } from '../commands/docker.js';
 import { type Command, sh } from '../commands/command.js';
+import { haveImages } from '../commands/docker-images.js';
 import { explainDocker } from './docker-explain.js';
 import {
   checkPins,

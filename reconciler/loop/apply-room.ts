@@ -18,6 +18,8 @@ export interface ApplyRun extends PlanRun {
   readonly hurry?: AbortSignal;
   /** Told of what was `in-progress` when the plan's outcomes were given, once it has come to its end. */
   readonly endedLate?: (outcome: Outcome) => void;
+  /** Told of when each change began and ended. */
+  readonly times?: { began(key: PlacementKey): void; ended(key: PlacementKey): void };
   /** How a batch goes back from what failed in it; absent: this is going back already. */
   readonly wayBack?: Omit<WayBack, 'tell'>;
 }

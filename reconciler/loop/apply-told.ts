@@ -11,6 +11,7 @@ export function teller(room: Room): BatchRun['told'] {
   return (key, text) => {
     const machine = key.slice(key.indexOf('@') + 1);
     room.watch?.pause(key);
+    room.times?.began(key);
     room.emit({ kind: 'change', machine, key, text, event: 'deploy.begun' });
     tellChange(room, key, text);
     const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
@@ -31,6 +32,7 @@ export const noter =
 /** How it ended; `back`: it went back to that commit. */
 export function tell(room: Room, outcome: Outcome, back?: string): void {
   room.watch?.resume(outcome.key);
+  room.times?.ended(outcome.key);
   const machine = outcome.key.slice(outcome.key.indexOf('@') + 1);
   room.emit({ kind: 'change', machine, key: outcome.key, ...wordsOf(outcome, back) });
   tellOutcome(room, outcome);

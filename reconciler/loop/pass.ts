@@ -195,6 +195,7 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
       ask.history.endedLate(outcome);
     },
     runId: ask.history.runId,
+    times: ask.history,
     ...optional('watch', ask.watch),
     ...optional('hurry', ask.hurry),
   };

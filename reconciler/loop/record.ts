@@ -47,8 +47,10 @@ export function deploymentOf(
   run: RunBase & { readonly endedAt: number },
   change: IntendedChange,
   end: DeploymentEnd,
+  times: Partial<Times> = {},
 ): Deployment {
-  const { id: runId, trigger, actor, startedAt, endedAt } = run;
+  const { id: runId, trigger, actor } = run;
+  const { startedAt = run.startedAt, endedAt = run.endedAt } = times;
   const { key, service, machine, kind, reason, because, fields } = change;
   return {
     id: deploymentId(runId, key),
@@ -71,6 +73,12 @@ export function deploymentOf(
   };
 }
 
+/** Of one change within its run; of one that was never begun, and where nobody knows, those of the run. */
+interface Times {
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
 type Report = Pick<PassReport, 'endedAt' | 'plan' | 'outcomes' | 'next'>;
 
 export interface RunRecorder {
@@ -83,6 +91,10 @@ export interface RunRecorder {
   spared(keys: ReadonlySet<PlacementKey>): void;
   /** Nobody can say what was done about these of them; the run's intent stays open until somebody can. */
   unclear(keys: ReadonlySet<PlacementKey>): readonly Unclear[];
+  /** It begins; what is tried again, or gone back from, began with its first try. */
+  began(key: PlacementKey): void;
+  /** It ended, for all that is known: what goes back ends once more. */
+  ended(key: PlacementKey): void;
   /** For a pass that breaks before it reports them. */
   carried(outcomes: readonly Outcome[]): void;
   /** What outlasted its pass has come to its end; also while the pass itself still ends. */
@@ -115,6 +127,7 @@ export function recorderOf(
   const commitsBack = new Map<PlacementKey, string>();
   /** What failed, and is still being gone back from. */
   const failedEnds = new Map<PlacementKey, DeploymentEnd>();
+  const times = new Map<PlacementKey, Partial<Times>>();
   let carried: readonly Outcome[] = [];
   let early: (() => void)[] | undefined = [];
   const note = (outcome: Outcome, endedAt: number): void => {
@@ -142,7 +155,11 @@ export function recorderOf(
   function recordRun({ endedAt, plan = intent.plan(), next }: Report, ends: Ends, kept: () => void): void {
     if (plan === undefined || ends.every(([, end]) => end.result === 'skipped')) return kept();
     const run = { ...base, endedAt, plan, next, ...optional('commit', intent.commit()) };
-    const deployments = ends.map(([change, end]) => deploymentOf(run, change, end));
+    const deployments = ends.map(([change, end]) => {
+      const { startedAt, endedAt: over } = times.get(change.key) ?? {};
+      const own = end.result === 'in-progress' ? {} : optional('endedAt', over);
+      return deploymentOf(run, change, end, { ...optional('startedAt', startedAt), ...own });
+    });
     ports.crashPoint?.('before the run is noted');
     store.record({ kind: 'run', run, deployments }, kept);
     ports.crashPoint?.('after the run is noted');
@@ -182,6 +199,10 @@ export function recorderOf(
       ),
     spared: keys => intent.forget(keys),
     unclear: keys => intent.changes().flatMap(one => (keys.has(one.key) && one.ill ? [leftUnclear(one)] : [])),
+    began: key => {
+      if (times.get(key)?.startedAt === undefined) times.set(key, { ...times.get(key), startedAt: clock.now() });
+    },
+    ended: key => void times.set(key, { ...times.get(key), endedAt: clock.now() }),
     carried: outcomes => {
       carried = [...outcomes, ...carried];
     },

@@ -9,12 +9,12 @@ import {
   composeSetup,
   composeUp,
   engineWords,
-  haveImages,
   lookAtProjects,
   projectLogs,
   removeProject,
   stopProject,
 } from '../../reconciler/commands/docker.js';
+import { haveImages } from '../../reconciler/commands/docker-images.js';
 import { prelude } from '../../reconciler/commands/prelude.js';
 
 let folder = '';

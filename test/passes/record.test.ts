@@ -35,6 +35,21 @@ describe('runs', () => {
   const runs = () => world.store.records.flatMap(one => (one.kind === 'run' ? [one] : []));
   const ends = (of: readonly Deployment[]) => of.map(one => `${one.key} ${one.kind} ${one.result}`).toSorted();
 
+  it('tell of each change when it began and ended, and not when its run did', async () => {
+    const api = { machine: 'm1', depends_on: ['web'] };
+    await world.push({ web: { machine: 'm1' }, api });
+    const report = await world.pass();
+    const timesOf = (key: string) => {
+      const found = runs()[0]?.deployments.find(one => one.key === key);
+      if (found === undefined) throw new Error(`nothing is told of ${key}`);
+      return [found.startedAt, found.endedAt] as const;
+    };
+    const [web, later] = [timesOf('web@m1'), timesOf('api@m1')];
+    const inOrder = [report.startedAt, ...web, ...later, report.endedAt];
+    expect(inOrder).toEqual(inOrder.toSorted((one, other) => one - other));
+    expect([web[0] > report.startedAt, later[0] > web[0]]).toEqual([true, true]);
+  });
+
   it('are noted when something was changed, with plan, fields, commits and who asked', async () => {
     const first = await world.push({ web: { machine: 'm1' } });
     const actor = { name: 'ada', by: 'cli' } as const;
