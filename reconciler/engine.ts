@@ -1,4 +1,5 @@
 // The one door: performs an operation of the list for somebody, and tells everybody who listens how it goes.
+import { AppError } from '../schema/errors.js';
 import type { Bus, Told } from '../schema/live.js';
 import { createRedactor, type Redactor } from '../schema/redact.js';
 import type { Settings } from '../schema/settings.js';
@@ -61,6 +62,27 @@ const nowhere = new Proxy({} as World['ports'], {
   },
 });
 
+/** An answer that is a failure is told as one, and handed to who asked all the same. */
+async function answered(
+  { failed }: Operation<object>,
+  run: () => Promise<unknown>,
+  told: (work: () => Promise<unknown>) => Promise<unknown>,
+): Promise<unknown> {
+  let answer: { readonly output: unknown } | undefined;
+  try {
+    return await told(async () => {
+      const output = await run();
+      const error = failed?.(output);
+      if (error === undefined) return output;
+      answer = { output };
+      throw new AppError(error.code, error.message);
+    });
+  } catch (thrown) {
+    if (answer !== undefined) return answer.output;
+    throw thrown;
+  }
+}
+
 export function createEngine(parts: EngineParts): Engine {
   const listeners = new Set<(progress: Progress) => void>();
   const { redactor = createRedactor() } = parts;
@@ -117,12 +139,8 @@ export function createEngine(parts: EngineParts): Engine {
       if (reads || operation.audits === 'itself') return await run();
       await learnHere(ports);
       // The controller keeps machines as git says whether that can be told or not; its passes tell of themselves.
-      return await audited(
-        ports,
-        { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) },
-        run,
-        operation.changed,
-      );
+      const deed = { ...deedOf(name, input, actor), ...(name === 'run' ? { anyway: true } : {}) };
+      return await answered(operation, run, work => audited(ports, deed, work, operation.changed));
     } finally {
       telling.end();
     }

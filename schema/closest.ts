@@ -47,7 +47,8 @@ function normal(word: string): string {
 }
 
 /** The hint for a mistyped word: the nearest known one, or all of them when they are few. */
-export function didYouMean(word: string, known: readonly string[]): string | undefined {
+export function didYouMean(word: string, names: readonly string[]): string | undefined {
+  const known = [...new Set(names)];
   const near = closest(word, known);
   if (near !== undefined) return `did you mean \`${near}\`?`;
   return known.length > 0 && known.length <= 8 ? `known are: ${known.join(', ')}` : undefined;

@@ -127,7 +127,7 @@ export const catalogue = {
     'The service did not become healthy in time',
     'human',
     424,
-    'Its log tail stands above; correct it in git, or raise health.deadline.',
+    'The end of its log is in `portoser history show <id>` (ids: `portoser history list`); correct it in git, or raise health.deadline.',
   ),
   'file-refused': entry(
     'A file may not be used',

@@ -45,9 +45,15 @@ export function split(argv: readonly string[]): Partial<Typed> & Pick<Typed, 'fr
   const rest = argv.slice(length);
   const found = findWord(rest);
   if (found) return { front, word: found.word, rest: rest.slice(found.taken) };
-  if (rest[0] === undefined || (rest[1] === undefined && secondWords(rest[0]).length > 0)) return { front, rest };
+  const [first, ...more] = rest;
+  if (first === undefined) return { front, rest };
+  // `machine --help` asks for the words of that group: no command of it was named whose help it could be.
+  if (secondWords(first).length > 0 && more.every(isHelp))
+    return { front: more.length > 0 ? { ...front, help: true } : front, rest: [first] };
   throw unknownCommand(rest);
 }
+
+const isHelp = (word: string): boolean => word === '--help' || word === '-h';
 
 function unknownCommand(rest: readonly string[]): AppError {
   const [first = '', second = ''] = rest;

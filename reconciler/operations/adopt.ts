@@ -35,9 +35,9 @@ const namesOf = (one: { readonly name: string; readonly service?: string }): rea
   ...(one.service === undefined ? [] : [one.service]),
 ];
 
-/** Throws `unknown-name` for one that was not found there. */
+/** `only`: absent for all. Throws `unknown-name` for one that was not found there. */
 function chosen({ things, refused }: Surveyed, only: readonly string[] | undefined, machine: string): Surveyed {
-  if (only === undefined || only.length === 0) return { things, refused };
+  if (only === undefined) return { things, refused };
   const known = [...things, ...refused].flatMap(namesOf);
   const lost = only.find(name => !known.includes(name));
   if (lost !== undefined) {
@@ -86,6 +86,10 @@ export const adopt: Operation<typeof input, Adopting> = {
   role: 'admin',
   input,
   run: async (context, { machine: name, only, accept }) => {
+    if (only?.length === 0)
+      throw new AppError('usage', 'it is not said what alone is to be taken over', {
+        hint: 'Name it, or leave `only` out.',
+      });
     const { ports, lists } = context;
     const synced = await inForce(context);
     const machine = needMachine(needRegistry(synced), name);

@@ -43,6 +43,8 @@ export const deploy: Operation<typeof input, PassReport> = {
   summary: 'Apply what the registry says of these services, now',
   effect: 'changes',
   role: 'operator',
+  // What a pass did before it broke is done.
+  failed: ({ outcomes, error }) => (outcomes.length === 0 ? error : undefined),
   input,
   run: async (context, { uncommitted = false, approved, ...chosen }) => {
     if (uncommitted) refuseByCommit(context);

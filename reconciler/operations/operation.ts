@@ -3,6 +3,7 @@ import type { TSchema, Static } from 'typebox';
 import type { Check } from '../checks/check.js';
 import type { Driver } from '../drivers/driver.js';
 import type { EventKind, HistoryActor, HistoryEvent } from '../../schema/history.js';
+import type { ErrorReport } from '../../schema/errors.js';
 import type { Settings } from '../../schema/settings.js';
 import type { Ports } from '../ports.js';
 
@@ -52,5 +53,7 @@ export interface Operation<I extends TSchema = TSchema, O = unknown> {
   readonly audits?: 'itself';
   /** False: what was asked for was only shown. Absent: what says that it changes something has done so when it ends well. */
   changed?(this: void, output: O): boolean;
+  /** For what answers though it failed: the error, where nothing came of it. Absent: what fails is thrown. */
+  failed?(this: void, output: O): ErrorReport | undefined;
   run(context: Context, input: Static<I>): Promise<O>;
 }

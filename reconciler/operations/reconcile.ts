@@ -13,6 +13,8 @@ export const reconcile: Operation<typeof input, PassReport> = {
   summary: 'One pass: look, plan, apply, verify',
   effect: 'changes',
   role: 'operator',
+  // What a pass did before it broke is done.
+  failed: ({ outcomes, error }) => (outcomes.length === 0 ? error : undefined),
   input,
   run: async context => {
     const { state } = context.ports;

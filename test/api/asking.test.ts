@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AnyCommand, Call } from '../../api/cli/command.js';
 import { adopt } from '../../api/cli/commands/adopt.js';
+import { historyList } from '../../api/cli/commands/history-list.js';
 import { machineForget } from '../../api/cli/commands/machine-forget.js';
 import { serviceMove } from '../../api/cli/commands/service-move.js';
 import type { OutputOf } from '../../reconciler/engine.js';
@@ -240,5 +241,31 @@ describe('adopt', () => {
     expect(sat.code).toBe(1);
     expect(sat.out).toContain('web@m1 was not taken over: m1 is locked. It stands in the registry; run it again.');
     expect(sat.out).toContain('api@m1 is taken over; the next pass changes it: env.A changed in git');
+  });
+});
+
+describe('history list', () => {
+  const known = [{ service: 'web', name: 'm1' }];
+  const perform = (input: object) => (Object.keys(input).length > 0 ? [] : known);
+
+  it.each([
+    ['wbe', {}, 'No deployments.\nThe registry names no service `wbe`: did you mean `web`?'],
+    ['web@nope', {}, 'No deployments.\nThe registry names no machine `nope`: known are: m1.'],
+    ['web', { machine: 'nope' }, 'No deployments.\nThe registry names no machine `nope`: known are: m1.'],
+    ['web', { machine: 'm1' }, 'No deployments.'],
+    ['web@m1', {}, 'No deployments.'],
+  ])('of %s %j says whether such a thing is known', async (word, values, out) => {
+    expect(await sit(historyList, { words: [word], values, perform })).toMatchObject({ code: 0, out });
+  });
+
+  it('says no more where there is no registry to compare with', async () => {
+    const without = (input: object) => {
+      if (Object.keys(input).length === 0) throw new Error('there is none');
+      return [];
+    };
+    expect(await sit(historyList, { words: ['wbe'], perform: without })).toMatchObject({
+      code: 0,
+      out: 'No deployments.',
+    });
   });
 });

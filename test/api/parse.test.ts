@@ -111,4 +111,17 @@ describe('mistakes', () => {
   it.each(['', 'machine', 'registry'])('`%s` alone is no command yet', line => {
     expect(split(line.split(' ').filter(Boolean)).word).toBeUndefined();
   });
+
+  it.each(['history --help', 'machine -h', '--help machine', 'playbook --help'])('`%s` asks for the group', line => {
+    const { word, front, rest } = split(line.split(' '));
+    expect({ word, help: front['help'], rest }).toEqual({
+      word: undefined,
+      help: true,
+      rest: [line.split(' ').find(one => !one.startsWith('-'))],
+    });
+  });
+
+  it.each(['machne --help', 'machine ad --help'])('`%s` is still no command', line => {
+    expect(() => split(line.split(' '))).toThrow('there is no command');
+  });
 });

@@ -4,6 +4,7 @@ import { planExitCode, type PlanReport } from '../../api/cli/commands/plan.js';
 import { failureText } from '../../api/cli/failure.js';
 import { createPaint } from '../../api/cli/paint.js';
 import { createPrefixer, prefixed } from '../../api/cli/prefix.js';
+import { backedUpText } from '../../api/cli/render/backup.js';
 import { holderText } from '../../api/cli/render/lock.js';
 import { passExitCode, passText } from '../../api/cli/render/pass.js';
 import { planText } from '../../api/cli/render/plan.js';
@@ -330,5 +331,17 @@ describe('who holds a lock', () => {
     ],
   ] as const)('%j', (one, text) => {
     expect(holderText(one)).toBe(text);
+  });
+});
+
+describe('a backup', () => {
+  const one = { file: '/b', encrypted: false, files: 3, settings: true, at: 0 };
+
+  it.each([
+    [{ ...one, tables: { run: 2, audit: 0 } }, 'the files of the audit log (history has a copy)'],
+    [one, 'the audit log'],
+  ])('says what is not in it', (backup, audit) => {
+    for (const done of ['saved', 'restored'] as const)
+      expect(backedUpText(backup, done)).toContain(`API tokens, approvals of plans, ${audit}, and`);
   });
 });

@@ -117,6 +117,18 @@ describe('the engine', () => {
     ]);
   });
 
+  it('tells a pass that broke as one that failed, and answers it', async () => {
+    const ports = createFakePorts();
+    const world = { ports: { ...ports, source: { path: '/lone/registry.yml' } }, lists: { drivers: {}, checks: {} } };
+    const engine = createEngine({ settings, open: async () => world, close: async () => undefined });
+    const report = await engine.perform('reconcile', {}, who, signal);
+    expect(report).toMatchObject({ outcomes: [], error: { code: 'git-missing' } });
+    expect(ports.audit.entries).toMatchObject([
+      { what: 'reconcile', result: 'begun' },
+      { what: 'reconcile', result: 'failed', of: 1, code: 'git-missing', message: report.error?.message },
+    ]);
+  });
+
   it('does nothing that cannot be told', async () => {
     const { ports, engine } = opened();
     ports.audit.full = full;

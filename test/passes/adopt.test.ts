@@ -144,6 +144,7 @@ it('is whole when it is asked again after it broke between commit and stamp', as
 
 it('takes only what was shown, and only what is named', async () => {
   await expect(ask({ accept: ['web', 'api'] })).rejects.toMatchObject({ code: 'stale-plan' });
+  await expect(ask({ only: [] })).rejects.toMatchObject({ code: 'usage' });
   await expect(ask({ only: ['wob'] })).rejects.toMatchObject({ code: 'unknown-name', hint: 'Did you mean `web`?' });
   say({ status: 'exited' });
   const { things, refused } = await ask({ only: ['web'] });

@@ -34,5 +34,6 @@ describe('didYouMean', () => {
     expect(didYouMean('web1', ['web', 'api'])).toBe('did you mean `web`?');
     expect(didYouMean('nothing-like-it', ['web', 'api'])).toBe('known are: web, api');
     expect(didYouMean('nothing-like-it', [])).toBeUndefined();
+    expect(didYouMean('nothing-like-it', ['docker', 'docker'])).toBe('known are: docker');
   });
 });

@@ -1,6 +1,7 @@
 // `portoser approve`
 import { command } from '../command.js';
 import { oneWord } from '../one-word.js';
+import { approvedText } from '../render/approve.js';
 import { respond } from '../respond.js';
 
 export const approve = command({
@@ -8,7 +9,6 @@ export const approve = command({
   options: {},
   run: async call => {
     const approval = await call.perform('approve', { plan: oneWord(call, 'plan') });
-    const text = `Plan ${approval.plan} is approved: the next pass applies it when it is still the same.`;
-    return respond(call, approval, () => `${text}\nNoted in ${approval.stateFolder}.`);
+    return respond(call, approval, () => approvedText(approval));
   },
 });
