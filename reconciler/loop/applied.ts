@@ -20,8 +20,10 @@ export const sameNote = (one: AppliedNote, other: AppliedNote): boolean =>
   one.goodCommit === other.goodCommit;
 
 /** What a pass went by, and applied nothing of. */
-export const goneBy = ({ goodCommit: _, ...note }: AppliedNote, commit: string): AppliedNote =>
-  note.appliedCommit === commit ? note : { ...note, goodCommit: commit };
+export function goneBy(note: AppliedNote, commit: string): AppliedNote {
+  const { goodCommit: _, ...rest } = note;
+  return rest.appliedCommit === commit ? rest : { ...rest, goodCommit: commit };
+}
 
 /** What a pass applied. `accepted`: the rewritten head that it went by, which is used up; what was accepted since is not. */
 export const appliedAfter = (note: AppliedNote, appliedCommit: string, accepted: string | undefined): AppliedNote => ({
