@@ -39,7 +39,7 @@ type Passes = (held: Change, change: Change) => boolean;
 /** Takes out what is held, and what comes after it directly or through others. One part for each hold. */
 function takeOut(
   changes: readonly Change[],
-  commit: string,
+  desired: DesiredState,
   holds: ReadonlyMap<Change, Hold>,
   passes: Passes = () => false,
 ): Taken {
@@ -56,7 +56,7 @@ function takeOut(
   }
   const waiting = [...new Set(held.values())].map((hold): Waiting => {
     const own = changes.filter(change => held.get(change) === hold);
-    return { ...hold, id: idOf(commit, own), changes: own };
+    return { ...hold, id: idOf(desired, own), changes: own };
   });
   return { rest: changes.filter(change => !held.has(change)), waiting };
 }
@@ -65,8 +65,13 @@ function takeOut(
 const passesObserved: Passes = (held, change) =>
   !isStop(held) && !isStop(change) && held.reason !== 'missing' && held.reason !== 'stopped';
 
-/** Going back from a revision that failed, or stopping it where it was to go, is the end of a change that was let go on, not a new one. */
+/**
+ * The end of a change that was let go on, not a new one: going back from a revision that failed, stopping it where it was to
+ * go, and a move that stopped its service already, whichever way it ends.
+ */
 function isWayBack(change: Change, desired: DesiredState): boolean {
+  const { resumes, move, stamp } = change;
+  if (resumes === true || move?.handed === true || stamp?.move?.state === 'handed') return true;
   return isWithdrawal(change, desired) || wayBackOf(change, desired) !== undefined;
 }
 
@@ -125,34 +130,38 @@ interface Approved extends Taken {
 
 /** Takes out what a person has to approve and has not. */
 function takeUnapproved(plan: Plan, changes: readonly Change[], ask: HoldAsk): Approved {
-  const taken = takeOut(changes, plan.commit, unapproved(changes, ask));
+  const taken = takeOut(changes, ask.desired, unapproved(changes, ask));
   const used = [plan.id, ...taken.waiting.map(part => part.id)].filter(id => ask.approved.has(id));
   if (used.length === 0) return { ...taken, used, changes: [] };
   return { rest: changes, waiting: [], used: [...new Set(used)], changes: taken.waiting.flatMap(part => part.changes) };
 }
 
 /** What was approved and waits for its time stays approved, though the rest uses the approval up. */
-function approvalsOf(plan: Plan, { used, changes }: Approved, going: readonly Change[]): Pick<Plan, 'approvals'> {
+function approvalsOf(
+  desired: DesiredState,
+  { used, changes }: Approved,
+  going: readonly Change[],
+): Pick<Plan, 'approvals'> {
   if (used.length === 0) return {};
   const left = changes.filter(change => !going.includes(change));
-  return { approvals: { used, ...(left.length === 0 ? {} : { left: idOf(plan.commit, left) }) } };
+  return { approvals: { used, ...(left.length === 0 ? {} : { left: idOf(desired, left) }) } };
 }
 
 /** A plan that waits as a whole is held; else the rest goes on without what waits. */
 export function holdParts(plan: Plan, ask: HoldAsk): Plan {
   const all = changesOf(plan);
-  const watched = takeOut(all, plan.commit, observed(all, ask), passesObserved);
+  const watched = takeOut(all, ask.desired, observed(all, ask), passesObserved);
   const approved = takeUnapproved(plan, watched.rest, ask);
-  const timely = takeOut(approved.rest, plan.commit, untimely(approved.rest, ask));
+  const timely = takeOut(approved.rest, ask.desired, untimely(approved.rest, ask));
   const { resting } = ask.tries;
   const tired = timely.rest.flatMap(change => {
     const hold = resting.get(change.key);
     return hold === undefined ? [] : [[change, hold] as const];
   });
-  const rested = takeOut(timely.rest, plan.commit, new Map(tired));
+  const rested = takeOut(timely.rest, ask.desired, new Map(tired));
   const waiting = [...watched.waiting, ...approved.waiting, ...timely.waiting, ...rested.waiting];
   const [part, ...others] = waiting;
-  const going = { ...plan, ...approvalsOf(plan, approved, rested.rest) };
+  const going = { ...plan, ...approvalsOf(ask.desired, approved, rested.rest) };
   if (part === undefined) return going;
   const whole = rested.rest.length === 0 && others.length === 0 && part.by !== 'backoff';
   if (!whole) return { ...going, waves: wavesOf(rested.rest), waiting };

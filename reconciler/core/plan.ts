@@ -209,11 +209,15 @@ export function wavesOf(changes: readonly Change[]): readonly (readonly Change[]
   return waves;
 }
 
-/** The same changes from the same commit have the same id. */
-export function idOf(commit: string, changes: readonly Change[]): string {
-  const essence = changes.map(({ key, kind, basis, fields }) => [key, kind, basis, fields]);
+/** The same changes from the same commit have the same id; from a work tree, which has none, as long as the same is wanted. */
+export function idOf(desired: DesiredState, changes: readonly Change[]): string {
+  const { byKey } = lookupOf(desired);
+  const essence = changes.map(({ key, kind, basis, fields }) => {
+    const wanted = byKey.get(key)?.fingerprint;
+    return [key, kind, basis, fields, ...(wanted === undefined ? [] : [wanted])];
+  });
   return createHash('sha256')
-    .update(JSON.stringify([commit, essence]))
+    .update(JSON.stringify([desired.commit, essence]))
     .digest('hex')
     .slice(0, 12);
 }
@@ -272,7 +276,7 @@ export function makePlan(differences: Differences, desired: DesiredState, select
       (selection.machine === undefined || split(one.key).machine === selection.machine),
   );
   return {
-    id: idOf(desired.commit, changes),
+    id: idOf(desired, changes),
     commit: desired.commit,
     waves: wavesOf(changes),
     leftAlone,

@@ -108,6 +108,7 @@ const serviceOf = (key: PlacementKey): string => key.slice(0, key.indexOf('@'));
 
 async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;
+  const begunAt = ports.clock.now();
   const { acceptedCommit: accepted } = await readApplied(ports.state);
   const [synced] = await Promise.all([sync(ports, { from: ask.from }), approachFleet(ports)]);
   const findings = syncFindings(synced);
@@ -139,7 +140,7 @@ async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const taken = await takeOver({ ports, emit: context.emit, synced, considered });
   const verdicts = ask.check === true ? await checkSettled(ports, lists, considered) : new Map();
   ports.crashPoint?.('before the pass is noted');
-  const error = await unnoted(() => publish(context, { synced, accepted, considered, outcomes }));
+  const error = await unnoted(() => publish(context, { synced, accepted, begunAt, considered, outcomes }));
   return {
     commit: synced.commit,
     ...refusedIn(synced),

@@ -21,7 +21,7 @@ import { insteadOfFailed } from './instead.js';
 import { look } from './look.js';
 import type { CheckedMachine } from './look-checks.js';
 import { rewrittenPast } from './rewritten.js';
-import { triesOf } from './retries.js';
+import { forgetTries, triesOf } from './retries.js';
 import { sessionOf } from './session.js';
 import { sync, type Synced } from './sync.js';
 import { unclearMachines } from './unclear.js';
@@ -146,6 +146,8 @@ export async function consider(ports: Ports, lists: Lists, synced: Synced, asked
   // Only the controller leaves a change alone until its next try: who asks for a pass wants it tried now.
   const now = ask.toTheEnd === false && ask.again !== true ? tries : { ...tries, resting: new Map() };
   const plan = guard(makePlan(differences, desired, selection), desired, live, approved, now);
+  if (selection.services === undefined && selection.machine === undefined)
+    forgetTries(ports, plan, name => live.machines[name]?.state === 'reachable' && !busy.has(name));
   const rewritten = approved.has(plan.id) ? undefined : await rewrittenPast(ports, synced, desired, live);
   const held = rewritten === undefined ? {} : { held: { why: rewritten } };
   const told = await withCulprits(ports, { desired, live }, { ...plan, ...held });

@@ -1,6 +1,6 @@
 // The record of a pass: which commit is in force, which machines there are, which approvals are used up.
 import type { Outcome, Plan } from '../../schema/plan.js';
-import type { DesiredState } from '../../schema/state.js';
+import { isStop } from '../core/plan.js';
 import { appliedAfter, type AppliedNote, changeApplied, goneBy, readApplied, sameNote } from './applied.js';
 import { forgetApprovals, readApprovals, removalOf } from './approvals.js';
 import { changeFleet, type Fleet, fleetAfter, readFleet, sameFleet } from './fleet.js';
@@ -14,6 +14,8 @@ export interface Published {
   readonly synced: Synced;
   /** The rewritten head that a person had accepted when the pass began: what was accepted since is for the next one. */
   readonly accepted: string | undefined;
+  /** When the pass began, in milliseconds since 1970. */
+  readonly begunAt: number;
   readonly considered: Considered;
   readonly outcomes: readonly Outcome[];
 }
@@ -21,11 +23,10 @@ export interface Published {
 /** A pass that changed nothing writes nothing. */
 export async function publish(
   context: PassContext,
-  { synced, accepted, considered, outcomes }: Published,
+  { synced, accepted, begunAt, considered, outcomes }: Published,
 ): Promise<void> {
   const { ports, lists } = context;
   const { plan, desired, leaving } = considered;
-  if (synced.commit === 'work-tree') return;
   const { state } = ports;
   const write = (what: string, job: () => Promise<void>) =>
     journal(ports, { id: ports.newId(), to: 'state', where: what, what: 'note', keys: [] }, job);
@@ -34,6 +35,17 @@ export async function publish(
     const note = await readApplied(state);
     if (inForce && !sameNote(note, become(note))) await write('git', () => changeApplied(state, become));
   };
+  const forget = async (): Promise<void> => {
+    const approvals = await readApprovals(state);
+    const used = usedUp(plan, outcomes);
+    // A removal that was approved since is for a commit that this pass did not see.
+    if (inForce)
+      for (const { key } of desired.placements)
+        if ((approvals[removalOf(key)]?.at ?? begunAt) < begunAt) used.add(removalOf(key));
+    if (Object.keys(approvals).some(id => used.has(id)))
+      await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
+  };
+  if (synced.commit === 'work-tree') return await forget();
   // Nobody was reached: what was applied stays so, and which machines left is for a pass that sees some.
   const unreached = plan.isolated !== undefined && outcomes.length === 0;
   if (plan.held !== undefined || unreached) return await noteGit(note => goneBy(note, synced.commit));
@@ -46,15 +58,13 @@ export async function publish(
   const fleet = (known: Fleet): Fleet => fleetAfter(desired, leaving, after, known);
   const known = await readFleet(state);
   if (!sameFleet(known, fleet(known))) await write('fleet', () => changeFleet(state, fleet));
-  const used = usedUp(plan, desired, outcomes);
-  if (Object.keys(await readApprovals(state)).some(id => used.has(id)))
-    await write('approvals', () => forgetApprovals(state, used, plan.approvals?.left));
+  await forget();
 }
 
-/** Approvals that are done with: of this plan, of what was removed, and of what is wanted again. */
-function usedUp(plan: Plan, desired: DesiredState, outcomes: readonly Outcome[]): ReadonlySet<string> {
-  const done = outcomes.filter(outcome => outcome.result === 'applied').map(outcome => removalOf(outcome.key));
-  const wanted = desired.placements.map(placement => removalOf(placement.key));
+/** Approvals that are done with: of this plan, and of what was removed. */
+function usedUp(plan: Plan, outcomes: readonly Outcome[]): Set<string> {
+  const gone = outcomes.filter(one => one.result === 'applied' && isStop(one));
+  const done = gone.map(one => removalOf(one.key));
   const carriedOut = outcomes.some(outcome => outcome.result !== 'skipped');
-  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done, ...wanted]);
+  return new Set([...(carriedOut ? [plan.id, ...(plan.approvals?.used ?? [])] : []), ...done]);
 }

@@ -1,5 +1,6 @@
 // Changes that failed for a cause that may pass: when each is tried again. Kept for a process only: a fresh one just tries.
-import type { Hold, Outcome } from '../../schema/plan.js';
+import { everyChange } from '../../schema/holds.js';
+import type { Hold, Outcome, Plan } from '../../schema/plan.js';
 import type { PlacementKey } from '../../schema/registry-types.js';
 import type { DesiredState } from '../../schema/state.js';
 import { waitAfter } from '../core/backoff.js';
@@ -48,6 +49,15 @@ export function noteTry(ports: Ports, desired: DesiredState, outcome: Outcome): 
   const at = ports.clock.now() + waitAfter(policy, failures);
   retries.set(key, { of, failures, at, why: outcome.error.message, granted: failures <= policy.retries });
 }
+
+/** What a plan of everything has no change for any more is no other try when it comes up again. `able`: it was seen, and is not being changed. */
+export function forgetTries(ports: Ports, plan: Plan, able: (machine: string) => boolean): void {
+  const { retries } = sessionOf(ports);
+  const changing = new Set(everyChange(plan).map(change => change.key));
+  for (const key of retries.keys()) if (!changing.has(key) && able(machineOf(key))) retries.delete(key);
+}
+
+const machineOf = (key: PlacementKey): string => key.slice(key.indexOf('@') + 1);
 
 export interface Tries {
   /** What rests until its next try. */

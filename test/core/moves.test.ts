@@ -108,6 +108,25 @@ describe('a move that was begun before', () => {
     expect(lines('m2')[0]).toBe(again);
   });
 
+  it.each([
+    ['going', 'repair db@m1'],
+    ['handed', 'update db@m2 | stop db@m1'],
+  ] as const)('that stopped its service waits neither for an approval nor for a window: %s', (state, expected) => {
+    moved(state);
+    const stamp = fleet.machine('m1').stamps.get('db');
+    if (stamp === undefined) throw new Error('no stamp');
+    const { fingerprint: _, move: _move, ...claim } = stamp;
+    if (state === 'handed') fleet.machine('m2').stamps.set('db', claim);
+    const wanted = (policy: object) =>
+      desire({
+        services: { db: db({ machine: 'm2' }) },
+        machines: three,
+        policy: { ...policy, approve_when: ['stateful'] },
+      });
+    expect(order(think(fleet, wanted({ apply: 'approve' })))).toBe(expected);
+    expect(order(think(fleet, wanted({ windows: [{ allow: true, cron: '0 3 1 1 *', for: '1m' }] })))).toBe(expected);
+  });
+
   it('after it was handed over goes on, and nothing starts while nobody can look', () => {
     moved('handed');
     expect(lines('m2')[0]).toBe('blocked db@m2: its data came here from m1, and m2 knows nothing of them any more');

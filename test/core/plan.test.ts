@@ -123,6 +123,14 @@ describe('a plan', () => {
     expect(new Set([idOf('c1', {}), idOf('c2', {})]).size).toBe(2);
   });
 
+  it('from a work tree, which has no commit of its own, is another one where something else is wanted', () => {
+    const idWith = (command: string) => think(fleet, desire({ services: { web: { command } } })).id;
+    expect([idWith('/bin/one') === idWith('/bin/one'), idWith('/bin/one') === idWith('/bin/two')]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
   it('names the stamp that each change assumes', () => {
     settle(fleet, desire({ services: { web: {} } }));
     const change = think(fleet, desire({ services: { web: { env: { A: '1' } } } })).waves[0]?.[0];

@@ -74,6 +74,35 @@ describe('policy.apply: observe', () => {
   });
 });
 
+describe('an approval', () => {
+  it('of a removal outlasts a pass that goes by an older commit', async () => {
+    const policy = { approve_when: ['removes'] };
+    const good = await world.push({ web: { machine: 'm1' }, api: { machine: 'm2' } }, { policy });
+    await world.pass();
+    await world.push({ api: { machine: 'nowhere' } }, { policy });
+    await noteApprovals(world.ports.state, ['remove:web@m1'], { by: 'ada', at: 1 });
+    expect(await world.pass()).toMatchObject({ commit: good, outcomes: [] });
+    expect(await approved()).toEqual(['remove:web@m1']);
+    await world.push({ api: { machine: 'm2' } }, { policy });
+    expect(outcomesOf(await world.pass())).toEqual(['web@m1 applied stop']);
+    expect(await approved()).toEqual([]);
+  });
+
+  it('of a removal that was noted while a pass went on is for the next one', async () => {
+    const policy = { approve_when: ['removes'] };
+    await world.push({ web: { machine: 'm1' } }, { policy });
+    world.before = async (_, kind) => {
+      if (kind === 'batch')
+        await noteApprovals(world.ports.state, ['remove:web@m1'], { by: 'ada', at: world.ports.clock.now() });
+    };
+    await world.pass();
+    expect(await approved()).toEqual(['remove:web@m1']);
+    world.before = async () => undefined;
+    await world.pass();
+    expect(await approved()).toEqual([]);
+  });
+});
+
 describe('a freeze of everything', () => {
   const files = (page: string) => ({ files: { 'apps/web/page': page } });
   const service = { machine: 'm1', source: 'apps/web' };

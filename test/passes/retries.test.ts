@@ -1,4 +1,5 @@
 // What failed for a cause that may pass is tried again, within a pass or by the next ones; what needs a person never is.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError, type ErrorCode } from '../../schema/errors.js';
@@ -159,6 +160,26 @@ describe('the controller', () => {
     expect(second.plan?.waiting?.[0]?.changes.map(one => one.key)).toEqual(['db@m1', 'web@m1']);
     expect(second.next).toMatchObject({ next: 'again', why: 'it failed: try 1 on m1' });
     expect(dueInMs(second.plan, world.ports.clock.now())).toBeLessThanOrEqual(3_600_000);
+  });
+
+  it('does not take another change, which nobody has approved, for the next try of one that was', async () => {
+    const policy = { ...later, apply: 'approve' };
+    const page = join(world.folder('m1'), 'web/page');
+    const pass = () => world.pass({ toTheEnd: false });
+    const approve = async () =>
+      await noteApprovals(world.ports.state, [(await pass()).plan?.id ?? ''], { by: 'ada', at: 1 });
+    await world.push({ web: { machine: 'm1', source: 'apps/web' } }, { policy, files: { 'apps/web/page': 'git' } });
+    await approve();
+    await pass();
+    writeFileSync(page, 'by hand');
+    await approve();
+    failing(1);
+    expect(outcomesOf(await pass())).toEqual(['web@m1 failed ssh-lost']);
+    writeFileSync(page, 'git');
+    expect((await pass()).next).toEqual({ next: 'settled' });
+    writeFileSync(page, 'by somebody else');
+    expect((await world.pass()).outcomes).toEqual([]);
+    expect(readFileSync(page, 'utf8')).toBe('by somebody else');
   });
 
   it('tries at once what git changed since, or what a person asks for', async () => {
