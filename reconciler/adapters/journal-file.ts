@@ -1,11 +1,12 @@
 // The journal as files of JSON lines: one for each process that writes, synced before a call returns, gone when all in it is closed.
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Intent, LeftIntent } from '../../schema/journal.js';
 import type { Journal, StateDir } from '../ports.js';
+import { journalName, processOf } from './journal-name.js';
 import { makeFolder } from './make-folder.js';
 import { isCode, namesIn, orUnusable, syncFolder } from './state-dir.js';
+import { holdOpen } from './state-lock.js';
 
 /** A file longer than this is written anew with what is open. */
 const longestBytes = 256 * 1024;
@@ -19,15 +20,6 @@ interface Row {
 interface Batch {
   readonly rows: Row[];
   readonly done: Promise<void>;
-}
-
-const nameOf = (process: string): string =>
-  `journal.${encodeURIComponent(process)}.${randomBytes(6).toString('hex')}.jsonl`;
-
-/** The process that a file is of; `.new` is one that was being written anew. */
-function processOf(name: string): string | undefined {
-  const process = /^journal\.(.+)\.[0-9a-f]{12}\.jsonl(?:\.new)?$/.exec(name)?.[1];
-  return process === undefined ? undefined : decodeURIComponent(process);
 }
 
 function rowOf(line: string): (Partial<Intent> & { readonly at?: number; readonly endedAt?: number }) | undefined {
@@ -65,9 +57,14 @@ async function readOrNothing(path: string): Promise<string> {
 }
 
 /** Writes the whole and syncs it; the handle is at its end. */
-async function writeNew(path: string, text: string): Promise<FileHandle> {
+async function writeNew(
+  path: string,
+  text: string,
+  hold: (file: FileHandle) => Promise<void> = async () => undefined,
+): Promise<FileHandle> {
   const file = await open(path, 'w', 0o600);
   try {
+    await hold(file);
     await file.writeFile(text);
     await file.datasync();
     return file;
@@ -80,7 +77,7 @@ async function writeNew(path: string, text: string): Promise<FileHandle> {
 
 /** The file of this process: nothing is made before the first intent. */
 function ownFile(folder: string, process: string) {
-  const path = join(folder, nameOf(process));
+  const path = join(folder, journalName(process));
   const open = new Map<string, string>();
   let file: FileHandle | undefined;
   let length = 0;
@@ -94,7 +91,7 @@ function ownFile(folder: string, process: string) {
   async function writeAnew(): Promise<void> {
     await makeFolder(folder);
     const text = [...open.values()].join('');
-    const fresh = await writeNew(`${path}.new`, text);
+    const fresh = await writeNew(`${path}.new`, text, holdOpen);
     await file?.close();
     file = fresh;
     await rename(`${path}.new`, path);

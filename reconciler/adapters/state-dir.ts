@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AppError } from '../../schema/errors.js';
 import { systemWords } from '../../schema/file-refusal.js';
 import type { StateDir } from '../ports.js';
+import { holdsJournal } from './journal-name.js';
 import { makeFolder } from './make-folder.js';
 import { processName, processRuns } from './process-name.js';
 import { openNoteTurns } from './note-turns.js';
@@ -186,7 +187,7 @@ export function openStateDir(folder: string, scope = '', options: StateDirOption
   return {
     path: folder,
     processName: processName(process.pid) ?? `${process.pid}:`,
-    runs: processRuns,
+    runs: name => processRuns(name) || holdsJournal(join(folder, scope), name),
     controllerId: () => orUnusable(folder, controllerId),
     read: name => orUnusable(documentPath(folderOf(name), name), () => read(name)),
     write: (name, value) => orUnusable(folder, () => write(name, value)),

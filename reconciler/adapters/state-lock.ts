@@ -1,7 +1,7 @@
 // A lock of the operating system on a file: it ends with the process that holds it, however that ends.
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, asAppError } from '../../schema/errors.js';
@@ -22,6 +22,22 @@ async function lockByFlock(file: FileHandle): Promise<boolean> {
   const child = spawn('flock', ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', file.fd] });
   const [code] = (await once(child, 'close')) as [number | null];
   return code === 0;
+}
+
+/**
+ * Holds a file of this process's own as long as it is open, so that others see that the process lives. Only Linux has
+ * processes that cannot see each other: in containers with one state folder each takes the others' pids for dead.
+ */
+export async function holdOpen(file: FileHandle): Promise<void> {
+  if (process.platform === 'linux' && !(await lockByFlock(file)))
+    throw new AppError('internal', 'somebody holds a file that was just made');
+}
+
+/** Whether a process holds this file by `holdOpen`, wherever it runs. */
+export function isHeldOpen(path: string): boolean {
+  if (process.platform !== 'linux') return false;
+  const { status } = spawnSync('flock', ['-x', '-n', path, 'true'], { stdio: 'ignore' });
+  return status === 1;
 }
 
 async function openLocked(path: string): Promise<{ readonly file: FileHandle; readonly mine: boolean }> {
