@@ -1,15 +1,15 @@
 // Saves what git and the machines do not hold, in one file, and brings it back: all of it or nothing.
 import { randomBytes } from 'node:crypto';
-import { copyFile, lstat, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError, asAppError } from '../../schema/errors.js';
 import { onFile, systemWords } from '../../schema/file-refusal.js';
 import type { StateDir } from '../ports.js';
-import { checkMigrations, dumpDatabase, isEmpty, loadDatabase, patientMs } from './backup-database.js';
+import { checkMigrations, dumpDatabase, findKept, loadDatabase, patientMs } from './backup-database.js';
 import { readBackup, writeBackup } from './backup-file.js';
+import { readSettings, restoreSettings } from './backup-settings.js';
 import { isSafePath, type SavedFile, savedFiles, stageFiles } from './backup-state.js';
-import { makeFolder } from './make-folder.js';
-import { isCode, namesIn, orUnusable, syncFolder, unusable } from './state-dir.js';
+import { isCode, namesIn, orUnusable, unusable } from './state-dir.js';
 import { type Address, type Database, openDatabase } from './store-database.js';
 import { type Applied, readMigrations } from './store-migrate.js';
 import { type Place, placeOf, type StartedDatabase } from './store-place.js';
@@ -52,15 +52,6 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (isCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
 }
@@ -113,14 +104,14 @@ async function* stateLines(ask: BackupAsk, at: number, count: Count): AsyncGener
     count.files += 1;
     yield `${JSON.stringify({ file } satisfies Line)}\n`;
   }
-  const config = await textOf(ask.configFile);
+  const config = await readSettings(ask.configFile);
   if (config === undefined) return;
   count.settings = true;
   yield `${JSON.stringify({ config } satisfies Line)}\n`;
 }
 
 async function* databaseLines(query: Database['query'], count: Count): AsyncGenerator<string> {
-  for await (const part of dumpDatabase(query)) {
+  for await (const part of dumpDatabase(query, await readMigrations())) {
     if (!('table' in part)) {
       count.tables = {};
       yield `${JSON.stringify({ migrations: part } satisfies Line)}\n`;
@@ -225,35 +216,15 @@ async function restoreDatabase(
   const server = await place.start();
   const database = opened(server.address);
   try {
-    if (!ask.yes && !(await isEmpty(database.query)))
-      throw new AppError('backup-exists', 'the database there holds history already');
-    await loadDatabase(database, migrations, await readMigrations(), rowsOf(ask));
+    const known = await readMigrations();
+    const kept = ask.yes ? undefined : await findKept(database.query, known);
+    if (kept !== undefined) throw new AppError('backup-exists', `the database there holds ${kept} already`);
+    await loadDatabase(database, migrations, known, rowsOf(ask));
     await loaded();
   } finally {
     await database.close();
     await server.stop();
   }
-}
-
-/** The person's settings of before stay beside it. */
-const restoreSettings = (path: string, text: string): Promise<void> =>
-  onFile(path, 'written', () => putSettings(path, text));
-
-async function putSettings(path: string, text: string): Promise<void> {
-  const now = await textOf(path);
-  if (now === text) return;
-  await makeFolder(dirname(path));
-  if (now !== undefined) await copyFile(path, `${path}.before-restore`);
-  const temporary = join(dirname(path), `.config-${randomBytes(6).toString('hex')}.tmp`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 async function refuseWhatIsThere({ state, yes, configFile }: BackupAsk, { settings }: Contents): Promise<void> {

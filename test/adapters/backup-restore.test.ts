@@ -31,8 +31,8 @@ async function saved(
   return { ask, folder, top };
 }
 
-describe('a document that cannot be put in its place', () => {
-  it('leaves all that is ready to the next start, and says so', async () => {
+describe('what cannot be put in its place', () => {
+  it('is a document: all that is ready is left to the next start, and it says so', async () => {
     const { ask, folder } = await saved();
     await mkdir(join(folder, 'one.json/in the way'), { recursive: true });
     await expect(restoreBackup(ask)).rejects.toMatchObject({
@@ -51,7 +51,18 @@ describe('a document that cannot be put in its place', () => {
     expect(await stages(folder)).toEqual([]);
   });
 
-  it('and what fails before that leaves nothing', async () => {
+  it('is the settings: the documents are left to the next start', async () => {
+    const { ask, folder, top } = await saved();
+    await expect(restoreBackup({ ...ask, configFile: join(top, 'backup/config.yml') })).rejects.toMatchObject({
+      code: 'file-refused',
+      message: expect.stringContaining('config.yml cannot be written') as string,
+      hint: expect.stringContaining('when it starts') as string,
+    });
+    await start(folder);
+    expect(await readFile(join(folder, 'one.json'), 'utf8')).toBe('1');
+  });
+
+  it('is found before anything is ready: nothing is left', async () => {
     const { ask, folder } = await saved(await makeHistory());
     await expect(restoreBackup({ ...ask, url: 'postgres://nobody@127.0.0.1:1/none' })).rejects.toThrow('ECONNREFUSED');
     expect(await readdir(folder)).toEqual(['lock']);
