@@ -92,6 +92,23 @@ async function continueNumbers(query: Query, tables: readonly string[]): Promise
   }
 }
 
+interface Grant {
+  readonly table: string;
+  /** A statement that says it again. */
+  readonly sql: string;
+}
+
+/** What a person has let others do with our tables: it goes with them. */
+async function grantsOf(query: Query): Promise<readonly Grant[]> {
+  return await query<Grant & { [column: string]: unknown }>(
+    `select c.relname as table, format('grant %s on portoser.%I to %s%s', a.privilege_type, c.relname,
+       case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+       case when a.is_grantable then ' with grant option' else '' end) as sql
+     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace cross join aclexplode(c.relacl) as a
+     where n.nspname = 'portoser' and c.relkind = 'r' and a.grantee <> c.relowner`,
+  );
+}
+
 /** By their names: what others keep in the schema stays, and what depends on ours keeps it from going. */
 async function dropOurs(query: Query, known: readonly Migration[]): Promise<void> {
   const ours = await ourTables(query, known);
@@ -124,6 +141,7 @@ export async function loadDatabase(
   const version = known.slice(0, saved.length);
   const tables = madeBy(version);
   const load = async (query: Query): Promise<void> => {
+    const grants = await grantsOf(query);
     await dropOurs(query, known);
     await migrateWithin(query, version);
     for await (const { table, rows: some } of rows) {
@@ -136,6 +154,8 @@ export async function loadDatabase(
     }
     await continueNumbers(query, tables);
     await migrateWithin(query, known);
+    const made = madeBy(known);
+    for (const grant of grants) if (made.includes(grant.table)) await query(grant.sql);
   };
   try {
     await database.transaction(load, { limitMs: patientMs });

@@ -1,4 +1,5 @@
 // Bringing a database back replaces our tables alone: what others keep beside them, or make of them, is never lost by it.
+import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { dumpDatabase, findKept, loadDatabase } from '../../reconciler/adapters/backup-database.js';
 import { type Database, openDatabase } from '../../reconciler/adapters/store-database.js';
@@ -82,6 +83,32 @@ it('what bears the name of one of our tables and is none is named and stays', as
       message: expect.stringContaining('"events"') as string,
     });
     expect(await database.query('select mine from portoser.events')).toEqual([]);
+  });
+});
+
+it('what others may do with them stays: of tables, and of the schema', async () => {
+  await within(await makeHistory(), async database => {
+    const role = `reader_${randomBytes(4).toString('hex')}`;
+    await database.query(`create role ${role}`);
+    try {
+      await database.query(`grant usage on schema portoser to ${role}`);
+      await database.query(`grant select on portoser.events to public`);
+      await database.query(`grant select, insert on portoser.runs to ${role} with grant option`);
+      // Of a table that this version does not have any more.
+      await database.query('create table portoser.later (id text)');
+      await database.query(`grant select on portoser.later to ${role}`);
+      await database.query(`insert into portoser.migrations (version, name, checksum) values (99, 'later', 'x')`);
+      await load(database);
+      const [may] = await database.query(
+        `select has_schema_privilege($1, 'portoser', 'usage') as schema, has_table_privilege($1, 'portoser.events', 'select') as events,
+           has_table_privilege($1, 'portoser.runs', 'insert with grant option') as runs, has_table_privilege($1, 'portoser.runs', 'delete') as more`,
+        [role],
+      );
+      expect(may).toEqual({ schema: true, events: true, runs: true, more: false });
+    } finally {
+      await database.query(`drop owned by ${role}`);
+      await database.query(`drop role ${role}`);
+    }
   });
 });
 
