@@ -66,20 +66,27 @@ async function writeSynced(path: string, bytes: Uint8Array, mode: number): Promi
 export interface Staged {
   add(file: SavedFile): Promise<void>;
   /** From here on it is brought to its end, by this process or by the next one that takes the folder's lock. */
-  commit(): Promise<void>;
+  seal(): Promise<void>;
+  isSealed(): boolean;
+  /** Only of what is sealed. */
+  finish(): Promise<void>;
+  /** Only of what is not. */
   drop(): Promise<void>;
 }
 
 export async function stageFiles(folder: string, id: string): Promise<Staged> {
   const stage = join(folder, `${stagePrefix}${id}`);
   await mkdir(join(stage, 'files'), { recursive: true, mode: 0o700 });
+  let sealed = false;
   return {
     add: ({ path, mode, base64 }) => writeSynced(join(stage, 'files', path), Buffer.from(base64, 'base64'), mode),
-    commit: async () => {
+    seal: async () => {
       await writeSynced(join(stage, 'ready'), Buffer.from(''), 0o600);
+      sealed = true;
       await syncFolder(folder);
-      await finishRestores(folder);
     },
+    isSealed: () => sealed,
+    finish: () => finishRestores(folder),
     drop: () => rm(stage, { recursive: true, force: true }),
   };
 }
@@ -110,7 +117,9 @@ export async function finishRestores(folder: string): Promise<void> {
     if (!name.startsWith(stagePrefix)) continue;
     const stage = join(folder, name);
     await chmod(stage, 0o700);
-    if ((await namesIn(stage)).includes('ready')) await switchFiles(folder, stage);
+    const parts = await namesIn(stage);
+    // Killed while it was taken away, its files may be gone already, all of them being in their places.
+    if (parts.includes('ready') && parts.includes('files')) await switchFiles(folder, stage);
     await rm(stage, { recursive: true, force: true });
   }
 }

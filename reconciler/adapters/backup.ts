@@ -1,15 +1,15 @@
 // Saves what git and the machines do not hold, in one file, and brings it back: all of it or nothing.
 import { randomBytes } from 'node:crypto';
-import { copyFile, lstat, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { AppError } from '../../schema/errors.js';
-import { onFile } from '../../schema/file-refusal.js';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError, asAppError } from '../../schema/errors.js';
+import { onFile, systemWords } from '../../schema/file-refusal.js';
 import type { StateDir } from '../ports.js';
-import { checkMigrations, dumpDatabase, isEmpty, loadDatabase, patientMs } from './backup-database.js';
+import { checkMigrations, dumpDatabase, findKept, loadDatabase, patientMs } from './backup-database.js';
 import { readBackup, writeBackup } from './backup-file.js';
+import { readSettings, restoreSettings } from './backup-settings.js';
 import { isSafePath, type SavedFile, savedFiles, stageFiles } from './backup-state.js';
-import { makeFolder } from './make-folder.js';
-import { isCode, namesIn, orUnusable, syncFolder } from './state-dir.js';
+import { isCode, namesIn, orUnusable, unusable } from './state-dir.js';
 import { type Address, type Database, openDatabase } from './store-database.js';
 import { type Applied, readMigrations } from './store-migrate.js';
 import { type Place, placeOf, type StartedDatabase } from './store-place.js';
@@ -52,15 +52,6 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (isCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
 }
@@ -113,14 +104,14 @@ async function* stateLines(ask: BackupAsk, at: number, count: Count): AsyncGener
     count.files += 1;
     yield `${JSON.stringify({ file } satisfies Line)}\n`;
   }
-  const config = await textOf(ask.configFile);
+  const config = await readSettings(ask.configFile);
   if (config === undefined) return;
   count.settings = true;
   yield `${JSON.stringify({ config } satisfies Line)}\n`;
 }
 
 async function* databaseLines(query: Database['query'], count: Count): AsyncGenerator<string> {
-  for await (const part of dumpDatabase(query)) {
+  for await (const part of dumpDatabase(query, await readMigrations())) {
     if (!('table' in part)) {
       count.tables = {};
       yield `${JSON.stringify({ migrations: part } satisfies Line)}\n`;
@@ -215,35 +206,25 @@ async function* rowsOf(ask: BackupAsk): AsyncGenerator<{ readonly table: string;
   for await (const line of linesOf(ask)) if ('table' in line) yield line;
 }
 
-async function restoreDatabase(ask: BackupAsk, migrations: readonly Applied[], place: Place): Promise<void> {
+/** `loaded` at once, before the server is stopped: that takes its time, and a kill in it must find the documents ready. */
+async function restoreDatabase(
+  ask: BackupAsk,
+  migrations: readonly Applied[],
+  place: Place,
+  loaded: () => Promise<void>,
+): Promise<void> {
   const server = await place.start();
   const database = opened(server.address);
   try {
-    if (!ask.yes && !(await isEmpty(database.query)))
-      throw new AppError('backup-exists', 'the database there holds history already');
-    await loadDatabase(database, migrations, await readMigrations(), rowsOf(ask));
+    const known = await readMigrations();
+    const kept = ask.yes ? undefined : await findKept(database.query, known);
+    if (kept !== undefined) throw new AppError('backup-exists', `the database there holds ${kept} already`);
+    await loadDatabase(database, migrations, known, rowsOf(ask));
+    await loaded();
   } finally {
     await database.close();
     await server.stop();
   }
-}
-
-/** The person's settings of before stay beside it. */
-async function restoreSettings(path: string, text: string): Promise<void> {
-  const now = await textOf(path);
-  if (now === text) return;
-  await makeFolder(dirname(path));
-  if (now !== undefined) await copyFile(path, `${path}.before-restore`);
-  const temporary = join(dirname(path), `.config-${randomBytes(6).toString('hex')}.tmp`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 async function refuseWhatIsThere({ state, yes, configFile }: BackupAsk, { settings }: Contents): Promise<void> {
@@ -256,13 +237,25 @@ async function refuseWhatIsThere({ state, yes, configFile }: BackupAsk, { settin
   if (settings && (await isThere(configFile))) throw new AppError('backup-exists', `${configFile} is there already`);
 }
 
+/** What failed after the point of no return: nothing is taken back, and the next start goes on with it. */
+function unfinished(folder: string, thrown: unknown): AppError {
+  const known = asAppError(systemWords(thrown) === undefined ? thrown : unusable(folder, thrown));
+  const hint =
+    'What the backup has of history is in the database, and its documents are ready. Once this is mended, `portoser run` puts them ' +
+    'in place when it starts; the same restore with --yes does so too, and writes the settings.';
+  return new AppError(known.code, known.message, { cause: thrown, details: known.details, hint });
+}
+
 /**
  * The whole file is read and checked before anything is touched. The documents are staged first, then the database is
  * replaced in one transaction, then the documents are switched: a kill in between leaves the one or the other as it was, or
  * is brought to its end by the next start. Throws `state-dir-busy` while a controller uses the folder, `backup-exists`,
  * `backup-broken`, `backup-passphrase`, `file-refused`, `store-newer`.
  */
-export async function restoreBackup(ask: BackupAsk): Promise<BackedUp> {
+export async function restoreBackup(
+  ask: BackupAsk,
+  place = placeOf({ url: ask.url, stateDir: ask.state.path }),
+): Promise<BackedUp> {
   const contents = await survey(ask);
   await refuseWhatIsThere(ask, contents);
   const unlock = await ask.state.lock();
@@ -274,11 +267,17 @@ export async function restoreBackup(ask: BackupAsk): Promise<BackedUp> {
       if ('file' in line) await staged.add(line.file);
       if ('config' in line) config = line.config;
     }
+    const settle = async (): Promise<void> => {
+      await staged.seal();
+      // Here, since the next start knows nothing of them.
+      if (config !== undefined) await restoreSettings(ask.configFile, config);
+    };
     const { migrations } = contents;
-    if (migrations !== undefined) await restoreDatabase(ask, migrations, placeOf({ url: ask.url, stateDir: path }));
-    await staged.commit();
-    if (config !== undefined) await restoreSettings(ask.configFile, config);
+    if (migrations === undefined) await settle();
+    else await restoreDatabase(ask, migrations, place, settle);
+    await staged.finish();
   } catch (error) {
+    if (staged.isSealed()) throw unfinished(path, error);
     await staged.drop();
     throw error;
   } finally {
