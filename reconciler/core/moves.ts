@@ -5,7 +5,8 @@ import type { ServiceSpec } from '../../schema/registry-types.js';
 import type { DesiredState, LiveState, MachineSeen, MachineUnknown, Placement, Stamp } from '../../schema/state.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { report } from './machines.js';
-import { handsOff, suspendOf } from './suspends.js';
+import { optional } from './optional.js';
+import { handsOff, suspendByName, suspendOf } from './suspends.js';
 
 /** It never runs on two machines at once. */
 export const isCarried = (spec: ServiceSpec): boolean => spec.stateful || spec.copies;
@@ -83,6 +84,23 @@ function isNew(placement: Placement, { standing, unknown }: ReturnType<typeof el
   );
 }
 
+/**
+ * Hands are off it by its name where it stands still: started here too it would run twice, and what a person looks at would
+ * serve no more. What runs here already goes on, and what is said of a whole machine is no word about where its services go.
+ */
+function handsOffAway(placement: Placement, ask: MoveAsk): LeftAlone | undefined {
+  const { service, machine } = placement.spec;
+  const own = stampOn(ask.live, machine, service);
+  if (own?.prunedAt === undefined && (own?.fingerprint ?? own?.healthy) !== undefined) return undefined;
+  for (const { machine: from, view } of elsewhere(service, ask).away) {
+    const suspend = suspendByName(view, service);
+    if (suspend === undefined) continue;
+    const { why, until } = handsOff(suspend, view, ask.live);
+    return leftAs(placement, 'suspended', `it is on ${from} still: ${why}`, optional('until', until));
+  }
+  return undefined;
+}
+
 /** Why it cannot leave the machine where it stands. */
 function obstacle(placement: Placement, from: Standing, ask: MoveAsk): LeftAlone | undefined {
   const { spec } = placement;
@@ -151,7 +169,7 @@ function awayFrom(placement: Placement, { machine, stamp }: Standing, { live }: 
  */
 export function arrivalOf(placement: Placement, ask: MoveAsk): Movement | LeftAlone | undefined {
   const { spec } = placement;
-  if (!isCarried(spec)) return undefined;
+  if (!isCarried(spec)) return handsOffAway(placement, ask);
   const found = elsewhere(spec.service, ask);
   const own = stampOn(ask.live, spec.machine, spec.service);
   const view = ask.live.machines[spec.machine];

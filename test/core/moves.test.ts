@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { movingStamp } from '../../reconciler/core/stamps.js';
 import type { StampMove } from '../../schema/state.js';
 import type { FakeFleet } from '../fakes/fleet.js';
-import { desire, newFleet, order, planned, settle, think } from './thinking.js';
+import { desire, newFleet, order, planned, seenAs, settle, think } from './thinking.js';
 
 let fleet: FakeFleet;
 beforeEach(() => {
@@ -35,6 +35,29 @@ describe('a service without data', () => {
     const suspended = desire({ services: { web: { machine: 'm2', suspend: true } } });
     fleet.machine('m2').reachable = true;
     expect(order(think(fleet, suspended))).toBe('');
+  });
+
+  it('is not started elsewhere while hands are off it by name where it is', () => {
+    settle(fleet, desire({ services: { web: {} } }));
+    const to = desire({ services: { web: { machine: 'm2' } } });
+    const suspended = (more: object) =>
+      seenAs(fleet.look(to), 'm1', { suspends: [{ service: 'web', reason: 'looking', by: 'ada', at: 1, ...more }] });
+    expect(planned(fleet, to, { live: suspended({}) })).toEqual([
+      'suspended web@m2: it is on m1 still: suspended: looking (by ada)',
+      'suspended web@m1: suspended: looking (by ada)',
+    ]);
+    expect(think(fleet, to, { live: suspended({ until: 1_000_100 }) }).leftAlone[0]?.until).toBe(100_000);
+    for (const other of [{ service: 'db' }, { until: 999_999 }])
+      expect(order(think(fleet, to, { live: suspended(other) }))).toBe('create web@m2 | stop web@m1');
+  });
+
+  it('that runs at its new place already is changed there, though hands are off the old one', () => {
+    settle(fleet, desire({ services: { web: {} } }));
+    const to = desire({ services: { web: { machine: 'm2' } } });
+    fleet.apply(think(fleet, to), to, new Set(['web@m1']));
+    const next = desire({ services: { web: { machine: 'm2', env: { A: '1' } } } });
+    const suspends = [{ service: 'web', reason: 'looking', by: 'ada', at: 1 }];
+    expect(order(think(fleet, next, { live: seenAs(fleet.look(next), 'm1', { suspends }) }))).toBe('update web@m2');
   });
 
   it('is moved whole, whichever of its machines is chosen', () => {
