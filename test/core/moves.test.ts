@@ -90,11 +90,19 @@ describe('a service with data', () => {
     expect(lines('m1')).toEqual([]);
   });
 
-  it('is left alone while the machine that it leaves is unknown, busy or adopted by hand', () => {
+  it('waits while the machine that it leaves is unknown, and is left alone while that is busy or it was adopted by hand', () => {
     fleet.machine('m1').reachable = false;
-    expect(lines('m2')[0]).toBe(
-      'blocked db@m2: it is stateful and seen nowhere, and m1 does not answer: it may be there',
-    );
+    expect(lines('m2')).toEqual([
+      '1 create db@m2 missing: it is not there',
+      'machine m1 unknown: m1 is off',
+      'held: db@m2 is seen nowhere and may be on m1, not answering: here it would start without what it has there, and might run twice',
+    ]);
+    const anew = newFleet();
+    settle(anew, at('m1'));
+    anew.machine('m1').reachable = false;
+    anew.apply(think(anew, at('m2')), at('m2'));
+    anew.machine('m1').reachable = true;
+    expect(planned(anew, at('m2'))).toEqual(['1 stop db@m1 moved: it moved to m2 [machine m1 → m2]']);
     fleet.machine('m1').reachable = true;
     expect(lines('m2', { busy: ['m1'] })[0]).toBe('in-progress db@m2: it is on m1 still: a change is running on m1');
     const stamp = fleet.machine('m1').stamps.get('db');
@@ -106,6 +114,11 @@ describe('a service with data', () => {
     settle(fleet, desire({ services: {}, machines: three, policy: { max_removals: '100%' } }), {
       approved: ['remove:db@m1'],
     });
+    // Also while it may be elsewhere: who names m1 again is asked then.
+    fleet.machine('m3').reachable = false;
+    expect(lines('m2')[0]).toContain('its data are on m1, where it was stopped');
+    expect(lines('m1').at(-1)).toContain('held: db@m1 is seen nowhere and may be on m3, not answering');
+    fleet.machine('m3').reachable = true;
     expect(lines('m2')).toEqual([
       'blocked db@m2: it is stateful, and its data are on m1, where it was stopped: let the registry name m1 again first, and move it from there',
     ]);
