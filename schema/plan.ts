@@ -36,6 +36,8 @@ export interface Difference {
   readonly made?: true;
   /** It stands elsewhere, and is stopped there first. */
   readonly move?: Movement;
+  /** Machines that do not answer: its data may be there, since nobody sees them anywhere. */
+  readonly mayBeOn?: readonly string[];
   /** A move away from here came to nothing: what was stopped is started again as it was. */
   readonly resumes?: true;
 }
@@ -57,6 +59,7 @@ export interface Change {
   /** The stamp that stands there now. */
   readonly stamp?: Stamp;
   readonly move?: Movement;
+  readonly mayBeOn?: readonly string[];
   readonly resumes?: true;
   /** When and by whom it was changed on the machine, as far as the machine tells. */
   readonly culprits?: readonly Culprit[];

@@ -123,6 +123,8 @@ export interface Stamp {
   readonly dependsOn: readonly string[];
   /** We took it over as it ran, or did not write it (an existing unit): prune releases it, and never stops it. */
   readonly adopted: boolean;
+  /** The registry said so when it was written: who removes it removes what holds data. */
+  readonly stateful?: true;
   readonly stopTimeoutMs: number;
   /** Seconds since 1970 by the machine's clock when it was last brought up and found healthy. */
   readonly finishedAt?: number;

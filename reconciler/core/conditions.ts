@@ -30,7 +30,11 @@ function finding(condition: Condition, changes: readonly Change[], ask: Conditio
     }
     case 'stateful': {
       const { byService } = lookupOf(ask.desired);
-      const stateful = changes.filter(change => byService.get(change.service)?.some(one => one.spec.stateful));
+      // Of what left the registry only its stamp still says it. To take away what was stopped long ago asks nobody twice.
+      const stands = ({ stamp }: Change) => stamp?.stateful === true && stamp.prunedAt === undefined;
+      const stateful = changes.filter(
+        change => stands(change) || byService.get(change.service)?.some(one => one.spec.stateful),
+      );
       return stateful.length === 0 ? undefined : `it changes ${stateful.map(change => change.key).join(', ')}`;
     }
     case 'machines':

@@ -252,19 +252,22 @@ function judgePlacement(
 
   const arrival = arrivalOf(placement, { desired, live, notes, again: ask.again });
   if (arrival !== undefined && 'state' in arrival) return arrival;
+  const unsure = arrival !== undefined && 'mayBeOn' in arrival ? arrival : undefined;
+  const move = arrival !== undefined && 'from' in arrival ? arrival : undefined;
   const made = driver.generate(placement, groundOf(placement, seen, sighting, desired));
   // What it is generated from may come along with its data.
-  if ('code' in made && arrival?.copies !== true) return left(placement, 'blocked', made.message, made);
+  if ('code' in made && move?.copies !== true) return left(placement, 'blocked', made.message, made);
   const generated = 'code' in made ? [] : made;
   const stamp = stampOf(seen, spec.service);
   const one: Case = { placement, seen, sighting, stamp, driver, generated, again: ask.again, live, desired };
   const own = (): Finding | undefined => (stamp === undefined ? judgeUnowned(one) : judgeOwned(one, stamp));
-  const finding = arrival === undefined ? own() : judgeArrival(one, arrival);
+  const finding = move === undefined ? own() : judgeArrival(one, move);
   const taken =
     finding !== undefined && isDifference(finding)
       ? strangerOnPort(placement, seen, sighting, finding.replaces === true)
       : undefined;
-  return taken === undefined ? finding : left(placement, 'blocked', taken.message, taken);
+  if (taken !== undefined) return left(placement, 'blocked', taken.message, taken);
+  return finding !== undefined && isDifference(finding) ? { ...finding, ...unsure } : finding;
 }
 
 function withdrawn(found: Finding, placement: Placement, desired: DesiredState, live: LiveState): readonly Finding[] {

@@ -2,7 +2,7 @@
 import type { Change, Hold, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
 import { holdParts, type Tries } from './holds.js';
-import { changesOf, isStop } from './plan.js';
+import { changesOf, isFirstStart, isStop } from './plan.js';
 import { isWithdrawal } from './withdrawal.js';
 
 /** Removals up to this number are never held, whatever their share. */
@@ -18,11 +18,14 @@ function placementsOf(live: LiveState): number {
 
 const stops = (change: Change) => isStop(change) && change.stamp?.prunedAt === undefined && change.kind !== 'release';
 
+/** It comes to a machine where it does not stand: also one that it left before, or where an earlier attempt was not finished. */
+const arrives = (change: Change): boolean =>
+  change.move !== undefined || (!isStop(change) && (change.stamp?.prunedAt !== undefined || isFirstStart(change)));
+
 /** What goes away for good. What is stopped again where a move failed runs elsewhere; what moves does not: its service is made elsewhere in the same plan, one for each that stops. */
 function removalsOf(changes: readonly Change[], desired: DesiredState): readonly Change[] {
   const made = new Map<string, number>();
-  for (const { kind, service, move } of changes)
-    if (kind === 'create' || move !== undefined) made.set(service, (made.get(service) ?? 0) + 1);
+  for (const { service } of changes.filter(arrives)) made.set(service, (made.get(service) ?? 0) + 1);
   return changes.filter(change => {
     if (!stops(change) || isWithdrawal(change, desired)) return false;
     const successors = change.reason === 'moved' ? (made.get(change.service) ?? 0) : 0;

@@ -2,10 +2,11 @@
 import type { LeftAlone, Movement } from '../../schema/plan.js';
 import type { MachineNote } from '../../schema/plan.js';
 import type { ServiceSpec } from '../../schema/registry-types.js';
-import type { DesiredState, LiveState, MachineSeen, MachineUnknown, Placement, Stamp } from '../../schema/state.js';
+import type { DesiredState, LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
 import { lookupOf, stampOf } from './lookup.js';
 import { report } from './machines.js';
-import { handsOff, suspendOf } from './suspends.js';
+import { optional } from './optional.js';
+import { handsOff, suspendByName, suspendOf } from './suspends.js';
 
 /** It never runs on two machines at once. */
 export const isCarried = (spec: ServiceSpec): boolean => spec.stateful || spec.copies;
@@ -49,9 +50,7 @@ function elsewhere(service: string, { desired, live }: MoveAsk) {
     const stamp = view.state === 'reachable' ? stampOf(view, service) : undefined;
     return view.state === 'unknown' || stamp === undefined ? [] : [{ machine, stamp, view }];
   });
-  const unknown = views.flatMap(([machine, view]): readonly (readonly [string, MachineUnknown])[] =>
-    view.state === 'unknown' ? [[machine, view]] : [],
-  );
+  const unknown = views.flatMap(([machine, view]) => (view.state === 'unknown' ? [machine] : []));
   return { away: standing.filter(one => one.stamp.prunedAt === undefined), standing, unknown };
 }
 
@@ -67,20 +66,40 @@ const blocked = (placement: Placement, why: string): LeftAlone =>
 
 const kindOf = ({ spec }: Placement): string => (spec.stateful ? 'is stateful' : 'has data that move along');
 
-/** Nothing of it runs anywhere that can be seen: it is new, unless its data are where nobody can look, or were left behind. */
-function isNew(placement: Placement, { standing, unknown }: ReturnType<typeof elsewhere>): LeftAlone | undefined {
-  const [first] = unknown;
-  if (first !== undefined) {
-    const [machine, { error }] = first;
-    const why = `it ${kindOf(placement)} and seen nowhere, and ${machine} does not answer: it may be there`;
-    return leftAs(placement, 'blocked', why, { error });
-  }
+/** It would be made anew, and a person has to say so: these machines do not answer, and its data may be there. */
+interface Unsure {
+  readonly mayBeOn: readonly string[];
+}
+
+/** Nothing of it runs anywhere that can be seen: it is new, unless its data were left behind, or are where nobody can look. */
+function isNew(
+  placement: Placement,
+  { standing, unknown }: ReturnType<typeof elsewhere>,
+): LeftAlone | Unsure | undefined {
   const behind = standing.find(one => one.stamp.fingerprint !== undefined);
-  if (behind === undefined) return undefined;
-  return blocked(
-    placement,
-    `it ${kindOf(placement)}, and its data are on ${behind.machine}, where it was stopped: let the registry name ${behind.machine} again first, and move it from there`,
-  );
+  if (behind !== undefined)
+    return blocked(
+      placement,
+      `it ${kindOf(placement)}, and its data are on ${behind.machine}, where it was stopped: let the registry name ${behind.machine} again first, and move it from there`,
+    );
+  return unknown.length === 0 ? undefined : { mayBeOn: unknown };
+}
+
+/**
+ * Hands are off it by its name where it stands still: started here too it would run twice, and what a person looks at would
+ * serve no more. What runs here already goes on, and what is said of a whole machine is no word about where its services go.
+ */
+function handsOffAway(placement: Placement, ask: MoveAsk): LeftAlone | undefined {
+  const { service, machine } = placement.spec;
+  const own = stampOn(ask.live, machine, service);
+  if (own?.prunedAt === undefined && (own?.fingerprint ?? own?.healthy) !== undefined) return undefined;
+  for (const { machine: from, view } of elsewhere(service, ask).away) {
+    const suspend = suspendByName(view, service);
+    if (suspend === undefined) continue;
+    const { why, until } = handsOff(suspend, view, ask.live);
+    return leftAs(placement, 'suspended', `it is on ${from} still: ${why}`, optional('until', until));
+  }
+  return undefined;
 }
 
 /** Why it cannot leave the machine where it stands. */
@@ -146,12 +165,12 @@ function awayFrom(placement: Placement, { machine, stamp }: Standing, { live }: 
 }
 
 /**
- * How a placement comes to its machine when the service stands elsewhere; why it may not; undefined: it does not come from
- * anywhere.
+ * How a placement comes to its machine when the service stands elsewhere; why it may not; where it may be unseen; undefined:
+ * it does not come from anywhere.
  */
-export function arrivalOf(placement: Placement, ask: MoveAsk): Movement | LeftAlone | undefined {
+export function arrivalOf(placement: Placement, ask: MoveAsk): Movement | LeftAlone | Unsure | undefined {
   const { spec } = placement;
-  if (!isCarried(spec)) return undefined;
+  if (!isCarried(spec)) return handsOffAway(placement, ask);
   const found = elsewhere(spec.service, ask);
   const own = stampOn(ask.live, spec.machine, spec.service);
   const view = ask.live.machines[spec.machine];
@@ -194,8 +213,11 @@ export function bareMove(change: {
   readonly key: string;
   readonly service: string;
   readonly move?: Movement;
+  readonly mayBeOn?: readonly string[];
 }): string | undefined {
-  const { move, service } = change;
+  const { key, move, mayBeOn, service } = change;
+  if (mayBeOn !== undefined)
+    return `${key} is seen nowhere and may be on ${mayBeOn.join(', ')}, not answering: here it would start without what it has there, and might run twice`;
   if (move === undefined || move.copies || move.handed) return undefined;
-  return `${change.key} would start without its data: ${service} is stateful and has no \`data: copy\`, so what it has on ${move.from} stays there`;
+  return `${key} would start without its data: ${service} is stateful and has no \`data: copy\`, so what it has on ${move.from} stays there`;
 }

@@ -66,6 +66,7 @@ function startChange(difference: Difference, desired: DesiredState): Change {
     after: placement?.dependsOn ?? [],
     ...(difference.stamp === undefined ? {} : { stamp: difference.stamp }),
     ...(difference.move === undefined ? {} : { move: difference.move }),
+    ...(difference.mayBeOn === undefined ? {} : { mayBeOn: difference.mayBeOn }),
     ...(difference.resumes === undefined ? {} : { resumes: true }),
   };
 }

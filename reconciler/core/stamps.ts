@@ -66,6 +66,7 @@ function base(claim: Omit<Claim, 'before'>): Stamp {
     ports: spec.ports,
     dependsOn: spec.dependsOn,
     adopted: isAdopted(claim),
+    ...(spec.stateful ? { stateful: true } : {}),
     stopTimeoutMs: spec.stopTimeoutMs,
   };
 }

@@ -48,10 +48,17 @@ export function parseSuspends(lines: readonly string[]): readonly Suspend[] {
   return starts.flatMap((start, index) => parseSuspend(lines.slice(start, starts[index + 1] ?? lines.length)) ?? []);
 }
 
+const inForceOn = (seen: MachineSeen): readonly Suspend[] =>
+  (seen.suspends ?? []).filter(one => one.until === undefined || one.until > seen.facts.clock);
+
+/** In force for that service by its name, whatever is said of the whole machine. */
+export const suspendByName = (seen: MachineSeen, service: string): Suspend | undefined =>
+  inForceOn(seen).find(one => one.service === service);
+
 /** In force for a service on that machine (the whole machine's first), or for the machine itself when none is named. */
 export function suspendOf(seen: MachineSeen, service?: string): Suspend | undefined {
   if (seen.suspends === undefined || seen.suspends.length === 0) return undefined;
-  const inForce = seen.suspends.filter(one => one.until === undefined || one.until > seen.facts.clock);
+  const inForce = inForceOn(seen);
   return (
     inForce.find(one => one.service === undefined) ??
     (service === undefined ? undefined : inForce.find(one => one.service === service))

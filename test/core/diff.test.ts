@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { FakeFleet } from '../fakes/fleet.js';
 import { sha256 } from '../fakes/fleet.js';
 import { heldStamp } from '../../reconciler/core/stamps.js';
-import { desire, newFleet, planned, seenAs, settle, think } from './thinking.js';
+import { desire, newFleet, order, planned, seenAs, settle, think, written } from './thinking.js';
 
 let fleet: FakeFleet;
 beforeEach(() => {
@@ -254,14 +254,31 @@ describe('what is left alone', () => {
 describe('a stateful service', () => {
   const db = { stateful: true };
 
-  it('is made only when every machine where it may be answers', () => {
-    const desired = desire({ services: { db } });
+  it.each([
+    ['that is stateful', { db }],
+    ['with data that move along', { db: { data: 'copy' } }],
+  ])('%s is made by itself only when every machine where it may be answers', (_, services) => {
+    const desired = desire({ services });
     fleet.machine('m2').reachable = false;
-    expect(planned(fleet, desired)[0]).toBe(
-      'blocked db@m1: it is stateful and seen nowhere, and m2 does not answer: it may be there',
-    );
-    fleet.machine('m2').reachable = true;
-    expect(planned(fleet, desired)).toEqual(['1 create db@m1 missing: it is not there']);
+    const asked = think(fleet, desired);
+    expect(written(asked)).toEqual([
+      '1 create db@m1 missing: it is not there',
+      'machine m2 unknown: m2 is off',
+      'held: db@m1 is seen nowhere and may be on m2, not answering: here it would start without what it has there, and might run twice',
+    ]);
+    expect(think(fleet, desired, { approved: [asked.id] }).held).toBeUndefined();
+    fleet.apply(asked, desired);
+    expect(think(fleet, desired)).toMatchObject({ waves: [], leftAlone: [] });
+    expect(planned(newFleet(), desired)).toEqual(['1 create db@m1 missing: it is not there']);
+  });
+
+  it('that may be elsewhere holds up only what waits for it', () => {
+    fleet.machine('m2').reachable = false;
+    const plan = think(fleet, desire({ services: { db, web: { depends_on: ['db'] }, other: {} } }));
+    expect([order(plan), plan.waiting?.map(one => one.changes.map(({ key }) => key))]).toEqual([
+      'create other@m1',
+      [['db@m1', 'web@m1']],
+    ]);
   });
 
   it('waits for a person where it would leave its data', () => {

@@ -1,7 +1,7 @@
 // The guard: how many removals wait for a person, and what a person has said already.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FakeFleet } from '../fakes/fleet.js';
-import { desire, newFleet, settle, think } from './thinking.js';
+import { desire, newFleet, order, settle, think } from './thinking.js';
 
 let fleet: FakeFleet;
 beforeEach(() => {
@@ -58,6 +58,22 @@ describe('removals', () => {
     expect(think(wide, web(['m1'])).held?.why).toBe(
       'it would remove 4 of 5 placements (80 %, policy.max_removals is 30 %)',
     );
+  });
+
+  it('do not count what moves back to where it was stopped, nor a start that was begun and not finished', () => {
+    const on = (machine: string) => desire({ services: { ...some(4, { machine }), keep: {} } });
+    settle(fleet, on('m1'));
+    settle(fleet, on('m2'));
+    const back = think(fleet, on('m1'));
+    expect(back.waves.flat().filter(one => one.kind === 'update')).toHaveLength(4);
+    expect(back.held).toBeUndefined();
+    const begun = newFleet();
+    settle(begun, on('m1'));
+    begun.apply(think(begun, on('m2')), on('m2'), new Set(Object.keys(some(4)).map(name => `${name}@m1`)));
+    const { stamps } = begun.machine('m2');
+    for (const [name, { fingerprint: _, ...claim }] of stamps) stamps.set(name, claim);
+    expect(order(think(begun, on('m2')))).toContain('update s0@m2, update s1@m2, update s2@m2, update s3@m2');
+    expect(think(begun, on('m2')).held).toBeUndefined();
   });
 
   it('of what was stopped a week ago, or was never ours to stop, are none', () => {

@@ -103,6 +103,13 @@ describe('policy.approve_when', () => {
     ['removes', { ...before, a: { machine: 'm2' } }, 'create a@m2 | stop a@m1'],
     ['stateful', changed('d', 'a'), 'held: it changes d@m2 (policy.approve_when: stateful) (approval)'],
     ['stateful', changed('a', 'b'), 'update a@m1, update b@m1'],
+    ['stateful', without('d'), 'held: it changes d@m2 (policy.approve_when: stateful) (approval)'],
+    ['stateful', without('a'), 'stop a@m1'],
+    [
+      'stateful',
+      { ...before, d: { machine: 'm2', env: { A: '1' } } },
+      'held: it changes d@m2 (policy.approve_when: stateful) (approval)',
+    ],
     ['machines > 1', changed('a', 'c'), 'held: it changes 2 machines (policy.approve_when: machines > 1) (approval)'],
     ['machines > 1', changed('a', 'b'), 'update a@m1, update b@m1'],
     [
@@ -118,6 +125,13 @@ describe('policy.approve_when', () => {
       expect(told(plan(services, { approve_when: [condition] }))).toBe(expected);
     },
   );
+
+  it('asks once before what is stateful is stopped, and not when that is taken away later', () => {
+    settle(fleet, desire({ services: without('d') }));
+    const machine = fleet.machine('m2');
+    machine.facts = { ...machine.facts, clock: machine.facts.clock + 8 * 86_400 };
+    expect(told(plan(without('d'), { approve_when: ['stateful'] }))).toBe('remove d@m2');
+  });
 
   it('of the registry is judged over all that it is in force for, and holds just these', () => {
     const services = { ...changed('a', 'b'), d: { ...changed('d')['d'], policy: { approve_when: [] } } };

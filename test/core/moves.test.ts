@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { movingStamp } from '../../reconciler/core/stamps.js';
 import type { StampMove } from '../../schema/state.js';
 import type { FakeFleet } from '../fakes/fleet.js';
-import { desire, newFleet, order, planned, settle, think } from './thinking.js';
+import { desire, newFleet, order, planned, seenAs, settle, think } from './thinking.js';
 
 let fleet: FakeFleet;
 beforeEach(() => {
@@ -37,6 +37,29 @@ describe('a service without data', () => {
     expect(order(think(fleet, suspended))).toBe('');
   });
 
+  it('is not started elsewhere while hands are off it by name where it is', () => {
+    settle(fleet, desire({ services: { web: {} } }));
+    const to = desire({ services: { web: { machine: 'm2' } } });
+    const suspended = (more: object) =>
+      seenAs(fleet.look(to), 'm1', { suspends: [{ service: 'web', reason: 'looking', by: 'ada', at: 1, ...more }] });
+    expect(planned(fleet, to, { live: suspended({}) })).toEqual([
+      'suspended web@m2: it is on m1 still: suspended: looking (by ada)',
+      'suspended web@m1: suspended: looking (by ada)',
+    ]);
+    expect(think(fleet, to, { live: suspended({ until: 1_000_100 }) }).leftAlone[0]?.until).toBe(100_000);
+    for (const other of [{ service: 'db' }, { until: 999_999 }])
+      expect(order(think(fleet, to, { live: suspended(other) }))).toBe('create web@m2 | stop web@m1');
+  });
+
+  it('that runs at its new place already is changed there, though hands are off the old one', () => {
+    settle(fleet, desire({ services: { web: {} } }));
+    const to = desire({ services: { web: { machine: 'm2' } } });
+    fleet.apply(think(fleet, to), to, new Set(['web@m1']));
+    const next = desire({ services: { web: { machine: 'm2', env: { A: '1' } } } });
+    const suspends = [{ service: 'web', reason: 'looking', by: 'ada', at: 1 }];
+    expect(order(think(fleet, next, { live: seenAs(fleet.look(next), 'm1', { suspends }) }))).toBe('update web@m2');
+  });
+
   it('is moved whole, whichever of its machines is chosen', () => {
     settle(fleet, desire({ services: { web: {} } }));
     const to = desire({ services: { web: { machine: 'm2' } } });
@@ -67,11 +90,19 @@ describe('a service with data', () => {
     expect(lines('m1')).toEqual([]);
   });
 
-  it('is left alone while the machine that it leaves is unknown, busy or adopted by hand', () => {
+  it('waits while the machine that it leaves is unknown, and is left alone while that is busy or it was adopted by hand', () => {
     fleet.machine('m1').reachable = false;
-    expect(lines('m2')[0]).toBe(
-      'blocked db@m2: it is stateful and seen nowhere, and m1 does not answer: it may be there',
-    );
+    expect(lines('m2')).toEqual([
+      '1 create db@m2 missing: it is not there',
+      'machine m1 unknown: m1 is off',
+      'held: db@m2 is seen nowhere and may be on m1, not answering: here it would start without what it has there, and might run twice',
+    ]);
+    const anew = newFleet();
+    settle(anew, at('m1'));
+    anew.machine('m1').reachable = false;
+    anew.apply(think(anew, at('m2')), at('m2'));
+    anew.machine('m1').reachable = true;
+    expect(planned(anew, at('m2'))).toEqual(['1 stop db@m1 moved: it moved to m2 [machine m1 → m2]']);
     fleet.machine('m1').reachable = true;
     expect(lines('m2', { busy: ['m1'] })[0]).toBe('in-progress db@m2: it is on m1 still: a change is running on m1');
     const stamp = fleet.machine('m1').stamps.get('db');
@@ -83,6 +114,11 @@ describe('a service with data', () => {
     settle(fleet, desire({ services: {}, machines: three, policy: { max_removals: '100%' } }), {
       approved: ['remove:db@m1'],
     });
+    // Also while it may be elsewhere: who names m1 again is asked then.
+    fleet.machine('m3').reachable = false;
+    expect(lines('m2')[0]).toContain('its data are on m1, where it was stopped');
+    expect(lines('m1').at(-1)).toContain('held: db@m1 is seen nowhere and may be on m3, not answering');
+    fleet.machine('m3').reachable = true;
     expect(lines('m2')).toEqual([
       'blocked db@m2: it is stateful, and its data are on m1, where it was stopped: let the registry name m1 again first, and move it from there',
     ]);

@@ -45,6 +45,7 @@ const stamp: fc.Arbitrary<Stamp> = fc.record(
     ports: fc.array(fc.integer({ min: 1, max: 65_535 })),
     dependsOn: fc.array(word),
     adopted: fc.boolean(),
+    stateful: fc.constant(true as const),
     stopTimeoutMs: count,
     finishedAt: count,
     prunedAt: count,
@@ -109,6 +110,7 @@ describe('a stamp', () => {
           one.healthy,
           one.finishedAt,
           one.prunedAt,
+          one.stateful,
         ].filter(value => value !== undefined);
         const sum =
           lists.reduce((all, length) => all + length, optional.length) +
@@ -171,6 +173,13 @@ describe('a stamp', () => {
     expect(basisOf(read)).toBe(sha256(text));
     expect(basisOf(plain)).toBe(sha256(stampText(plain)));
     expect(basisOf(undefined)).toBe('');
+  });
+
+  it('says that it is stateful in a row of its own, which a version that knows no such row passes over', () => {
+    const text = stampText({ ...plain, stateful: true });
+    expect(text.replace('stateful yes\n', '')).toBe(stampText(plain));
+    expect(parseStamp(text)).toEqual({ ...plain, stateful: true });
+    expect(parseStamp(text.replace('stateful yes', 'stateful no'))).not.toHaveProperty('stateful');
   });
 
   it('stands beside others, and a broken one does not spoil them', () => {
