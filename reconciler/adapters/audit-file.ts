@@ -1,5 +1,5 @@
 // The audit log in the state folder: numbered files of JSON lines, only ever appended to, synced before a call returns.
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Audit,
@@ -12,6 +12,7 @@ import {
 import { walkAudit } from '../../schema/audit-verify.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import { systemWords } from '../../schema/file-refusal.js';
+import { appendWhole } from './append-whole.js';
 import { fileName, fileNumbers, findTail, readHead, type Tail, writeHead } from './audit-tail.js';
 import { makeFolder } from './make-folder.js';
 import { syncFolder } from './state-dir.js';
@@ -32,17 +33,6 @@ interface Waiting {
 
 const unwritable = (folder: string, cause: unknown): AppError =>
   new AppError('audit-unwritable', `${folder}: ${systemWords(cause) ?? asAppError(cause).message}`, { cause });
-
-/** What is there of a file; nothing stays of lines that found no room. */
-async function appendWhole(file: FileHandle, text: string, bytes: number): Promise<void> {
-  try {
-    await file.appendFile(text);
-    await file.datasync();
-  } catch (error) {
-    await file.truncate(bytes);
-    throw error;
-  }
-}
 
 export function openAudit(stateFolder: string, options: AuditOptions = {}): Audit {
   const folder = join(stateFolder, 'audit');

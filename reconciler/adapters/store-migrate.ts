@@ -46,7 +46,10 @@ export interface Applied {
 
 /** undefined: Portoser has never been here. */
 export async function readApplied(query: Query): Promise<readonly Applied[] | undefined> {
-  const [found] = await query<{ there: boolean }>(`select to_regclass('portoser.migrations') is not null as there`);
+  // Not by to_regclass: within a transaction that waited for another one it still answers what it knew before.
+  const [found] = await query<{ there: boolean }>(
+    `select exists (select from pg_tables where schemaname = 'portoser' and tablename = 'migrations') as there`,
+  );
   if (found?.there !== true) return undefined;
   return await query<Applied>('select version, name, checksum from portoser.migrations order by version');
 }
@@ -64,12 +67,28 @@ export function compare(applied: readonly Applied[], known: readonly Migration[]
 }
 
 /** Any number that others are unlikely to use: `portoser` in ASCII. */
-const lockKey = '8101826474513785202';
-const limitMs = 600_000;
+export const lockKey = '8101826474513785202';
+/** A migration over the rows of a year takes its time. */
+const patientMs = 600_000;
 
-/** Programs that begin at once wait for each other. Throws `store-newer`, `store-changed`; answers how many were new. */
-export async function migrate(database: Database, known: readonly Migration[]): Promise<number> {
-  return await database.transaction(query => migrateWithin(query, known), { limitMs });
+/**
+ * Programs that begin at once wait for each other, where anything is missing; else nobody is waited for. No statement takes
+ * longer than `limitMs`. Throws `store-newer`, `store-changed`; answers how many were new.
+ */
+export async function migrate(
+  database: Database,
+  known: readonly Migration[],
+  limitMs: number = patientMs,
+): Promise<number> {
+  const applied = await readApplied(database.query);
+  compare(applied ?? [], known);
+  if (applied?.length === known.length) return 0;
+  const work = async (query: Query): Promise<number> => {
+    // The server must not go on with what nobody waits for any more.
+    await query(`set local statement_timeout = ${limitMs}`);
+    return await migrateWithin(query, known);
+  };
+  return await database.transaction(work, { limitMs });
 }
 
 /** Within a transaction of the caller's. */

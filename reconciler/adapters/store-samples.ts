@@ -1,6 +1,7 @@
 // Samples in the database: kept, rolled up to 5 minutes and hours, cleared when they are old, and read from what still has them.
 import type { Measurement, SamplePoint, SamplesAsk, SampleSeries, SampleSpan, SpansAsk } from '../../schema/samples.js';
 import { choiceOf, keptSamples, type Resolution } from '../../schema/samples.js';
+import { clearRows, type ClearOptions, inParts } from './store-clear.js';
 import type { Database, Query } from './store-database.js';
 
 /** The values of each measurement as rows; `$1`: measurements as JSON. */
@@ -42,28 +43,21 @@ const rollUp = (most: number): string => `
 
 const mostAtOnce = 20_000;
 
-/**
- * Counts what has arrived since the last time, whenever that was, and clears what is older than it is kept. Each part is a
- * transaction of its own: after an end in the middle the next one goes on. `most`: so many samples in one part.
- */
-export async function tidySamples(
-  database: Database,
-  now: number,
-  more: { readonly limitMs: number; readonly most?: number },
-): Promise<void> {
-  const { limitMs, most = mostAtOnce } = more;
+/** Counts what has arrived since the last time, whenever that was, and clears what is older than it is kept, all in parts. */
+export async function tidySamples(database: Database, now: number, options: ClearOptions): Promise<void> {
+  const { limitMs, most = mostAtOnce, signal } = options;
   const part = async (): Promise<number> => {
     const [rolled] = await database.transaction(query => query<{ count: number }>(rollUp(most)), { limitMs });
     return rolled?.count ?? 0;
   };
-  while ((await part()) === most);
-  await database.transaction(query => clearSamples(query, now), { limitMs });
-}
-
-async function clearSamples(query: Query, now: number): Promise<void> {
-  await query('delete from portoser.samples where rolled and at < $1', [new Date(now - rawKept.keptMs)]);
-  await query('delete from portoser.samples_5m where at < $1', [new Date(now - fiveKept.keptMs)]);
-  await query('delete from portoser.samples_1h where at < $1', [new Date(now - hourKept.keptMs)]);
+  await inParts(part, { most, signal });
+  const clear = async (table: string, condition: string, keptMs: number): Promise<void> => {
+    const which = { from: `where ${condition}at < $1 order by at`, values: [new Date(now - keptMs)] };
+    await clearRows(database, table, which, { ...options, most });
+  };
+  await clear('portoser.samples', 'rolled and ', rawKept.keptMs);
+  await clear(tables['5m'], '', fiveKept.keptMs);
+  await clear(tables['1h'], '', hourKept.keptMs);
 }
 
 /** All of a time, with columns as rollups have them: what is not counted in these yet is read beside them. */
@@ -100,7 +94,7 @@ export async function readSpans(query: Query, ask: SpansAsk, now: number): Promi
   );
 }
 
-/** The newest one of each machine, of what is still kept as it was measured. */
+/** The newest one of each machine, of what is still kept as it was measured; none of a time when the clock was ahead. */
 export async function readNewest(
   query: Query,
   machine: string | undefined,
@@ -109,11 +103,11 @@ export async function readNewest(
   return await query<Measurement>(
     `with newest as (
        select machine, max(at) as at from portoser.samples
-       where at >= $1 and ($2::text is null or machine = $2) group by machine
+       where at >= $1 and at <= $3 and ($2::text is null or machine = $2) group by machine
      )
      select s.machine, (${msOf('s.at')})::float8 as at, json_object_agg(s.name, s.value) as "values"
      from portoser.samples as s join newest using (machine, at)
      group by s.machine, s.at order by s.machine collate "C"`,
-    [new Date(now - rawKept.keptMs), machine ?? null],
+    [new Date(now - rawKept.keptMs), machine ?? null, new Date(now)],
   );
 }

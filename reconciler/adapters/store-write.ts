@@ -182,31 +182,3 @@ export async function closeLeftOpen(query: Query, controller: string, begunAt: n
     [controller, new Date(begunAt), JSON.stringify(noEnd)],
   );
 }
-
-/** Removes what is older than that instant; but how a placement stands since then is still to be told from its last transition. */
-/** Whoever finds the address of a controller can have some noted: they must not fill a disk. */
-const deliveriesAtMost = 10_000;
-const deliveriesKeptMs = 90 * 86_400_000;
-
-export async function clearDeliveries(query: Query, now: number): Promise<void> {
-  await query('delete from portoser.deliveries where last_at < $1', [new Date(now - deliveriesKeptMs)]);
-  await query(
-    `delete from portoser.deliveries where id in (
-       select id from portoser.deliveries order by last_at desc, id desc offset ${deliveriesAtMost})`,
-    [],
-  );
-}
-
-/** Removes what is older than that instant. */
-export async function clearBefore(query: Query, at: number): Promise<void> {
-  const before = new Date(at);
-  await query('delete from portoser.runs where ended_at < $1', [before]);
-  await query('delete from portoser.events where at < $1', [before]);
-  await query(
-    `delete from portoser.transitions as old where at < $1 and (
-       to_state = 'unknown' or exists (select from portoser.transitions as newer where newer.key = old.key and newer.at > old.at)
-     )`,
-    [before],
-  );
-  await query('delete from portoser.writes where at < $1', [before]);
-}

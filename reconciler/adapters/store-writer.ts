@@ -4,13 +4,13 @@ import { AppError, asAppError } from '../../schema/errors.js';
 import type { HistoryRecord, HistoryState } from '../../schema/history.js';
 import type { Clock, Log, StateDir } from '../ports.js';
 import { type Database, isRefused, openDatabase, storeFault } from './store-database.js';
+import { openHouse } from './store-house.js';
 import { type Migration, migrate } from './store-migrate.js';
 import { openPatience } from './store-patience.js';
 import type { Place, StartedDatabase } from './store-place.js';
-import { tidySamples } from './store-samples.js';
 import type { Spool } from './store-spool.js';
-import { openWaitingRoom, type WaitingRoom } from './store-waiting.js';
-import { clearBefore, clearDeliveries, closeLeftOpen, writeRecords } from './store-write.js';
+import { openWaitingRoom } from './store-waiting.js';
+import { closeLeftOpen, writeRecords } from './store-write.js';
 
 export interface WriterOptions {
   readonly place: Place;
@@ -48,14 +48,6 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 15_000;
 /** How often what commands left on disk is looked for. */
 const roundMs = 60_000;
-const tidyEveryMs = 300_000;
-const dayMs = 86_400_000;
-const keptDays = 366;
-
-function waitingOf(room: WaitingRoom): { readonly waiting: number; readonly dropped: number } {
-  const { waiting, dropped } = room.count();
-  return { waiting, dropped };
-}
 
 export function openWriter(options: WriterOptions): Writer {
   const { place, spool, clock, log, mostQueued = usuallyQueued } = options;
@@ -67,15 +59,19 @@ export function openWriter(options: WriterOptions): Writer {
   let fault: AppError | undefined;
   let serving: Promise<void> | undefined;
   const stopping = new AbortController();
+  const house = openHouse({ clock, log, signal: stopping.signal });
   let wake = new AbortController();
   const room = openWaitingRoom(options);
-  let clearedAt = 0;
-  let tidiedAt = Number.NEGATIVE_INFINITY;
   let attempt: Promise<void> | undefined;
   let obstacle: Promise<AppError | undefined> | undefined;
   const patience = openPatience();
 
-  const obstacleOnce = (): Promise<AppError | undefined> => (obstacle ??= place.obstacle());
+  /** Asked once; but a question that failed is asked again. */
+  const obstacleOnce = (): Promise<AppError | undefined> =>
+    (obstacle ??= place.obstacle().catch((thrown: unknown) => {
+      obstacle = undefined;
+      throw thrown;
+    }));
 
   /** Told once for each reason, not at each attempt. */
   function failed(thrown: unknown): void {
@@ -105,7 +101,8 @@ export function openWriter(options: WriterOptions): Writer {
       },
     });
     try {
-      await migrate(opened, await options.migrations());
+      // Whoever restores or migrates may hold it for minutes: for a command that has done its work that is too long.
+      await migrate(opened, await options.migrations(), serving === undefined ? patienceMs : undefined);
       return opened;
     } catch (error) {
       await opened.close();
@@ -152,17 +149,29 @@ export function openWriter(options: WriterOptions): Writer {
   const tooMuchForTheEnd = async (): Promise<boolean> =>
     room.occupied() && stopping.signal.aborted && (await spool.waiting()) > batchSize;
 
-  async function put(records: readonly HistoryRecord[]): Promise<void> {
-    if ((await obstacleOnce()) !== undefined) return;
+  /** Answers whether nothing of it has to wait. */
+  async function toDatabase(records: readonly HistoryRecord[]): Promise<boolean> {
+    if ((await obstacleOnce()) !== undefined) return true;
     if (serving === undefined) await (attempt ??= reach());
     if (database !== undefined && !(await tooMuchForTheEnd())) {
       const to = database;
       try {
         if (room.occupied()) await catchUp(to);
-        return await write(to, records);
+        await write(to, records);
+        return true;
       } catch (error) {
         if (database === to) lose(error);
       }
+    }
+    return false;
+  }
+
+  /** Whatever fails, nothing is lost by it. */
+  async function put(records: readonly HistoryRecord[]): Promise<void> {
+    try {
+      if (await toDatabase(records)) return;
+    } catch (error) {
+      failed(error);
     }
     await room.keep(records);
   }
@@ -175,20 +184,12 @@ export function openWriter(options: WriterOptions): Writer {
     }
   }
 
-  async function clear(from: Database): Promise<void> {
-    if (clock.now() - clearedAt < dayMs) return;
-    await from.transaction(query => clearBefore(query, clock.now() - keptDays * dayMs), { limitMs: catchUpMs });
-    clearedAt = clock.now();
-  }
-
-  /** What has arrived, also late, is counted before anything of it is cleared. */
-  async function keepHouse(of: Database): Promise<void> {
-    if (clock.monotonic() - tidiedAt >= tidyEveryMs) {
-      await tidySamples(of, clock.now(), { limitMs: catchUpMs });
-      await of.transaction(query => clearDeliveries(query, clock.now()), { limitMs: catchUpMs });
-      tidiedAt = clock.monotonic();
+  async function orLose(of: Database, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (database === of) lose(error);
     }
-    await clear(of);
   }
 
   async function bringUp(): Promise<void> {
@@ -201,7 +202,6 @@ export function openWriter(options: WriterOptions): Writer {
         await catchUp(opened);
         const controller = await options.state.controllerId();
         await opened.transaction(query => closeLeftOpen(query, controller, begunAt));
-        await keepHouse(opened);
         if (fault !== undefined) log.info({}, 'history is kept again');
         const before = database;
         [database, fault] = [opened, undefined];
@@ -215,14 +215,7 @@ export function openWriter(options: WriterOptions): Writer {
 
   async function round(): Promise<void> {
     await work.add(async () => {
-      if (database === undefined) return;
-      const to = database;
-      try {
-        await catchUp(to);
-        await keepHouse(to);
-      } catch (error) {
-        if (database === to) lose(error);
-      }
+      if (database !== undefined) await orLose(database, catchUp(database));
     });
   }
 
@@ -239,15 +232,18 @@ export function openWriter(options: WriterOptions): Writer {
     for (let pauseMs = firstPauseMs; !stopping.signal.aborted;) {
       if (database !== undefined && server !== undefined) {
         pauseMs = firstPauseMs;
-        await rest(roundMs);
-        await round();
+        if (house.isDue()) await orLose(database, house.keep(database));
+        else {
+          await rest(roundMs);
+          await round();
+        }
         continue;
       }
       try {
         await bringUp();
       } catch (error) {
         failed(error);
-        if ((await obstacleOnce()) !== undefined) return;
+        if ((await obstacleOnce().catch(() => undefined)) !== undefined) return;
         await work.add(() => room.settle());
         await rest(pauseMs);
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
@@ -291,7 +287,9 @@ export function openWriter(options: WriterOptions): Writer {
       if (database !== undefined) return { state: 'kept' };
       if (fault === undefined) return { state: 'starting' };
       const said = { why: fault.message, hint: fault.hint };
-      return fault.code === 'store-none' ? { state: 'none', ...said } : { state: 'away', ...said, ...waitingOf(room) };
+      if (fault.code === 'store-none') return { state: 'none', ...said };
+      const { waiting, dropped } = room.count();
+      return { state: 'away', ...said, waiting, dropped };
     },
     database: () => database,
     fault: () => fault,

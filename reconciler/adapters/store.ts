@@ -44,7 +44,7 @@ export function openStore(options: StoreOptions): Store {
   const { state, clock, log, newId, migrations = readMigrations } = options;
   const place = placeOf({ url: options.url, stateDir: state.path, ...(options.guest && { guest: true }) });
   const folder = join(state.path, 'history');
-  const own = { processName: state.processName, runs: (name: string) => state.runs(name), now: () => clock.now() };
+  const own = { processName: state.processName, runs: (name: string) => state.runs(name), now: () => clock.now(), log };
   const spool = openSpool({ folder, ...own, ...options.spool });
   const samples = openSpool({ folder: join(folder, 'samples'), ...own, ...samplesRoom, ...options.samplesSpool });
   const most = options.mostQueued === undefined ? {} : { mostQueued: options.mostQueued };

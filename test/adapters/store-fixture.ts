@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../reconciler/adapters/clock.js';
+import type { Database } from '../../reconciler/adapters/store-database.js';
 import { openStateDir } from '../../reconciler/adapters/state-dir.js';
 import { openStore, type StoreOptions } from '../../reconciler/adapters/store.js';
 import type { Store } from '../../reconciler/ports.js';
@@ -27,4 +28,19 @@ export async function openTestStore(
   const store = openStore({ state, clock: systemClock, log, newId, ...options });
   onTestFinished(() => store.close());
   return { store, log, folder };
+}
+
+/** From here on no statement there may remove more rows of a table than that. */
+export async function removeAtMost(database: Database, rows: number): Promise<void> {
+  await database.query(
+    `create function portoser.at_most() returns trigger language plpgsql as $$ begin
+       if (select count(*) from gone) > ${rows} then raise 'too many rows of % at once', tg_table_name; end if;
+       return null;
+     end $$`,
+  );
+  for (const table of ['runs', 'events', 'transitions', 'writes', 'deliveries', 'samples', 'samples_5m', 'samples_1h'])
+    await database.query(
+      `create trigger at_most after delete on portoser.${table} referencing old table as gone
+       for each statement execute function portoser.at_most()`,
+    );
 }

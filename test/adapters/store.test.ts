@@ -2,19 +2,22 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../reconciler/adapters/clock.js';
 import { openDatabase } from '../../reconciler/adapters/store-database.js';
-import { migrate, readMigrations } from '../../reconciler/adapters/store-migrate.js';
+import { lockKey, migrate, readMigrations } from '../../reconciler/adapters/store-migrate.js';
 import { openStateDir } from '../../reconciler/adapters/state-dir.js';
-import { clearDeliveries } from '../../reconciler/adapters/store-write.js';
+import { clearBefore, clearDeliveries } from '../../reconciler/adapters/store-clear.js';
+import { openSpool } from '../../reconciler/adapters/store-spool.js';
+import { openWriter } from '../../reconciler/adapters/store-writer.js';
 import { openStore } from '../../reconciler/adapters/store.js';
 import { eventRecord, runRecord, storeContract } from '../contracts/store.js';
 import { createFakeLog } from '../fakes/log.js';
 import { until } from '../scenarios/until.js';
 import { slowWayTo } from '../servers/slow-way.js';
-import { inDatabase, makeDatabase, openFolder, scratchFolder, useServer } from './postgres-fixture.js';
-import { openTestStore } from './store-fixture.js';
+import { inDatabase, makeDatabase, makeHistory, openFolder, scratchFolder, useServer } from './postgres-fixture.js';
+import { openTestStore, removeAtMost } from './store-fixture.js';
 
 useServer();
 const began = 1_764_300_000_000;
@@ -78,7 +81,8 @@ describe('deliveries of webhooks', () => {
         );
       await made('old', `now() - interval '91 days'`, 5);
       await made('new', 'now()', 10_050);
-      await clearDeliveries(database.query, Date.now());
+      await removeAtMost(database, 20);
+      await clearDeliveries(database, Date.now(), { limitMs: 30_000, most: 20 });
       const [left] = await database.query(
         'select count(*)::integer as count, max(id) filter (where id like $1) as old from portoser.deliveries',
         ['old%'],
@@ -89,6 +93,29 @@ describe('deliveries of webhooks', () => {
     } finally {
       await database.close();
     }
+  });
+});
+
+describe('what is older than it is kept', () => {
+  it('goes in parts, and of a placement only what something later stands for', async () => {
+    const url = await makeHistory();
+    const database = openDatabase({ address: { url }, connectMs: 10_000, queryMs: 10_000 });
+    onTestFinished(() => database.close());
+    const day = 86_400_000;
+    await database.query(
+      `insert into portoser.events (id, at, kind, text)
+       select 'e' || n, to_timestamp(n * 86400), 'x', '' from generate_series(1, 50) as n`,
+    );
+    await database.query(
+      `insert into portoser.transitions (id, at, key, machine, from_state, to_state, lasted_ms, found, planned)
+       select key || n, to_timestamp(n * 86400), key, 'm1', 'healthy', case when n = last then "to" else 'healthy' end, 0, '', false
+       from (values ('gone@m1', 'unknown', 12), ('left@m1', 'unhealthy', 11)) as placements(key, "to", last),
+         generate_series(1, last) as n order by n desc`,
+    );
+    await removeAtMost(database, 3);
+    await clearBefore(database, 40 * day, { limitMs: 30_000, most: 3 });
+    expect(await events(url)).toEqual(Array.from({ length: 11 }, (_, n) => `e${40 + n}`));
+    expect(await database.query('select id from portoser.transitions')).toEqual([{ id: 'left@m111' }]);
   });
 });
 
@@ -164,6 +191,22 @@ describe('migrations', () => {
     expect(log.lines.filter(line => line.level === 'warn').map(line => line.fields['code'])).toEqual([code]);
     expect(await events(url)).toEqual(['before']);
     expect(await waitingIn(folder)).toHaveLength(1);
+  });
+
+  it.each([
+    ['need not be waited for where all are made', true],
+    ['that another makes or brings back are not waited for by a single command: its records wait on disk', false],
+  ])('%s', async (_, made) => {
+    const url = made ? await makeHistory() : await makeDatabase();
+    await inDatabase(url, async holder => {
+      await holder.query(`select pg_advisory_lock(${lockKey})`);
+      const { store, folder } = await openTestStore({ url });
+      store.record(eventRecord('noted', began));
+      const closed = store.close().then(() => 'closed');
+      expect(await Promise.race([closed, sleep(15_000, 'waited', { ref: false })])).toBe('closed');
+      const kept = made ? await events(url) : [];
+      expect([kept, (await waitingIn(folder)).length]).toEqual(made ? [['noted'], 0] : [[], 1]);
+    });
   });
 
   it('are left to writers: who only reads an empty database changes nothing there', async () => {
@@ -248,6 +291,50 @@ describe('while there is no database', () => {
     expect(own).not.toContain('n0');
     expect(kept.at(-1)).toBe('last');
     expect(await count(url, `select count(*) from portoser.events where kind = 'history.dropped'`)).toBeGreaterThan(0);
+  });
+
+  it('nobody can say for the moment whether there can be one: records wait, and it is asked again', async () => {
+    const folder = await scratchFolder();
+    const state = openStateDir(join(folder, 'state'));
+    const log = createFakeLog();
+    const spoolOf = (name: string) =>
+      openSpool({ folder: join(folder, name), processName: '1:1', runs: () => false, now: Date.now, log });
+    let asked = 0;
+    const place = {
+      obstacle: async () => {
+        asked += 1;
+        if (asked === 1) throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+        return undefined;
+      },
+      find: async () => undefined,
+      start: () => Promise.reject(new Error('not here')),
+    };
+    const [spool, samples] = [spoolOf('history'), spoolOf('samples')];
+    const more = {
+      place,
+      spool,
+      samples,
+      state,
+      clock: systemClock,
+      log,
+      newId: () => 'x',
+      migrations: readMigrations,
+    };
+    const writer = openWriter(more);
+    const told: string[] = [];
+    for (const id of ['one', 'two']) {
+      writer.add(eventRecord(id, began), () => told.push(id));
+      await until(
+        'it is safe',
+        () => told.includes(id),
+        () => JSON.stringify(log.lines),
+        5_000,
+      );
+    }
+    await writer.close();
+    expect(await spool.waiting()).toBe(2);
+    expect(asked).toBe(2);
+    expect(log.lines.filter(line => line.level === 'error')).toEqual([]);
   });
 
   it('half a line, as a kill or a full disk leaves it, hides nothing else', async () => {
@@ -402,10 +489,32 @@ describe("a database of one's own", () => {
     const { store } = await openTestStore({ url, folder });
     store.serve();
     await until('it is kept', () => store.state().state === 'kept');
+    await until('it is tidied', async () => (await count(url, 'select count(*) from portoser.transitions')) === 1);
     const all = await store.deployments({ limit: 10 });
     expect(all.map(one => [one.runId, one.result, one.error?.code])).toEqual([['0e0', 'failed', 'interrupted']]);
     expect(await events(url)).toEqual(['recent']);
     expect((await store.transitionsSince({ since: now })).map(one => one.id)).toEqual(['still-so']);
     await store.close();
+  });
+
+  it('whose old rows cannot be cleared is not lost for that: it is told, and what happens is kept', async () => {
+    const url = await makeHistory();
+    await inDatabase(url, client =>
+      client.query(
+        `insert into portoser.events (id, at, kind, text) values ('ancient', now() - interval '400 days', 'x', '');
+         create function portoser.never() returns trigger language plpgsql as $$ begin raise 'not now'; end $$;
+         create trigger never before delete on portoser.events for each row execute function portoser.never()`,
+      ),
+    );
+    const { store, log } = await openTestStore({ url });
+    store.serve();
+    const told = () => log.lines.filter(line => line.level === 'warn');
+    await until('it is told', () => told().length > 0);
+    expect(told()).toMatchObject([{ message: 'the database could not be tidied; it is tried again' }]);
+    store.record(eventRecord('next', began));
+    await until('it is kept', async () => (await events(url)).length === 2);
+    expect(store.state()).toEqual({ state: 'kept' });
+    await store.close();
+    expect(told()).toHaveLength(1);
   });
 });
