@@ -2,6 +2,7 @@
 import type { ErrorReport } from './errors.js';
 import type { Destination } from './notify.js';
 import type { Arch, Machine, PlacementKey, Platform, Policy, ServiceSpec, ServiceType } from './registry-types.js';
+import type { CameFrom, StampMove } from './stamp-moves.js';
 
 /** A file from the repository's `source` folder, kept at the placement's path. */
 export interface SourceFile {
@@ -84,18 +85,6 @@ export interface HealthyRevision {
   readonly pinned: boolean;
 }
 
-/**
- * A move away from here that has begun. `going`: it is stopped here, and what it has is ours still; `handed`: it may have been
- * started there by now, and is never started here again before it was seen stopped there; `failed`: it runs here again, and
- * the move is not tried anew until git changes what is wanted there, or a person asks.
- */
-export interface StampMove {
-  readonly state: 'going' | 'handed' | 'failed';
-  readonly to: string;
-  /** Fingerprint that was wanted there. */
-  readonly of: string;
-}
-
 /** A placement's record in the state folder of its machine: it alone decides what is ours. */
 export interface Stamp {
   readonly service: string;
@@ -131,6 +120,7 @@ export interface Stamp {
   /** Seconds since 1970 by the machine's clock when prune stopped it. */
   readonly prunedAt?: number;
   readonly move?: StampMove;
+  readonly from?: CameFrom;
   /** SHA-256 of its text where another version wrote it, and this one would write it otherwise. */
   readonly basis?: string;
 }

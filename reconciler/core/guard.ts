@@ -1,6 +1,7 @@
 // The guard over a plan: too many removals at once wait for a person, and so does what policy says.
 import type { Change, Hold, Plan } from '../../schema/plan.js';
 import type { DesiredState, LiveState } from '../../schema/state.js';
+import { wentElsewhere } from './came-from.js';
 import { holdParts, type Tries } from './holds.js';
 import { changesOf, isFirstStart, isStop } from './plan.js';
 import { isWithdrawal } from './withdrawal.js';
@@ -22,13 +23,18 @@ const stops = (change: Change) => isStop(change) && change.stamp?.prunedAt === u
 const arrives = (change: Change): boolean =>
   change.move !== undefined || (!isStop(change) && (change.stamp?.prunedAt !== undefined || isFirstStart(change)));
 
-/** What goes away for good. What is stopped again where a move failed runs elsewhere; what moves does not: its service is made elsewhere in the same plan, one for each that stops. */
-function removalsOf(changes: readonly Change[], desired: DesiredState): readonly Change[] {
+/**
+ * What goes away for good. What is stopped again where a move failed runs elsewhere; what moves does not: its service came
+ * from there and runs already, or comes to another machine in the same plan, one for each that stops.
+ */
+function removalsOf(changes: readonly Change[], desired: DesiredState, live: LiveState): readonly Change[] {
   const made = new Map<string, number>();
   for (const { service } of changes.filter(arrives)) made.set(service, (made.get(service) ?? 0) + 1);
   return changes.filter(change => {
     if (!stops(change) || isWithdrawal(change, desired)) return false;
-    const successors = change.reason === 'moved' ? (made.get(change.service) ?? 0) : 0;
+    if (change.reason !== 'moved') return true;
+    if (wentElsewhere(change, change.service, desired, live)) return false;
+    const successors = made.get(change.service) ?? 0;
     if (successors > 0) made.set(change.service, successors - 1);
     return successors === 0;
   });
@@ -60,7 +66,7 @@ export function guard(
   approved: ReadonlySet<string>,
   tries: Tries = { resting: new Map(), again: new Set() },
 ): Plan {
-  const removals = removalsOf(changesOf(plan), desired).filter(change => !approved.has(`remove:${change.key}`));
+  const removals = removalsOf(changesOf(plan), desired, live).filter(change => !approved.has(`remove:${change.key}`));
   const held = approved.has(plan.id) ? undefined : tooMany(removals, desired, live);
   if (held !== undefined) return { ...plan, held };
   return holdParts(plan, { desired, approved, removals: new Set(removals), now: live.takenAt, tries });

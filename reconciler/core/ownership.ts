@@ -1,7 +1,8 @@
 // Stamps as text: one line a field, readable by people and by the probe's shell. A stamp alone decides what is ours.
 import { createHash } from 'node:crypto';
 import type { ServiceType } from '../../schema/registry-types.js';
-import type { HealthyRevision, Stamp, StampFile, StampMove } from '../../schema/state.js';
+import type { StampMove } from '../../schema/stamp-moves.js';
+import type { HealthyRevision, Stamp, StampFile } from '../../schema/state.js';
 import { optional as given } from './optional.js';
 
 const header = 'portoser-stamp 1';
@@ -34,6 +35,7 @@ export function stampText(stamp: Stamp): string {
     ...optional('finished-at', stamp.finishedAt),
     ...optional('pruned-at', stamp.prunedAt),
     ...(stamp.move === undefined ? [] : [`move ${stamp.move.state} ${stamp.move.to} ${stamp.move.of}`]),
+    ...(stamp.from === undefined ? [] : [`from ${stamp.from.machine} ${stamp.from.basis}`]),
     ...stamp.ports.map(port => `port ${port}`),
     ...stamp.dependsOn.map(name => `depends-on ${name}`),
     ...sorted(stamp.fields).map(([name, value]) => `field ${name} ${JSON.stringify(value)}`),
@@ -130,6 +132,14 @@ function moveOf({ one }: Draft): Pick<Stamp, 'move'> {
   return { move: { state: state as StampMove['state'], to, of } };
 }
 
+function fromOf({ one }: Draft): Pick<Stamp, 'from'> {
+  const row = one.get('from');
+  if (row === undefined) return {};
+  const [, machine, basis = ''] = /^([a-z0-9-]+) ([0-9a-f]{64})$/.exec(row) ?? [];
+  if (machine === undefined) throw notOurs(row);
+  return { from: { machine, basis } };
+}
+
 function assemble(draft: Draft): Stamp {
   const { one, ...lists } = draft;
   const [service, driver = '', scope = '', path] = ['service', 'driver', 'scope', 'path'].map(key => one.get(key));
@@ -161,6 +171,7 @@ function assemble(draft: Draft): Stamp {
     ...given('finishedAt', finishedAt),
     ...given('prunedAt', prunedAt),
     ...moveOf(draft),
+    ...fromOf(draft),
   };
 }
 

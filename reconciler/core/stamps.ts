@@ -1,9 +1,11 @@
 // The stamps of a placement's life: claimed, finished, failed at its gate, stopped by prune.
 import { hash } from 'node:crypto';
 import type { ErrorCode } from '../../schema/errors.js';
-import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile, StampMove } from '../../schema/state.js';
+import type { CameFrom, StampMove } from '../../schema/stamp-moves.js';
+import type { HealthyRevision, Instead, Placement, Sighting, Stamp, StampFile } from '../../schema/state.js';
 import type { GeneratedFile, Identity } from '../drivers/driver.js';
 import { fingerprintOf } from './fingerprint.js';
+import { optional } from './optional.js';
 
 /** What the revision itself has against it, and not the machine: to try it again changes nothing. */
 export const faultsOfRevision: ReadonlySet<ErrorCode> = new Set([
@@ -21,6 +23,7 @@ interface Claim {
   readonly before?: Stamp | undefined;
   /** What stood there, also where its place is given up: what is gone back to when this fails. */
   readonly replaced?: Stamp | undefined;
+  readonly from?: CameFrom | undefined;
 }
 
 const sha256 = (text: string): string => hash('sha256', text);
@@ -68,6 +71,7 @@ function base(claim: Omit<Claim, 'before'>): Stamp {
     adopted: isAdopted(claim),
     ...(spec.stateful ? { stateful: true } : {}),
     stopTimeoutMs: spec.stopTimeoutMs,
+    ...optional('from', claim.from),
   };
 }
 
@@ -191,7 +195,7 @@ export function clearedStamp(stamp: Stamp): Stamp {
 
 /** `clock`: seconds since 1970 by the machine's own clock. */
 export function prunedStamp(stamp: Stamp, clock: number): Stamp {
-  const { move: _, ...rest } = stamp;
+  const { move: _, from: _from, ...rest } = stamp;
   return { ...rest, prunedAt: clock };
 }
 

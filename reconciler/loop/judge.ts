@@ -4,6 +4,7 @@ import type { Outcome } from '../../schema/plan.js';
 import type { ImageSeen, LiveState, MachineSeen, Stamp } from '../../schema/state.js';
 import { lines } from '../commands/command.js';
 import { prelude } from '../commands/prelude.js';
+import { cameFrom } from '../core/came-from.js';
 import { report } from '../core/machines.js';
 import { stampText } from '../core/ownership.js';
 import { finalStamp, heldStamp, prunedStamp } from '../core/stamps.js';
@@ -58,6 +59,7 @@ export async function judgeStart(
     sighting,
     commit: one.placement.instead?.commit ?? run.desired.commit,
     replaced: one.change.stamp,
+    from: cameFrom(one.placement, one.change.stamp, run.desired, run.live),
     clock: seen.facts.clock,
     ownFiles: one.driver.ownFiles(one.placement.spec).map(file => file.path),
   });

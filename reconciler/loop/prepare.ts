@@ -5,6 +5,7 @@ import type { Change, Outcome } from '../../schema/plan.js';
 import type { Machine } from '../../schema/registry-types.js';
 import type { LiveState, MachineSeen, Placement, Sighting, Stamp } from '../../schema/state.js';
 import type { BatchChange } from '../commands/batch.js';
+import { cameFrom } from '../core/came-from.js';
 import { driftAt, isIgnored } from '../core/drift.js';
 import { groundOf } from '../core/ground.js';
 import { report } from '../core/machines.js';
@@ -101,6 +102,7 @@ export async function prepareStart(run: Preparing, change: Change, seen: Machine
     commit: placement.instead?.commit ?? run.desired.commit,
     before: change.kind === 'replace' ? undefined : change.stamp,
     replaced: change.stamp,
+    from: cameFrom(placement, change.stamp, run.desired, run.live),
   });
   const owner = runsAs(placement, seen);
   const files = await filesToPut(run, placement, seen, ground, generated);

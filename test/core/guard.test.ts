@@ -1,5 +1,7 @@
 // The guard: how many removals wait for a person, and what a person has said already.
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Plan } from '../../schema/plan.js';
+import type { DesiredState } from '../../schema/state.js';
 import type { FakeFleet } from '../fakes/fleet.js';
 import { desire, newFleet, order, settle, think } from './thinking.js';
 
@@ -74,6 +76,47 @@ describe('removals', () => {
     for (const [name, { fingerprint: _, ...claim }] of stamps) stamps.set(name, claim);
     expect(order(think(begun, on('m2')))).toContain('update s0@m2, update s1@m2, update s2@m2, update s3@m2');
     expect(think(begun, on('m2')).held).toBeUndefined();
+  });
+
+  it('do not count what is left of a move whose successor runs already, and nothing else beside it', () => {
+    const on = (machine: string, more: object = {}) =>
+      desire({ services: { ...some(4, { machine, ...more }), keep: {} } }, JSON.stringify(more));
+    const stops = new Set(Object.keys(some(4)).map(name => `${name}@m1`));
+    const only = (plan: Plan) => [plan.held?.why, new Set(plan.waves.flat().map(one => one.kind))];
+    settle(fleet, on('m1'));
+    fleet.apply(think(fleet, on('m2')), on('m2'), stops);
+    expect(only(think(fleet, on('m2')))).toEqual([undefined, new Set(['stop'])]);
+    // Also after a newer commit changed what came there, and not after what it came from was touched.
+    const newer = on('m2', { env: { A: '1' } });
+    fleet.apply(think(fleet, newer), newer, stops);
+    expect(only(think(fleet, newer))).toEqual([undefined, new Set(['stop'])]);
+    const { stamps } = fleet.machine('m1');
+    for (const [name, stamp] of stamps) stamps.set(name, { ...stamp, finishedAt: 5 });
+    expect(think(fleet, newer).held?.why).toContain('it would remove 4 of 9 placements');
+  });
+
+  it('count one for each that came, of several that a service leaves', () => {
+    const machines = Object.fromEntries(['m1', 'm2', 'm3', 'm4', 'm5', 'm6'].map(name => [name, {}]));
+    const web = (...names: readonly string[]) => desire({ services: { web: { machines: names } }, machines });
+    const stops = new Set(Object.keys(machines).map(name => `web@${name}`));
+    const left = (to: DesiredState) => {
+      fleet = newFleet();
+      settle(fleet, web('m1', 'm2', 'm3', 'm4'));
+      fleet.apply(
+        think(fleet, to),
+        to,
+        new Set(
+          [...stops].filter(key =>
+            think(fleet, to)
+              .waves.flat()
+              .some(one => one.key === key && one.kind === 'stop'),
+          ),
+        ),
+      );
+      return think(fleet, to).held?.why;
+    };
+    expect(left(web('m5'))).toContain('it would remove 3 of 5 placements');
+    expect(left(web('m5', 'm6'))).toBeUndefined();
   });
 
   it('of what was stopped a week ago, or was never ours to stop, are none', () => {

@@ -1,7 +1,7 @@
 // Moves: what stops before it starts elsewhere, what stays because its successor cannot be started, and what an unfinished move leaves.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { movingStamp } from '../../reconciler/core/stamps.js';
-import type { StampMove } from '../../schema/state.js';
+import type { StampMove } from '../../schema/stamp-moves.js';
 import type { FakeFleet } from '../fakes/fleet.js';
 import { desire, newFleet, order, planned, seenAs, settle, think } from './thinking.js';
 

@@ -49,6 +49,7 @@ const stamp: fc.Arbitrary<Stamp> = fc.record(
     stopTimeoutMs: count,
     finishedAt: count,
     prunedAt: count,
+    from: fc.record({ machine: fc.stringMatching(/^[a-z0-9-]{1,20}$/), basis: hash }),
   },
   {
     requiredKeys: [
@@ -111,6 +112,7 @@ describe('a stamp', () => {
           one.finishedAt,
           one.prunedAt,
           one.stateful,
+          one.from,
         ].filter(value => value !== undefined);
         const sum =
           lists.reduce((all, length) => all + length, optional.length) +

@@ -11,6 +11,7 @@ import type {
   Sighting,
   Stamp,
 } from '../../schema/state.js';
+import { cameFrom } from '../../reconciler/core/came-from.js';
 import { groundOf } from '../../reconciler/core/ground.js';
 import { identityOf } from '../../reconciler/core/machines.js';
 import { finalStamp, prunedStamp } from '../../reconciler/core/stamps.js';
@@ -140,17 +141,18 @@ export class FakeFleet {
   /** Makes all changes of a plan; `fails`: keys whose change does not come through. */
   apply(plan: Plan, desired: DesiredState, fails: ReadonlySet<string> = new Set()): void {
     const failed = new Set<string>();
+    const live = this.look(desired);
     for (const change of plan.waves.flat()) {
       if (fails.has(change.key) || change.after.some(key => failed.has(key))) {
         failed.add(change.key);
         continue;
       }
       this.made.push({ key: change.key, kind: change.kind });
-      this.change(change, desired);
+      this.change(change, desired, live);
     }
   }
 
-  private change(change: Change, desired: DesiredState): void {
+  private change(change: Change, desired: DesiredState, live: LiveState): void {
     const machine = this.machine(change.machine);
     machine.id ??= `id-${change.machine}`;
     machine.identity ??= identityOf(desired);
@@ -158,7 +160,7 @@ export class FakeFleet {
     const gone =
       change.kind === 'stop' || change.kind === 'remove' || change.kind === 'release' || placement === undefined;
     if (gone) this.stop(machine, change);
-    else this.start(machine, change, placement, desired);
+    else this.start(machine, change, placement, desired, live);
   }
 
   private stop(machine: FakeMachine, change: Change): void {
@@ -173,7 +175,13 @@ export class FakeFleet {
     if (change.kind === 'remove') machine.runners.delete(change.service);
   }
 
-  private start(machine: FakeMachine, change: Change, placement: Placement, desired: DesiredState): void {
+  private start(
+    machine: FakeMachine,
+    change: Change,
+    placement: Placement,
+    desired: DesiredState,
+    live: LiveState,
+  ): void {
     const driver = this.drivers[placement.spec.type];
     const before = machine.stamps.get(change.service);
     if (driver === undefined) throw new Error(`no driver ${placement.spec.type}`);
@@ -205,6 +213,7 @@ export class FakeFleet {
         generated,
         sighting: after,
         commit: desired.commit,
+        from: cameFrom(placement, before, desired, live),
         ownFiles: driver.ownFiles(placement.spec).map(file => file.path),
       }),
     );

@@ -44,6 +44,24 @@ async function settledOnFirst(): Promise<number | undefined> {
 }
 
 describe('a move of what keeps no data', () => {
+  it('of many, that a newer commit overtakes between starts and stops, goes on by itself', async () => {
+    const all = (machine: string, more: object = {}) =>
+      Object.fromEntries(
+        ['a', 'b', 'c', 'd'].map(name => [name, { machine, path: join(world.folder(machine), name), ...more }]),
+      );
+    await world.push(all('m1'));
+    await world.pass();
+    await world.push(all('m2'));
+    world.sent.length = 0;
+    const half = outcomesOf(await world.pass({ superseded: () => world.sent.includes('m2 batch') }));
+    expect(half.filter(line => line.includes('@m2'))).toEqual(['a', 'b', 'c', 'd'].map(n => `${n}@m2 applied create`));
+    expect(half.filter(line => line.includes('@m1') && line.includes('applied'))).toEqual([]);
+    await world.push(all('m2', { description: 'x' }));
+    const rest = await world.pass();
+    expect(rest.plan?.held).toBeUndefined();
+    expect(outcomesOf(rest)).toEqual(['a', 'b', 'c', 'd'].map(name => `${name}@m1 applied stop`));
+  });
+
   it('leaves the old one running until the new one is healthy, then stops it and notes that', async () => {
     const old = await settledOnFirst();
     expect(old).toBeGreaterThan(0);
