@@ -213,9 +213,9 @@ export function wavesOf(changes: readonly Change[]): readonly (readonly Change[]
 /** The same changes from the same commit have the same id; from a work tree, which has none, as long as the same is wanted. */
 export function idOf(desired: DesiredState, changes: readonly Change[]): string {
   const { byKey } = lookupOf(desired);
-  const essence = changes.map(({ key, kind, basis, fields }) => {
+  const essence = changes.map(({ key, kind, basis, fields, mayBeOn = [] }) => {
     const wanted = byKey.get(key)?.fingerprint;
-    return [key, kind, basis, fields, ...(wanted === undefined ? [] : [wanted])];
+    return [key, kind, basis, fields, ...(wanted === undefined ? [] : [wanted]), ...mayBeOn];
   });
   return createHash('sha256')
     .update(JSON.stringify([desired.commit, essence]))

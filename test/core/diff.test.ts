@@ -267,6 +267,8 @@ describe('a stateful service', () => {
       'held: db@m1 is seen nowhere and may be on m2, not answering: here it would start without what it has there, and might run twice',
     ]);
     expect(think(fleet, desired, { approved: [asked.id] }).held).toBeUndefined();
+    // Who approved it while all answered has not seen this.
+    expect(think(newFleet(), desired).id).not.toBe(asked.id);
     fleet.apply(asked, desired);
     expect(think(fleet, desired)).toMatchObject({ waves: [], leftAlone: [] });
     expect(planned(newFleet(), desired)).toEqual(['1 create db@m1 missing: it is not there']);
