@@ -12,6 +12,7 @@ import { withKnown } from './culprit-words.js';
 import type { Amiss, Look } from './incidents.js';
 import { lookupOf } from './lookup.js';
 import { optional } from './optional.js';
+import { machineOf, serviceOf } from './placement-key.js';
 
 /** What may pass by itself soon is not worth a message at once. */
 const passingMs = 120_000;
@@ -19,8 +20,6 @@ const outageMs = 300_000;
 
 export type Seen = Pick<PassReport, 'commit' | 'diagnostics' | 'plan' | 'outcomes' | 'findings' | 'error'>;
 
-const machineOf = (key: string): string => key.slice(key.indexOf('@') + 1);
-const serviceOf = (key: string): string => key.slice(0, key.indexOf('@'));
 const short = (commit: string): string => commit.slice(0, 12);
 
 /** What outlasted its pass and failed then: why, and the commit of that pass. */

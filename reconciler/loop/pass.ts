@@ -1,7 +1,6 @@
 // One reconciliation: what happens on a push, from the commit to the machines and back to the record.
 import { asAppError } from '../../schema/errors.js';
 import type { Next, Outcome, Plan } from '../../schema/plan.js';
-import type { PlacementKey } from '../../schema/registry-types.js';
 import type { PassReport } from '../../schema/status.js';
 import { optional } from '../core/optional.js';
 import { withUndone } from '../core/undone.js';
@@ -31,6 +30,7 @@ import { settleLeft } from './settle.js';
 import { sync, type Synced } from './sync.js';
 import { takeOver } from './takeover.js';
 import { settleUnclear } from './unclear.js';
+import { serviceOf } from '../core/placement-key.js';
 
 export interface PassContext {
   readonly ports: Ports;
@@ -103,8 +103,6 @@ async function makePass(context: PassContext, ask: PassAsk): Promise<PassReport>
 type Body = Omit<PassReport, 'id' | 'trigger' | 'startedAt' | 'endedAt'>;
 
 type Ask = PassAsk & { readonly history: RunRecorder; readonly teller: RunTeller };
-
-const serviceOf = (key: PlacementKey): string => key.slice(0, key.indexOf('@'));
 
 async function reconcile(context: PassContext, ask: Ask): Promise<Body> {
   const { ports, lists } = context;

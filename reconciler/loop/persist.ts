@@ -13,6 +13,7 @@ import { noteTries } from './retries.js';
 import { sessionOf } from './session.js';
 import type { Synced } from './sync.js';
 import { timeOfDay } from './waits.js';
+import { serviceOf } from '../core/placement-key.js';
 
 export interface Persisting {
   readonly ports: Ports;
@@ -23,8 +24,6 @@ export interface Persisting {
   readonly ask: { readonly from: 'commit' | 'files'; readonly again?: boolean; readonly toTheEnd?: boolean };
   readonly carryOut: (considered: Considered) => Promise<readonly Outcome[]>;
 }
-
-const serviceOf = (key: PlacementKey): string => key.slice(0, key.indexOf('@'));
 
 /** A fresh plan, cut down to what failed and what was left out because of it; undefined: nothing of that may go on. */
 async function planAgain(run: Persisting, keys: ReadonlySet<PlacementKey>): Promise<Considered | undefined> {

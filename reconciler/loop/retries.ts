@@ -8,6 +8,7 @@ import { lookupOf } from '../core/lookup.js';
 import { faultsOfRevision } from '../core/stamps.js';
 import type { Ports } from '../ports.js';
 import { sessionOf } from './session.js';
+import { machineOf } from '../core/placement-key.js';
 
 export interface Retry {
   /** Fingerprint that was wanted, '' for what was to be stopped: another one begins anew. */
@@ -56,8 +57,6 @@ export function forgetTries(ports: Ports, plan: Plan, able: (machine: string) =>
   const changing = new Set(everyChange(plan).map(change => change.key));
   for (const key of retries.keys()) if (!changing.has(key) && able(machineOf(key))) retries.delete(key);
 }
-
-const machineOf = (key: PlacementKey): string => key.slice(key.indexOf('@') + 1);
 
 export interface Tries {
   /** What rests until its next try. */

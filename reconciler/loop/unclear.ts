@@ -2,12 +2,12 @@
 import type { DeploymentEnd } from '../../schema/history.js';
 import type { IntendedChange } from '../../schema/intended.js';
 import type { Next } from '../../schema/plan.js';
-import type { PlacementKey } from '../../schema/registry-types.js';
 import type { LiveState } from '../../schema/state.js';
 import { becameOf } from '../core/became.js';
 import type { Progress } from '../operations/operation.js';
 import type { Ports } from '../ports.js';
 import { sessionOf } from './session.js';
+import { machineOf } from '../core/placement-key.js';
 
 /** The intent of its run is open as long as it is one, so that a killed process loses nothing. Call one of the two, once. */
 export interface Unclear {
@@ -18,8 +18,6 @@ export interface Unclear {
 }
 
 export const nextOfUnclear: Next = { next: 'again', afterMs: 0, why: 'nobody could say whether it was marked' };
-
-const machineOf = (key: PlacementKey): string => key.slice(key.indexOf('@') + 1);
 
 /** Left out of plans until then: what is done there anew would be taken for the end of this. */
 export const unclearMachines = (ports: Ports): readonly string[] => [...sessionOf(ports).unclear.keys()].map(machineOf);
