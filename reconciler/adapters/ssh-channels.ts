@@ -145,7 +145,7 @@ function openExec(
         clearTimeout(timer);
         // Nothing was sent to it: its shell finds an empty standard input.
         if (late) channel?.close();
-        else resolve(error === undefined ? asProcess(channel) : { fault: error });
+        else resolve(error === undefined ? asProcess(client, channel) : { fault: error });
       });
     } catch {
       clearTimeout(timer);
@@ -154,8 +154,15 @@ function openExec(
   });
 }
 
-function asProcess(channel: ClientChannel): ScriptProcess {
-  let ending: Ending = { code: null, lost: true };
+function asProcess(client: Client, channel: ClientChannel): ScriptProcess {
+  const lost: Ending = { code: null, lost: true };
+  let ending = lost;
+  // sshd tells an exit code before it has sent the last output: only a channel that the server closed is known to be whole.
+  const broken = (): void => {
+    ending = lost;
+  };
+  client.once('close', broken);
+  channel.once('close', () => client.off('close', broken));
   const exited = new Promise<Ending>(resolve => {
     channel.once('exit', (code: number | null) => {
       ending = { code, lost: false };

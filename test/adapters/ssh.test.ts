@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EmbeddedMachine, startEmbeddedMachine } from '../../reconciler/adapters/embedded-machine.js';
 import { openShell } from '../../reconciler/adapters/shell.js';
 import type { ShellSettings } from '../../reconciler/adapters/ssh.js';
@@ -110,6 +110,19 @@ describe('a connection', () => {
       expect(result).toMatchObject(result.lost ? { code: null } : { code: 0, stdout: `${index}\n` });
     }
     expect(results.filter(result => result.lost).length).toBeLessThanOrEqual(5);
+  });
+
+  it('that is lost after the exit code and before the last output was told is lost', async () => {
+    let pid = 0;
+    const onOutput = (chunk: Uint8Array): void => {
+      pid ||= Number(/pid (\d+)/.exec(Buffer.from(chunk).toString())?.[1] ?? 0);
+    };
+    // The background process holds the outputs open: the shell's exit code is told, the end of its outputs is not.
+    const run = open().run(machine, sh`echo "pid $$"; sleep 30 &\nexit 0`, { ...limits, onOutput });
+    await vi.waitFor(() => expect(pid).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false));
+    embedded.cut();
+    expect(await run).toMatchObject({ code: null, lost: true });
   });
 
   it('that is still being made can be interrupted', async () => {
