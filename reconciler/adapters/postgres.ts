@@ -195,18 +195,20 @@ async function launch(home: string, software: Software, user: ServerUser, socket
   }
 }
 
-async function untilReady(home: string, pid: number, exited: () => boolean): Promise<string> {
-  for (const end = performance.now() + startLimitMs; performance.now() < end; await sleep(pollMs)) {
+async function untilReady(home: string, pid: number, exited: () => boolean, limitMs: number): Promise<string> {
+  for (const end = performance.now() + limitMs; performance.now() < end; await sleep(pollMs)) {
     const found = await readPostmaster(join(home, 'data'));
     if (found?.pid === pid && found.status === 'ready') return found.socketFolder;
     if (exited())
       throw new AppError('store-start', `PostgreSQL ended at its start: ${await lastWords(join(home, 'log'))}`);
   }
-  throw new AppError('store-start', `PostgreSQL was not ready within ${startLimitMs / 1000} s`);
+  throw new AppError('store-start', `PostgreSQL was not ready within ${limitMs / 1000} s`, {
+    hint: 'It goes on starting, and is looked for again.',
+  });
 }
 
 /** One that a controller before this one left running, in whatever state it is. */
-async function takeOver(home: string, user: ServerUser): Promise<RunningPostgres | undefined> {
+async function takeOver(home: string, user: ServerUser, limitMs: number): Promise<RunningPostgres | undefined> {
   const data = join(home, 'data');
   const found = await runningPostmaster(data);
   if (found === undefined) return undefined;
@@ -215,7 +217,7 @@ async function takeOver(home: string, user: ServerUser): Promise<RunningPostgres
   let over = false;
   const watch = setInterval(() => void gone().then(is => (over ||= is)), 100);
   try {
-    const host = await untilReady(home, found.pid, () => over);
+    const host = await untilReady(home, found.pid, () => over, limitMs);
     return { pid: found.pid, host, takenOver: true, stop: () => stop(home, found.pid, host, user) };
   } catch (error) {
     if (over) return undefined;
@@ -230,7 +232,7 @@ async function stop(home: string, pid: number, host: string, user: ServerUser): 
   await removeSocketFolder(host, user.uid);
 }
 
-async function begin(home: string, user: ServerUser): Promise<RunningPostgres> {
+async function begin(home: string, user: ServerUser, limitMs: number): Promise<RunningPostgres> {
   const software = await softwareFor(user, home);
   const data = join(home, 'data');
   const version = await dataVersion(data);
@@ -238,25 +240,36 @@ async function begin(home: string, user: ServerUser): Promise<RunningPostgres> {
   const left = await readPostmaster(data);
   if (left !== undefined) await removeSocketFolder(left.socketFolder, user.uid);
   const host = await makeSocketFolder(user);
+  let launched: Launched | undefined;
   try {
-    const { pid, exited } = await launch(home, software, user, host);
-    await untilReady(home, pid, exited);
+    launched = await launch(home, software, user, host);
+    const { pid, exited } = launched;
+    await untilReady(home, pid, exited, limitMs);
     return { pid, host, takenOver: false, stop: () => stop(home, pid, host, user) };
   } catch (error) {
-    await removeSocketFolder(host, user.uid);
+    // One that only takes long is taken over by the next try, at its socket.
+    if (launched === undefined || launched.exited()) await removeSocketFolder(host, user.uid);
     throw error;
   }
 }
 
+export interface StartWish {
+  /** For root it runs as a user that is there already. */
+  readonly guest?: boolean;
+  /** How long it may take to be ready (60 s); recovery of much that was written before a crash may take longer. */
+  readonly limitMs?: number;
+}
+
 /**
- * The server of this state folder, ready for connections. The caller holds the folder's lock. `guest`: for root it runs as
- * a user that is there already. Throws `store-none` where its programs are not installed, `store-start` with the reason else.
+ * The server of this state folder, ready for connections. The caller holds the folder's lock. What is not ready in time goes
+ * on starting, and another call takes it over. Throws `store-none` where its programs are not installed, `store-start` with the reason else.
  */
-export async function startPostgres(stateDir: string, guest = false): Promise<RunningPostgres> {
+export async function startPostgres(stateDir: string, wish: StartWish = {}): Promise<RunningPostgres> {
+  const { guest = false, limitMs = startLimitMs } = wish;
   try {
     const user = await serverUser(guest);
     const home = await makeHome(stateDir, user);
-    return (await takeOver(home, user)) ?? (await begin(home, user));
+    return (await takeOver(home, user, limitMs)) ?? (await begin(home, user, limitMs));
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError('store-start', `PostgreSQL cannot be started: ${(cause as Error).message}`, { cause });

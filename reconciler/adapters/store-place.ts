@@ -40,7 +40,7 @@ function embedded(stateDir: string, guest: boolean): Place {
       return socketFolder === undefined ? undefined : addressOf(socketFolder);
     },
     start: async () => {
-      const server = await startPostgres(stateDir, guest);
+      const server = await startPostgres(stateDir, { guest });
       return { address: addressOf(server.host), stop: () => server.stop() };
     },
   };

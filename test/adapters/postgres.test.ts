@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../reconciler/adapters/store-database.js';
 import { databaseRole, runningPostgres, startPostgres } from '../../reconciler/adapters/postgres.js';
+import { runningPostmaster } from '../../reconciler/adapters/postgres-process.js';
 import { findPackage } from '../../reconciler/adapters/postgres-software.js';
 import { isAlive } from '../contracts/remote-shell.js';
 import { until } from '../scenarios/until.js';
@@ -47,6 +48,21 @@ describe('the embedded PostgreSQL', () => {
     await until('its process is gone', () => !isAlive(server.pid));
     await expect(stat(server.host)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await runningPostgres(stateDir)).toBeUndefined();
+  });
+
+  it('that is not ready in time goes on starting, and the next try takes it over', async () => {
+    const stateDir = join(await scratchFolder(), 'state');
+    await expect(startPostgres(stateDir, { limitMs: 0 })).rejects.toMatchObject({
+      code: 'store-start',
+      message: 'PostgreSQL was not ready within 0 s',
+    });
+    await until(
+      'it is under way',
+      async () => (await runningPostmaster(join(stateDir, 'postgres/data'))) !== undefined,
+    );
+    const server = await start(stateDir);
+    expect(server.takenOver).toBe(true);
+    expect(await ask(server.host, 'select 1')).toBe(1);
   });
 
   it.runIf(isRoot)("runs as a user of its own for root, which cannot write what is root's", async () => {
