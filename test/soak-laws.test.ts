@@ -135,6 +135,20 @@ describe('history', () => {
     expect(untold([], quiet)).toEqual([]);
   });
 
+  it('tells of a removal, also of one that overtook a move', () => {
+    const gone = wishesOf(wanted(1), wanted(3, { host: 2, present: false }));
+    const stop = of(1, 'old', {}).map((one): Deployment => ({ ...one, kind: 'stop' }));
+    expect(untold(stop, gone)).toEqual([]);
+    expect(untold(of(1, 'new', {}), gone)).toHaveLength(1);
+    expect(untold([], gone)).toHaveLength(1);
+    expect(
+      untold(
+        stop.map(one => ({ ...one, result: 'failed', error })),
+        gone,
+      ),
+    ).toHaveLength(1);
+  });
+
   it('tells that a revision failed and was taken back', () => {
     expect(untold(of(1, 'ill', { ...failed, undone: { result: 'back', commit: 'c' } }), spoiled)).toEqual([]);
     expect(untold([...of(1, 'ill', failed), ...of(2, 'old', {})], spoiled)).toEqual([]);

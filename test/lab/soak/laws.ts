@@ -150,14 +150,23 @@ function failedAndBack(own: readonly Deployment[]): boolean {
 const shown = (all: readonly Deployment[]): string =>
   all.map(one => `${one.kind} ${one.result} ${one.error?.code ?? one.why ?? one.because}`).join('; ') || 'nothing';
 
+/** It was stopped where it was, or where a move had brought it: a newer commit overtakes a move that was not begun. */
+const removed = (own: readonly Deployment[]): boolean =>
+  own.some(one => one.result === 'applied' && (one.kind === 'stop' || one.kind === 'remove'));
+
 /** What history does not tell of a round, since whose begin (milliseconds since 1970) those deployments are. */
 export function untold(deployments: readonly Deployment[], { before, wants }: Pick<Wishes, 'before' | 'wants'>) {
   return slots.flatMap(slot => {
     const [was, is] = [wantedOf(before, slot.name), wantedOf(wants, slot.name)];
     if (!differs(was, is)) return [];
+    const ownAt = (key: string) => deployments.filter(one => one.key === key);
     const key = keyOf(slot, is.host);
-    const own = deployments.filter(one => one.key === key);
-    if (is.present && is.ill !== undefined)
+    const own = ownAt(key);
+    if (!is.present) {
+      const anywhere = [...new Set([key, keyOf(slot, was.host)])].flatMap(ownAt);
+      return removed(anywhere) ? [] : [`history does not say that ${slot.name} was removed: ${shown(anywhere)}`];
+    }
+    if (is.ill !== undefined)
       return failedAndBack(own) ? [] : [`history does not say that ${key} failed and was taken back: ${shown(own)}`];
     return own.some(one => one.result === 'applied') ? [] : [`history does not say that ${key} changed: ${shown(own)}`];
   });
