@@ -38,14 +38,18 @@ const wishesOf = (before: Wanted, now: Wanted, more: Partial<Wishes> = {}): Wish
 const quiet = wishesOf(wanted(1), wanted(1));
 const spoiled = wishesOf(wanted(1), ill, { spoiled: new Map([['n1', 1]]) });
 const held = wishesOf(ill, ill, { touched: new Map([['n1', 1]]) });
+/** While one was held an ill one came, and then a well one. */
+const overtaken = wishesOf(ill, wanted(4), { spoiled: new Map([['n1', 1]]) });
 const runs = { naps: ['1000000 v1'] };
 const starts = (...all: readonly string[]) => ({ ...runs, starts: all.map(one => `${one} 1.0`) });
+const later = (...all: readonly string[]) => ({ ...starts(...all), naps: ['1000000 v4'] });
 
 describe('one host', () => {
   it.each([
     ['what is as it was', runs, quiet],
     ['an ill revision that was tried once and taken back', starts('n1 v2', 'n1 v1'), spoiled],
     ['what serves in its place, disturbed and repaired', starts('n1 v1', 'n1 v1'), held],
+    ['another ill one that was taken back before a well one came', later('n1 v3', 'n1 v1', 'n1 v4'), overtaken],
     ['a fence after the other', { ...runs, writes: ['1.a ab 1:1 start n1 @1', '2.a cd 2:2 stop n1 @2'] }, quiet],
   ])('has nothing against %s', (_, seen, wishes) => {
     expect(brokenOn(spellOf(seen), wishes)).toEqual([]);
@@ -58,6 +62,8 @@ describe('one host', () => {
     ['an old version that was started', starts('n1 v1'), quiet, 'n1 v1 was started 1 times, not 0'],
     ['an ill one that was tried twice', starts('n1 v2', 'n1 v2', 'n1 v1'), spoiled, 'n1 v2 was started 2 times, not 1'],
     ['one that was taken back twice', starts('n1 v2', 'n1 v1', 'n1 v1'), spoiled, 'n1 v1 was started 2 times, not 1'],
+    ['a held one that was tried beside others', later('n1 v2', 'n1 v4'), overtaken, 'n1 v2 was started 1 times, not 0'],
+    ['a second way back', later('n1 v1', 'n1 v1', 'n1 v4'), overtaken, 'n1 v1 was started 2 times, not 1'],
     ['a held one that was tried again', starts('n1 v2'), held, 'n1 v2 was started 1 times, not 0'],
     ['a write without a lock', { ...runs, writes: ['1.a  start n1 @1'] }, quiet, 'written without a lock'],
     ['two writers', { ...runs, writes: ['1.a ab 1:1 start @1', '1.a cd 2:2 stop @2'] }, quiet, 'under one fence'],

@@ -49,7 +49,8 @@ function mostStarts(name: string, version: number, { before, wants, touched, spo
   const [was, is] = [wantedOf(before, name), wantedOf(wants, name)];
   // It is held since an earlier round, whatever is done to what serves in its place.
   if (is.ill !== undefined && version === is.version && version === was.version) return 0;
-  const back = version === servingOf(is)?.version || version === was.version ? (spoiled.get(name) ?? 0) : 0;
+  const served = [servingOf(is), servingOf(was)].some(one => one?.version === version);
+  const back = served ? (spoiled.get(name) ?? 0) : 0;
   return startsPerTouch * (touched.get(name) ?? 0) + back + (version > was.version ? 1 : 0);
 }
 
