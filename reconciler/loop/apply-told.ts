@@ -4,7 +4,6 @@ import type { Progress } from '../operations/operation.js';
 import type { Room } from './apply-room.js';
 import type { BatchRun } from './batch-run.js';
 import { tellChange, tellOutcome } from './follow.js';
-import { timeOfDay } from './waits.js';
 
 /** That a change begins. */
 export function teller(room: Room): BatchRun['told'] {
@@ -14,10 +13,6 @@ export function teller(room: Room): BatchRun['told'] {
     room.times?.began(key);
     room.emit({ kind: 'change', machine, key, text, event: 'deploy.begun' });
     tellChange(room, key, text);
-    const deadlineMs = room.desired.placements.find(one => one.key === key)?.spec.health.deadlineMs;
-    if (deadlineMs === undefined) return;
-    const until = timeOfDay(room.ports.clock.now() + deadlineMs);
-    room.emit({ kind: 'waiting', machine, key, text: `that it is healthy, until about ${until}` });
   };
 }
 

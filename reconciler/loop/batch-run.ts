@@ -7,7 +7,7 @@ import type { DesiredState, LiveState, Placement } from '../../schema/state.js';
 import type { BatchChange } from '../commands/batch.js';
 import type { LockHolder } from '../commands/lock.js';
 import type { Driver, GeneratedFile, Ground, Step } from '../drivers/driver.js';
-import type { Lists } from '../operations/operation.js';
+import type { Lists, Progress } from '../operations/operation.js';
 import type { Ports, RepoFiles } from '../ports.js';
 
 /** The lock that the work on a machine stands under; the fence is '' while nobody can say what became of it. */
@@ -35,6 +35,7 @@ export interface BatchRun extends PlanRun {
   readonly machine: Machine;
   readonly holder: LockHolder;
   readonly told: (key: PlacementKey, text: string) => void;
+  readonly emit?: (progress: Progress) => void;
   /** Goes back from what of these failed, before the rest is waited for; the lock is kept meanwhile. */
   readonly goBack?: (run: BatchRun, outcomes: readonly Outcome[], under: Held) => Promise<readonly Outcome[]>;
   /** Part of work that holds the lock already: it is taken again by the same holder, and kept. */

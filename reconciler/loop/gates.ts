@@ -9,6 +9,7 @@ import { gate } from './gate.js';
 import type { GateResult } from '../core/verify.js';
 import type { GateFailure } from './judge.js';
 import { pause } from './pause.js';
+import { timeOfDay } from './waits.js';
 
 export interface Round {
   /** Those decided since the round before; undefined: it passed. */
@@ -46,6 +47,9 @@ function failureOf(run: BatchRun, key: PlacementKey, result: GateResult): GateFa
   return { error, judged };
 }
 
+const tellWait = (run: BatchRun, key: PlacementKey, text: string): void =>
+  run.emit?.({ kind: 'waiting', machine: run.machine.name, key, text });
+
 /** `ill`: something of the batch has failed already that can go back. */
 export function openGates(run: BatchRun, started: readonly Starting[], seen: MachineSeen, ill: boolean): Gates {
   const { clock } = run.ports;
@@ -58,9 +62,15 @@ export function openGates(run: BatchRun, started: readonly Starting[], seen: Mac
   const decide = (key: PlacementKey, result: GateResult): void => {
     if (told.has(key)) return;
     told.add(key);
+    tellWait(run, key, '');
     fresh.set(key, failureOf(run, key, result));
     if (result.result === 'failed' && returning.has(key)) found.abort();
   };
+  // From here on, not from the begin of the change: its steps take as long as they may.
+  for (const { change, placement } of started) {
+    const until = timeOfDay(clock.now() + placement.spec.health.deadlineMs);
+    tellWait(run, change.key, `that it is healthy, until about ${until}`);
+  }
   let over = false;
   const all = gate(
     started.map(one => one.placement),

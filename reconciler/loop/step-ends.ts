@@ -32,6 +32,15 @@ function rowOf(rows: readonly Row[], all: Steps, change: number, index: number):
   return rows.find(row => sharers.includes(row.id));
 }
 
+/** After it failed nothing more was made for a change, whatever was joined for others: rows come in the order of time. */
+function rowsFor(rows: readonly Row[], change: number): readonly Row[] {
+  const failedAt = rows.findIndex(({ id, code }) => {
+    const [head = '', rest] = id.split('.');
+    return code !== 0 && (head === String(change) || (head in fixed && rest === String(change)));
+  });
+  return failedAt === -1 ? rows : rows.slice(0, failedAt + 1);
+}
+
 function endOf(what: string, row: Row | undefined, outputs: ReadonlyMap<string, string>): StepEnd {
   if (row === undefined) return { what, result: 'not-run' };
   const tail = outputs.get(row.id)?.trimEnd() ?? '';
@@ -47,11 +56,12 @@ export function stepEnds(
 ): ReadonlyMap<number, readonly StepEnd[]> {
   return new Map(
     all.map(({ steps }, change) => {
+      const seen = rowsFor(rows, change);
       const before = ['claim', 'folders', 'files'].flatMap(name => {
-        const row = rows.find(one => one.id === `${name}.${change}`);
+        const row = seen.find(one => one.id === `${name}.${change}`);
         return row === undefined ? [] : [endOf(fixed[name] ?? name, row, outputs)];
       });
-      const own = steps.map((step, index) => endOf(step.what, rowOf(rows, all, change, index), outputs));
+      const own = steps.map((step, index) => endOf(step.what, rowOf(seen, all, change, index), outputs));
       return [change, [...before, ...own]] as const;
     }),
   );

@@ -72,12 +72,18 @@ describe('a result', () => {
     );
     expect(told).toEqual([
       ['claim the placement done', 'read the units anew done', 'start a done up'],
-      ['write the files failed 1', 'read the units anew done', 'start b done up'],
+      ['write the files failed 1', 'read the units anew not-run', 'start b not-run'],
       ['start it failed 3 no'],
     ]);
     expect([...(read(['claim.0 0', 'time 124'])?.steps.get(2) ?? [])]).toEqual([
       { what: 'start it', result: 'not-run' },
     ]);
+  });
+
+  it('tells of no step that it was made for a change which had failed before, though it was for others', () => {
+    const told = (...rows: readonly string[]) => [...(read(rows)?.steps ?? [])].map(([, all]) => all.at(-1)?.result);
+    expect(told('claim.1 78', '0.0 0', 'merged.start_0 0', '2.0 0')).toEqual(['done', 'not-run', 'done']);
+    expect(told('0.0 0', 'merged.start_0 1', '0.1 1', '1.1 0', '2.0 0')).toEqual(['failed', 'done', 'done']);
   });
 
   it.each([

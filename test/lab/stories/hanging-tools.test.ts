@@ -1,4 +1,5 @@
 // Tools that ignore TERM, print without end, say nothing or read their input: each ends in time, with all that it started, and keeps nobody else.
+// The silent one is silent for 7 s, or for as many as PORTOSER_SILENT_SECONDS says (npm run soak: 10 minutes).
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { render, sh } from '../../../reconciler/commands/command.js';
 import type { PassReport } from '../../../schema/status.js';
@@ -6,8 +7,11 @@ import { aChange, answerOf, aStep, batchOf } from '../../commands/batch-machine.
 import { eventually, withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 
-const lab = withLab({ hosts: 1 });
-const host = lab.host(1);
+const silentSeconds = Number(process.env['PORTOSER_SILENT_SECONDS'] ?? 7);
+
+const lab = withLab({ hosts: 2 });
+/** On the second one a step comes to its time limit, while the first has the other tools. */
+const [host, slow] = [lab.host(1), lab.host(2)];
 
 /** Takes the place of uv: loud, greedy for input, and at last silent for longer than people wait without a word. */
 const uv = `#!/bin/sh
@@ -16,26 +20,55 @@ sync)
   head -c 1073741824 /dev/zero | tr '\\0' x; head -c 1048576 /dev/zero | tr '\\0' y >&2
   echo; echo "read $(cat | wc -c) bytes"
   [ -e /run/works ] || exit 1
-  sleep 7; mkdir -p .venv/bin; ln -sf /usr/bin/python3 .venv/bin/python ;;
+  : >/tmp/silent; sleep ${silentSeconds}; while [ -e /run/hold ]; do sleep 0.1; done; rm /tmp/silent
+  mkdir -p .venv/bin; ln -sf /usr/bin/python3 .venv/bin/python ;;
 run) while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;;
 esac
 `;
 
-let story: Story;
-beforeAll(async () => {
-  await host.must(
-    `echo ${Buffer.from(uv).toString('base64')} | base64 -d >/usr/local/bin/uv; chmod 755 /usr/local/bin/uv`,
-  );
-  story = await freshStory();
-});
-afterAll(() => story?.remove());
+/**
+ * Takes the place of test(1) in the step with the shortest limit of all, 30 s: whether an env file is there that only the
+ * service's own user sees. It never says, and neither it nor its child ends by TERM.
+ */
+const deafTest = `#!/bin/sh
+[ "$*" = '-e /opt/sealed/own.env' ] || exec /usr/bin/test "$@"
+trap '' TERM
+sh -c 'trap "" TERM; : deaf-child; while :; do sleep 1; done' &
+while :; do sleep 1; done
+`;
 
-const registry = (services: StoryRegistry['services']): StoryRegistry => ({
+const program = (name: string, text: string): string =>
+  `echo ${Buffer.from(text).toString('base64')} | base64 -d >/usr/local/bin/${name}; chmod 755 /usr/local/bin/${name}`;
+
+const registry = (services: StoryRegistry['services'], on = host): StoryRegistry => ({
   cluster: 'hang',
   policy: { retries: 0 },
-  machines: { m1: labMachine(host, { user: 'deploy' }) },
+  machines: { m1: labMachine(on, { user: 'deploy' }) },
   services,
 });
+
+let story: Story;
+let late: Story;
+let ended: ReturnType<Story['once']>;
+beforeAll(async () => {
+  await host.must(program('uv', uv));
+  await slow.must(`${program('test', deafTest)}
+install -d -m 700 -o plain /opt/sealed; echo WORD=one >/opt/sealed/own.env; chown plain /opt/sealed/own.env`);
+  story = await freshStory();
+  late = await freshStory();
+  const unit = {
+    type: 'native',
+    machine: 'm1',
+    command: 'sleep infinity',
+    health: { type: 'command', command: 'true' },
+  };
+  const sealed = { ...unit, path: '/opt/sealed', user: 'plain', env_file: 'own.env' };
+  await late.push(registry({ sealed, next: { ...unit, path: '/opt/next' } }, slow));
+  ended = late.once();
+  ended.catch(() => undefined); // it is awaited by a test
+});
+afterAll(() => Promise.all([story?.remove(), late?.remove()]));
+
 const app = {
   type: 'local',
   machine: 'm1',
@@ -47,8 +80,8 @@ const app = {
 const files = { 'app/pyproject.toml': '[project]\nname = "app"\nversion = "1"\n', 'app/uv.lock': '' };
 
 /** Whether a process of these words is there; only the lab itself asks. */
-const lives = async (words: string): Promise<boolean> =>
-  (await host.inside(`pgrep -f '[${words[0]}]${words.slice(1)}'`)).code === 0;
+const lives = async (words: string, on = host): Promise<boolean> =>
+  (await on.inside(`pgrep -f '[${words[0]}]${words.slice(1)}'`)).code === 0;
 
 test('a step of root that ignores TERM is ended at its limit, and the next one is made', async () => {
   const deaf = sh`p_root sh -c ${'trap "" TERM; : deaf-step; while :; do sleep 1; done'}`;
@@ -74,16 +107,22 @@ test('a gigabyte of output and a read of the input: the end of it is kept, and t
   expect(sizes).toBe('');
 });
 
-test('a silent one is waited for, and said so: for what, where, until when', async () => {
-  await host.must(': >/run/works');
-  const { code, stderr } = await story.cli(['deploy', 'app', '--yes']);
-  expect({ code, stderr }).toEqual({
-    code: 0,
-    stderr: expect.stringMatching(
-      /waiting: (app@m1: that it is healthy|m1: its answer), until .*\d\d:\d\d:\d\d/,
-    ) as string,
-  });
-});
+test(
+  'a silent one is waited for, and said so while it is: for what, where, until when',
+  async () => {
+    await host.must(': >/run/works; : >/run/hold');
+    const deploy = story.start(['deploy', 'app', '--yes']);
+    const isSilent = async (): Promise<boolean> => (await host.inside('test -e /tmp/silent')).code === 0;
+    await eventually('it is silent', isSilent, 60_000);
+    const said = (): boolean => /waiting: m1: its answer, until .*\d\d:\d\d:\d\d/.test(deploy.output());
+    await eventually('that is said', async () => said() || deploy.ended());
+    expect({ said: said(), isSilent: await isSilent() }, deploy.output()).toEqual({ said: true, isSilent: true });
+    await host.must('rm /run/hold');
+    await eventually('it has ended', async () => deploy.ended(), silentSeconds * 1000 + 60_000);
+    expect(await deploy.stop(), deploy.output()).toBe(0);
+  },
+  silentSeconds * 1000 + 180_000,
+);
 
 const checked = (command: string, timeout: string): object => ({
   type: 'native',
@@ -134,4 +173,32 @@ test('a program of a person: its output is kept within bounds, and it ends with 
   await eventually('it runs', () => lives('deaf-exec'), 60_000);
   await asked.stop();
   await eventually('it is ended', async () => !(await lives('deaf-exec')));
+});
+
+test('a deploy of which one step ignores TERM: all of it is ended at the limit, and what is beside it comes up', async () => {
+  const { code, report } = await ended;
+  const [next, stuck] = report.outcomes.toSorted((one, other) => (one.key < other.key ? -1 : 1));
+  expect({ code, outcomes: [next, stuck] }).toMatchObject({
+    code: 1,
+    outcomes: [
+      { key: 'next@m1', result: 'applied' },
+      {
+        key: 'sealed@m1',
+        result: 'failed',
+        error: {
+          code: 'command-timeout',
+          message: 'on m1 it took longer than 30 s to look for the env files, and was ended there',
+        },
+      },
+    ],
+  });
+  const steps = stuck?.result === 'failed' ? (stuck.steps ?? []) : [];
+  expect(steps.slice(-4).map(one => `${one.what} ${one.result}`)).toEqual([
+    'look for the env files failed',
+    'enable the unit not-run',
+    'load unit files anew not-run',
+    'start the unit anew not-run',
+  ]);
+  for (const words of ['/opt/sealed/own.env', 'deaf-child']) expect(await lives(words, slow)).toBe(false);
+  expect(await slow.must('systemctl is-active next sealed || :')).toBe('active\ninactive\n');
 });
