@@ -1,4 +1,4 @@
-// Services with data move between two hosts: a database that is written to all the time, and a named volume; nothing is lost, and no port is ever bound twice.
+// Services with data move between two hosts: a database that is written to all the time, and a named volume; both arrive as they were left, nothing is lost, and no port is ever bound twice.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PassReport } from '../../../schema/status.js';
 import { eventually, type Host, withLab } from '../harness.js';
@@ -15,21 +15,37 @@ afterAll(() => story?.remove());
 
 const port = 18_200;
 
-/** Inserts a row after the other, each committed and then acknowledged outside of its folder; serves on its port. */
-const program = `import http.server, os, sqlite3, threading, time
+/** All of the folder it runs in: content, modes, owners, times. Equal on both hosts when the same files are there. */
+const inFolder = `export LC_ALL=C; find . -type f -exec sha256sum {} + | sort; find . -exec stat -c '%n %a %u:%g %Y' {} + | sort`;
+
+/**
+ * Inserts a row after the other, each committed and then acknowledged outside of its folder; serves on its port.
+ * Notes what it found in its folder when it was first started on a host, before it touches it: once the database is
+ * open, it differs. Told to stop, it ends within a transaction of which a part is in the database already, as at a
+ * loss of power: only with the journal beside it can that be taken back.
+ */
+const program = `import http.server, os, signal, sqlite3, subprocess, threading, time
+ending = threading.Event()
 def write():
     base = sqlite3.connect('data/ledger.db')
+    base.execute('pragma cache_size = 10')
     base.execute('create table if not exists rows (id integer primary key, host text)')
     base.commit()
     acks = os.open('/var/tmp/acks', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    while True:
+    while not ending.is_set():
         row = base.execute('insert into rows (host) values (?)', (os.uname().nodename,)).lastrowid
         base.commit()
         os.write(acks, b'%d\\n' % row)
         time.sleep(0.005)
+    base.execute("insert into rows (host) select 'never committed' || hex(randomblob(2000)) from rows limit 90")
+    os._exit(0)
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
-os.makedirs('data', exist_ok=True)
+signal.signal(signal.SIGTERM, lambda *_: ending.set())
+os.makedirs('data', 0o750, exist_ok=True)
+if not os.path.exists('/var/tmp/found'):
+    with open('/var/tmp/found', 'w') as found:
+        subprocess.run(['sh', '-c', """${inFolder}"""], cwd='data', stdout=found, check=True)
 server = Server(('0.0.0.0', ${port}), http.server.SimpleHTTPRequestHandler)
 threading.Thread(target=write, daemon=True).start()
 server.serve_forever()
@@ -86,11 +102,12 @@ async function boundOn(host: Host): Promise<readonly bigint[]> {
   return text.trim().split('\n').map(BigInt);
 }
 
-/** Not read-only: where the service was stopped within a transaction, SQLite has to take that back before it can read. */
-const rows = async (host: Host): Promise<ReadonlySet<string>> => {
-  const read = `import sqlite3; print(*[r[0] for r in sqlite3.connect('/opt/ledger/data/ledger.db').execute('select id from rows')], sep='\\n')`;
-  return new Set((await host.must(`python3 -c "${read}"`)).trim().split('\n'));
-};
+/** Not read-only: the service was stopped within a transaction, and SQLite has to take that back before it can read. */
+async function read(host: Host, query: string): Promise<readonly string[]> {
+  const script = `import sqlite3; print(*[r[0] for r in sqlite3.connect('/opt/ledger/data/ledger.db').execute('${query}')], sep='\\n')`;
+  return (await host.must(`python3 -c "${script}"`)).trim().split('\n');
+}
+const rows = async (host: Host): Promise<ReadonlySet<string>> => new Set(await read(host, 'select id from rows'));
 const acks = async (host: Host): Promise<readonly string[]> =>
   (await host.must('cat /var/tmp/acks')).trim().split('\n').filter(Boolean);
 
@@ -112,7 +129,8 @@ test('both stand on the first host, and write', async () => {
   await eventually('it has written', async () => (await acks(one)).length > 100);
   const folder = await volume(one);
   await one.must(
-    `cd ${folder} && head -c 3000000 /dev/urandom >blob && mkdir -m 700 deep && echo text >deep/file && chown 4711:4712 deep/file && ln -s file deep/link && touch -d '2020-02-02 02:02:02' blob`,
+    `cd /opt/ledger/data && mkdir -m 705 deep && echo text >deep/file && chown 4711:4712 deep deep/file && chmod 604 deep/file && touch -d '2020-02-02 02:02:02' deep/file deep
+cd ${folder} && head -c 3000000 /dev/urandom >blob && mkdir -m 700 deep && echo text >deep/file && chown 4711:4712 deep/file && ln -s file deep/link && touch -d '2020-02-02 02:02:02' blob`,
   );
 });
 
@@ -140,7 +158,7 @@ docker ps --filter label=com.docker.compose.project=web --format '{{.State}}' ; 
   expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
 });
 
-test('a person tries it again: the port is never bound on both, and nothing acknowledged is lost', async () => {
+test('a person tries it again: what arrives is what was left, the port is never bound on both, and nothing acknowledged is lost', async () => {
   await Promise.all([sample(one), sample(two)]);
   const { code, stdout } = await story.cli(['deploy', 'ledger', 'web', '--json']);
   const report = JSON.parse(stdout) as PassReport;
@@ -152,10 +170,21 @@ test('a person tries it again: the port is never bound on both, and nothing ackn
   const [last, first] = [before.reduce((a, b) => (a > b ? a : b)), after.reduce((a, b) => (a < b ? a : b))];
   expect(before.length).toBeGreaterThan(10);
   expect(last < first).toBe(true);
+  // Before anybody opens the database that was left: whoever reads it has to write to it first.
+  const [stopped, copied] = [await one.must(`cd /opt/ledger/data; ${inFolder}`), await two.must('cat /var/tmp/found')];
+  expect(stopped).toMatch(/^[0-9a-f]{64} {2}\.\/ledger\.db-journal$/m);
+  expect(copied).toBe(stopped);
+  await one.must("grep -aq 'never committed' /opt/ledger/data/ledger.db");
   const [acknowledged, left, brought] = [await acks(one), await rows(one), await rows(two)];
   expect(acknowledged.filter(row => !brought.has(row))).toEqual([]);
   expect([...left].filter(row => !brought.has(row))).toEqual([]);
   await eventually('it writes on the second host', async () => (await acks(two)).length > 100);
+  for (const host of [one, two]) {
+    expect(await read(host, 'pragma integrity_check')).toEqual(['ok']);
+    expect(await read(host, 'select distinct substr(host, 1, 5) from rows order by host')).toEqual(
+      host === one ? ['h1'] : ['h1', 'h2'],
+    );
+  }
   const ids = await acks(two);
   expect(ids.filter(row => left.has(row))).toEqual([]);
 });
@@ -170,10 +199,8 @@ test('the volume is the same, to the last owner and second', async () => {
 
 test('what was left stays where it was, stopped over a reboot, and the second plan is empty', async () => {
   expect(
-    await one.must(
-      'systemctl is-enabled ledger || true; systemctl is-active ledger || true; ls /opt/ledger/data | grep -v journal',
-    ),
-  ).toBe('disabled\ninactive\nledger.db\n');
+    await one.must('systemctl is-enabled ledger || true; systemctl is-active ledger || true; ls /opt/ledger/data'),
+  ).toBe('disabled\ninactive\ndeep\nledger.db\n');
   expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
   expect([await one.must(traces), await two.must(traces)]).toEqual(['', '']);
 });

@@ -1,7 +1,7 @@
 // A new revision that does not become healthy: the last healthy one runs again with its files, unit, environment and image, and nothing is tried twice.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually, withLab } from '../harness.js';
-import { freshStory, labMachine, type Story, type StoryRegistry, untilApplied } from '../story.js';
+import { withLab } from '../harness.js';
+import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 import { livesOn } from './fleet-evidence.js';
 
 const lab = withLab({ hosts: 1, docker: [1] });
@@ -32,15 +32,11 @@ const registry = (version: string, more: object = {}): StoryRegistry => ({
       machine: 'm1',
       path: '/opt/unit',
       source: 'unit',
-      command: [
-        'sh',
-        '-c',
-        `rm -f ill; echo ${version} >/run/unit-runs; ${version === 'soft' ? 'sleep 12; touch ill; ' : ''}exec sleep infinity`,
-      ],
+      command: ['sh', '-c', `echo ${version} >/run/unit-runs; exec sleep infinity`],
       env: { VERSION: version },
       health: {
         type: 'command',
-        command: ['sh', '-c', 'grep -q good state && test ! -e ill'],
+        command: ['grep', '-q', 'good', 'state'],
         deadline: '10s',
         interval: '500ms',
       },
@@ -96,7 +92,7 @@ docker commit --change 'CMD ["false"]' broken lab/app:now >/dev/null; docker rm 
 
 test('which is told, and not tried again', async () => {
   const lives = await livesOn(host);
-  for (let pass = 0; pass < 20; pass += 1) {
+  for (let pass = 0; pass < 3; pass += 1) {
     const { code, report } = await story.once();
     expect([code, report.outcomes]).toEqual([2, []]);
   }
@@ -194,25 +190,4 @@ test('a new commit is tried', async () => {
   const image = (await host.must("docker image inspect --format '{{.Id}}' lab/web:1")).trim();
   expect(now).toBe(`VERSION=three\nthree\ngood again\n0\n${image}\nGREETING=three\n`);
   expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
-});
-
-test('a fault twelve seconds after the deploy condemns it too, while a controller runs', async () => {
-  const before = await host.must(facts);
-  const controller = story.run();
-  const soft = await push('soft', 'good again');
-  await untilApplied(story, controller, soft);
-  expect(await host.must('cat /run/unit-runs')).toBe('soft\n');
-  const backAndHeld = async () => {
-    const { report } = await story.plan();
-    const { leftAlone = [], machines = [] } = report.plan ?? {};
-    // While it is brought back it is left alone too, with its machine.
-    const held = leftAlone.some(one => one.key === 'unit@m1' && one.state === 'held');
-    return report.changes === 0 && held && machines.length === 0;
-  };
-  await eventually('it is held, and the one before is back', backAndHeld, 60_000);
-  expect(await controller.stop()).toBe(0);
-  expect(controller.output()).toContain('unit@m1 became unhealthy soon after its deploy: exit code 1');
-  const now = await host.must(facts);
-  expect(now.split('\n').slice(0, 3)).toEqual(before.split('\n').slice(0, 3));
-  expect(await story.plan()).toMatchObject({ code: 2, report: { changes: 0 } });
 });
