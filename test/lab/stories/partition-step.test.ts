@@ -1,5 +1,5 @@
-// Packets are dropped in the middle of a 60 s step, both ways or one way only: noticed while it lasts, the step is found again by its id, and is never
-// made twice. For 40 s, or for as many as PORTOSER_CUT_SECONDS says (npm run soak: 5 minutes).
+// Packets are dropped in the middle of a 60 s step, both ways or one way only: noticed within 30 s, the step is found again by its id, and is never made
+// twice. For 40 s, or for as many as PORTOSER_CUT_SECONDS says (npm run soak: 5 minutes).
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,8 @@ import { eventually, withLab, type Host } from '../harness.js';
 import { freshStory, labMachine, untilApplied, type Controller, type Story, type StoryRegistry } from '../story.js';
 
 const cutMs = Number(process.env['PORTOSER_CUT_SECONDS'] ?? 40) * 1000;
+/** From the first dropped packet. The keepalive needs 28 s at the most: four times 7 s, when it was answered just before. */
+const noticedMs = 30_000;
 
 const lab = withLab({ hosts: 5 });
 /** Cut off both ways, unheard, and deaf; cut off with a step that ends meanwhile, and its batch goes on by itself; the last one has no trouble. */
@@ -94,12 +96,12 @@ function written(folder: string): string {
     .join('');
 }
 
-const drop = {
-  cut: () => cut.cut(),
-  mute: () => mute.must('iptables -A OUTPUT -d 10.77.0.1 -j DROP'),
-  deaf: () => deaf.must('iptables -A INPUT -s 10.77.0.1 -j DROP'),
-  brief: () => brief.cut(),
-};
+const drops: readonly (readonly [Host, () => Promise<unknown>])[] = [
+  [cut, () => cut.cut()],
+  [mute, () => mute.must('iptables -A OUTPUT -d 10.77.0.1 -j DROP')],
+  [deaf, () => deaf.must('iptables -A INPUT -s 10.77.0.1 -j DROP')],
+  [brief, () => brief.cut()],
+];
 const steps = new Map<Host, readonly string[]>();
 
 test('a step runs on each host, known here by the id that it has there', async () => {
@@ -125,13 +127,36 @@ async function missed(host: Host, said: number): Promise<void> {
   }
 }
 
+const dayMs = 86_400_000;
+
+/**
+ * By the controller's own clock, which is ours: how long after `from` its journal has that nobody answers for the step any more, and it told
+ * people so. They are told in whole seconds, the time of day alone.
+ */
+function noticed(host: Host, from: number, said: string): { readonly noted: number; readonly told: number } {
+  const [id] = steps.get(host) ?? [];
+  const row = new RegExp(`"id":"${id}","endedAt":(\\d+)`).exec(written(story.stateDir));
+  const line = new RegExp(`^([\\d:]{8}) app${host.index}@m${host.index}: failed: the connection to`, 'm').exec(said);
+  const told = Date.parse(`1970-01-01T${line?.[1]}Z`) - ((Math.floor(from / 1000) * 1000) % dayMs);
+  return { noted: Number(row?.[1]) - from, told: (told + dayMs) % dayMs };
+}
+
 test(
-  `dropped both ways, or one way, for ${cutMs / 1000} s: noticed by the keepalive, and the other host finishes`,
+  `dropped both ways, or one way, for ${cutMs / 1000} s: noticed within ${noticedMs / 1000} s, and the other host finishes`,
   async () => {
     const said = controller.output().length;
-    await Promise.all(Object.values(drop).map(one => one()));
+    const begun = new Map<Host, number>();
+    await Promise.all(
+      drops.map(async ([host, drop]) => {
+        begun.set(host, Date.now());
+        await drop();
+      }),
+    );
     const over = sleep(cutMs);
     await Promise.all(far.map(host => missed(host, said)));
+    const after = far.map(host => noticed(host, begun.get(host) ?? 0, controller.output().slice(said)));
+    const late = after.flatMap(({ noted, told }) => [noted, told]).filter(ms => !(ms > 0 && ms <= noticedMs));
+    expect(late, JSON.stringify(after)).toEqual([]);
     await reaches([near, brief], 'start v2');
     await over;
     for (const host of long) expect(await noted(host)).toEqual([...once(1), 'begin v2']);
