@@ -28,7 +28,7 @@ export interface Host {
   /** Drops every packet, silently, both ways. */
   cut(): Promise<void>;
   join(): Promise<void>;
-  /** Pulls the plug. The disk keeps what was written (also what was not synced). */
+  /** Pulls the plug. The disk keeps what was written (also what was not synced); its kernel still closes its connections: `cut` it first where nobody is to hear that. */
   crash(): Promise<void>;
   /** Powers on after `crash`; resolves when systemd has finished booting. */
   boot(): Promise<void>;
