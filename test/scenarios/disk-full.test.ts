@@ -1,10 +1,10 @@
 // The disk under the controller's state folder is full: what cannot be noted is not begun, it says so, and goes on by itself when there is room.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { filesBelow } from '../commands/batch-machine.js';
 import { program } from '../program.js';
+import { mountSmallDisk, type SmallDisk } from '../small-disk.js';
 import { createCrashWorld, type CrashWorld, type Placed, wholeSize } from './crash-world.js';
 import { until } from './until.js';
 
@@ -13,34 +13,21 @@ const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
 const soon = { interval: '1s' };
 
 let world: CrashWorld;
+let disk: SmallDisk;
 
 beforeEach(async () => {
   world = await createCrashWorld(program);
-  mkdirSync(world.state, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'small', world.state]);
+  disk = mountSmallDisk(world.state, '1m');
 });
 afterEach(async () => {
-  execFileSync('umount', ['--lazy', world.state]);
+  disk?.unmount();
   await world.close();
 });
-
-const filler = () => join(world.state, 'filler');
-
-/** Not a byte is left. */
-function fill(): void {
-  for (const size of [65_536, 4096, 1]) {
-    try {
-      for (;;) writeFileSync(filler(), Buffer.alloc(size), { flag: 'a' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    }
-  }
-}
 
 /** Documents that are no JSON, rows of journals and of waiting history that are none, files laid aside. */
 function halfWritten(): readonly string[] {
   return filesBelow(world.state).filter(path => {
-    if (path === filler() || path.includes('/git/')) return false;
+    if (path.endsWith('/filler') || path.includes('/git/')) return false;
     if (path.endsWith('.tmp') || path.endsWith('.new')) return true;
     try {
       if (path.endsWith('.json')) JSON.parse(readFileSync(path, 'utf8'));
@@ -69,7 +56,7 @@ it.skipIf(!isRoot)(
     const waitFor = (what: string, met: () => boolean | Promise<boolean>) => until(what, met, () => controller.said());
     await waitFor('the first commit is applied', () => controller.said().includes('in force') && started()['db'] === 1);
 
-    fill();
+    disk.fill();
     // Files end within a block: some rows find room yet, and what could be noted is done.
     const refused = () => /db@m1: failed: the journal in .*: no space is left there/.test(controller.said());
     let version = 0;
@@ -83,7 +70,7 @@ it.skipIf(!isRoot)(
     // What is being written just now stands under a name of its own; what cannot be written is taken away again.
     await waitFor('nothing is half written', () => halfWritten().length === 0);
 
-    rmSync(filler());
+    disk.free();
     await waitFor('the newest commit is applied', () => started()['db'] === version + 1 && started()['api'] === 1);
     await waitFor('the plan is empty', async () => (await world.plan())?.waves.length === 0);
     // A run that history can only keep in memory stays open: the next start would tell it.
@@ -92,9 +79,9 @@ it.skipIf(!isRoot)(
     expect(['db', 'web', 'api'].flatMap(name => world.starts(name)).every(size => size === wholeSize)).toBe(true);
     await waitFor('nothing is half written', () => halfWritten().length === 0);
 
-    fill();
+    disk.fill();
     expect(await controller.stop()).toBe(0);
-    rmSync(filler());
+    disk.free();
     expect(halfWritten()).toEqual([]);
     const waiting = filesBelow(join(world.state, 'history')).map(path => readFileSync(path, 'utf8'));
     // One for each start that came to its end: of the newest at least.
