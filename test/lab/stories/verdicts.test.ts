@@ -176,7 +176,7 @@ test('the ill ones are undone while a controller runs, also the one that was hea
     return code === 2 && report.changes === 0 && machines.length === 0 && held.toSorted().join() === undone.join();
   };
   await eventually('all that are ill are held', atRest, 120_000);
-  // Held and stamped, the last one that is gone back to may still be on its way to where it listens.
+  // It is held from the stamp that condemns it on, a moment before it is gone back from: until then it is ill and does not answer.
   await eventually('all answer', async () => (await host.inside(allAnswer)).code === 0);
   expect(await versions()).toEqual({ ...all('one'), fast: 'two two' });
   expect(await livesOfNowhere()).toEqual(before);
