@@ -47,8 +47,14 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
     closed();
     client.destroy();
   };
+  /** ssh2 tells that a connection is gone before it closes the channels that were open over it. */
+  let gone = false;
   client.once('end', closed);
-  client.once('close', closed);
+  client.once('close', () => {
+    closed();
+    gone = true;
+  });
+  const exec = (words: string): ReturnType<typeof openExec> => openExec(client, words, answerLimitMs, () => gone);
 
   /** Ours that run now, and who waits for one of them to end. */
   let running = 0;
@@ -71,7 +77,7 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
     if (yielding.length >= asideAtOnce) throw tooMany(machine);
     yielding.push(yields);
     try {
-      const opened = await openExec(client, words, answerLimitMs);
+      const opened = await exec(words);
       if (!('fault' in opened)) return await hold(opened, act);
       if (typeof opened.fault.reason === 'number') throw tooMany(machine, opened.fault);
       if (opened.fault === notConnected || opened.fault === noAnswer) giveUp();
@@ -85,7 +91,7 @@ export function createConnection(machine: Machine, client: Client, answerLimitMs
 
   async function use<T>(words: string, urgent: boolean, act: UseShell<T>): Promise<T | typeof lostBefore> {
     for (let tried = 0; isOpen();) {
-      const opened = await openExec(client, words, answerLimitMs);
+      const opened = await exec(words);
       if (!('fault' in opened)) return hold(opened, act);
       if (opened.fault === notConnected || (opened.fault === noAnswer && !urgent)) giveUp();
       const busy = typeof opened.fault.reason === 'number';
@@ -133,6 +139,7 @@ function openExec(
   client: Client,
   words: string,
   limitMs: number,
+  isGone: () => boolean,
 ): Promise<ScriptProcess | { readonly fault: SshFault }> {
   return new Promise(resolve => {
     let late = false;
@@ -145,7 +152,7 @@ function openExec(
         clearTimeout(timer);
         // Nothing was sent to it: its shell finds an empty standard input.
         if (late) channel?.close();
-        else resolve(error === undefined ? asProcess(client, channel) : { fault: error });
+        else resolve(error === undefined ? asProcess(channel, isGone) : { fault: error });
       });
     } catch {
       clearTimeout(timer);
@@ -154,15 +161,13 @@ function openExec(
   });
 }
 
-function asProcess(client: Client, channel: ClientChannel): ScriptProcess {
+function asProcess(channel: ClientChannel, isGone: () => boolean): ScriptProcess {
   const lost: Ending = { code: null, lost: true };
   let ending = lost;
   // sshd tells an exit code before it has sent the last output: only a channel that the server closed is known to be whole.
-  const broken = (): void => {
-    ending = lost;
-  };
-  client.once('close', broken);
-  channel.once('close', () => client.off('close', broken));
+  channel.once('close', () => {
+    if (isGone()) ending = lost;
+  });
   const exited = new Promise<Ending>(resolve => {
     channel.once('exit', (code: number | null) => {
       ending = { code, lost: false };

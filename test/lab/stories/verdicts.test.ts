@@ -45,6 +45,9 @@ const sickImage = (name: WebName): string => `lab/${name}:1`;
 
 const health = (endpoint: string) => ({ type: 'http', endpoint, deadline: `${deadlineSeconds}s`, interval: '1s' });
 
+const entry = (name: string, port: number, version: string, own: object) =>
+  [name, { machine: 'm1', path: `/opt/${name}`, port, env: { VERSION: version }, ...own }] as const;
+
 const push = (version: string, commandOf: (name: Name) => string, imageOf: (name: WebName) => string) =>
   story.push(
     {
@@ -54,33 +57,16 @@ const push = (version: string, commandOf: (name: Name) => string, imageOf: (name
       machines: { m1: labMachine(host) },
       services: {
         ...Object.fromEntries(
-          names.map(name => [
-            name,
-            {
-              type: 'native',
-              machine: 'm1',
-              path: `/opt/${name}`,
-              port: ports[name],
-              env: { VERSION: version },
-              command: ['sh', '-c', `echo ${version} >/run/${name}-runs; ${commandOf(name)}`],
-              health: health('/'),
-            },
-          ]),
+          names.map(name => {
+            const command = ['sh', '-c', `echo ${version} >/run/${name}-runs; ${commandOf(name)}`];
+            return entry(name, ports[name], version, { type: 'native', command, health: health('/') });
+          }),
         ),
         ...Object.fromEntries(
-          webNames.map(name => [
-            name,
-            {
-              type: 'docker',
-              machine: 'm1',
-              path: `/opt/${name}`,
-              source: name,
-              pull: 'never',
-              port: webPorts[name],
-              env: { VERSION: version },
-              health: health('/health'),
-            },
-          ]),
+          webNames.map(name => {
+            const own = { type: 'docker', source: name, pull: 'never', health: health('/health') };
+            return entry(name, webPorts[name], version, own);
+          }),
         ),
       },
     },
