@@ -10,10 +10,13 @@ export function refusal(status: 400 | 408 | 413 | 415 | 429, message: string): A
   return new AppError(status === 429 ? 'webhook-busy' : 'webhook-unread', message, { details: { status } });
 }
 
-export interface Room {
-  /** Bytes that all bodies together may take. */
+/** Places for bodies up to a length. */
+export interface Lane {
+  /** The longest body that it takes. */
   readonly bytes: number;
-  /** Requests that may wait for it; a waiting one takes some of the kernel's memory, and little of ours. */
+  /** Bodies that are read at the same time. */
+  readonly places: number;
+  /** Requests that may wait for a place; a waiting one takes some of the kernel's memory, and little of ours. */
   readonly waiting: number;
 }
 
@@ -29,47 +32,37 @@ export interface Gate {
   enter(bytes: number): Promise<Place>;
 }
 
-/** What is longer is read into one of a few pieces that are used again and again: as garbage they would pile up to ten times the room. */
-const small = 16 * 1024;
-
-/** In the order of coming, but what has room does not wait for what has none: a few slow ones must not hold up all others. */
-export function openGate(room: Room): Gate {
-  let free = room.bytes;
+/** In the order of coming. Its pieces of memory are used again and again: as garbage they would pile up to ten times the room. */
+function openLane(lane: Lane): Gate {
+  let taken = 0;
   const pieces: Buffer[] = [];
-  const queue: { readonly bytes: number; readonly enter: () => void }[] = [];
-  const admit = (): void => {
-    for (const next of queue.slice()) {
-      if (next.bytes > free) continue;
-      queue.splice(queue.indexOf(next), 1);
-      free -= next.bytes;
-      next.enter();
-    }
-  };
-  const leave = (bytes: number, piece?: Buffer) => (): void => {
-    free += bytes;
-    bytes = 0; // once
-    if (piece !== undefined) pieces.push(piece);
-    piece = undefined;
-    admit();
-  };
-  const pass = (bytes: number): Promise<void> => {
-    if (queue.length >= room.waiting) throw refusal(429, 'too many webhooks came at once');
-    return new Promise<void>(enter => {
-      queue.push({ bytes, enter });
-      admit();
-    });
+  const queue: (() => void)[] = [];
+  const leave = (piece: Buffer): (() => void) => {
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      pieces.push(piece);
+      const next = queue.shift();
+      if (next === undefined) taken -= 1;
+      else next();
+    };
   };
   return {
     enter: async bytes => {
-      if (bytes <= small) {
-        await pass(bytes);
-        return { bytes: Buffer.allocUnsafeSlow(bytes), leave: leave(bytes) };
-      }
-      await pass(mostBytes);
-      const piece = pieces.pop() ?? Buffer.allocUnsafeSlow(mostBytes);
-      return { bytes: piece.subarray(0, bytes), leave: leave(mostBytes, piece) };
+      if (taken < lane.places) taken += 1;
+      else if (queue.length < lane.waiting) await new Promise<void>(enter => queue.push(enter));
+      else throw refusal(429, 'too many webhooks came at once');
+      const piece = pieces.pop() ?? Buffer.allocUnsafeSlow(lane.bytes);
+      return { bytes: piece.subarray(0, bytes), leave: leave(piece) };
     },
   };
+}
+
+/** Short ones have places of their own: a few long and slow ones, which anybody may send, must not hold up a push. */
+export function openGate(short: Lane, long: Lane): Gate {
+  const lanes = { short: openLane(short), long: openLane(long) };
+  return { enter: bytes => (bytes <= short.bytes ? lanes.short : lanes.long).enter(bytes) };
 }
 
 /** What it says that it is long; of one that does not say, the most that is taken. */

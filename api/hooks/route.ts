@@ -6,7 +6,7 @@ import type { Engine } from '../../reconciler/engine.js';
 import { AppError, asAppError } from '../../schema/errors.js';
 import type { Forge, HookAnswer } from '../../schema/webhooks.js';
 import { sendProblem } from '../plugins/problems.js';
-import { collect, type Gate, openGate, refusal, sizeOf } from './body.js';
+import { collect, type Gate, mostBytes, openGate, refusal, sizeOf } from './body.js';
 import type { ForgeHook } from './forge.js';
 import { forgeOf } from './index.js';
 import { readPayload } from './payload.js';
@@ -19,7 +19,9 @@ export interface HookParts {
   readonly secrets: readonly string[];
 }
 
-const room = { bytes: 4 * 1024 * 1024, waiting: 64 };
+/** A push of a hundred commits still fits; 4 MiB together with the long ones. */
+const short = { bytes: 64 * 1024, places: 16, waiting: 64 };
+const long = { bytes: mostBytes, places: 3, waiting: 64 };
 const bodyMs = 5_000;
 /** From one address; behind a proxy that is all of them. A forge with a push every second stays far below. */
 const mostPerMinute = 600;
@@ -106,7 +108,7 @@ export async function serveHooks(server: FastifyInstance, parts: HookParts): Pro
         throw new AppError('webhook-off', 'no secret is set, so nobody can say who sent this');
       });
     tellRefusals(scope, parts);
-    readRaw(scope, openGate(room));
+    readRaw(scope, openGate(short, long));
     scope.post(hooksUrl, { config: { needs: 'nobody' } }, async (request: FastifyRequest, reply: FastifyReply) => {
       const answer = await take(parts, request);
       return await reply.code(answer.verdict === 'ignored' ? 200 : 202).send(answer);

@@ -5,8 +5,11 @@ import { mostBytes, openGate } from '../../api/hooks/body.js';
 const settled = async (one: Promise<unknown>): Promise<boolean> =>
   await Promise.race([one.then(() => true), new Promise<boolean>(resolve => setImmediate(() => resolve(false)))]);
 
+const short = { bytes: 1000, places: 1, waiting: 1 };
+const long = { bytes: mostBytes, places: 4, waiting: 64 };
+
 it('large ones share a few pieces of memory, however many come', async () => {
-  const gate = openGate({ bytes: 4 * mostBytes, waiting: 64 });
+  const gate = openGate(short, long);
   const memories = new Set<unknown>();
   await Promise.all(
     Array.from({ length: 60 }, async (_, index) => {
@@ -20,21 +23,28 @@ it('large ones share a few pieces of memory, however many come', async () => {
   expect(memories.size).toBe(4);
 });
 
-it('what has no room waits, and small ones do not wait for it', async () => {
-  const gate = openGate({ bytes: mostBytes + 1000, waiting: 2 });
+it('what has no place waits in the order of coming, or is refused when too many wait', async () => {
+  const gate = openGate(short, { ...long, places: 1, waiting: 2 });
   const first = await gate.enter(mostBytes);
   const second = gate.enter(mostBytes);
+  const third = gate.enter(1001);
+  await expect(gate.enter(1001)).rejects.toMatchObject({ code: 'webhook-busy', details: { status: 429 } });
   expect(await settled(second)).toBe(false);
-  const small = await gate.enter(1000);
-  expect(small.bytes.buffer).not.toBe(first.bytes.buffer);
   first.leave();
   first.leave();
   expect((await second).bytes.buffer).toBe(first.bytes.buffer);
-  const third = gate.enter(mostBytes);
   expect(await settled(third)).toBe(false);
-  const fourth = gate.enter(mostBytes);
-  await expect(gate.enter(1)).rejects.toMatchObject({ code: 'webhook-busy' });
   (await second).leave();
-  (await third).leave();
-  await fourth;
+  expect((await third).bytes).toHaveLength(1001);
+});
+
+it('long ones never hold up a short one', async () => {
+  const gate = openGate(short, { ...long, places: 1, waiting: 1 });
+  const held = await gate.enter(mostBytes);
+  const waits = gate.enter(mostBytes);
+  await expect(gate.enter(mostBytes)).rejects.toMatchObject({ code: 'webhook-busy' });
+  const one = await gate.enter(1000);
+  expect(one.bytes.buffer).not.toBe(held.bytes.buffer);
+  held.leave();
+  await waits;
 });
