@@ -58,6 +58,8 @@ export interface PassAsk extends Choice {
   readonly watch?: ApplyRun['watch'];
   /** Called when the pass has thought, before anything is changed. */
   readonly onConsidered?: (considered: Considered) => void;
+  /** What outlasted this pass has ended, long after its report; `plan` is the one that it belongs to. A way back is none: its failure was reported. */
+  readonly onEndedLate?: (outcome: Outcome, plan: Plan) => void;
   /** Wait also for what outlasts the pass's interval. Default: yes; the controller says no. */
   readonly toTheEnd?: boolean;
   /** Where the pass is not waited for to its end: it ends at once, with what is not done going on alone. */
@@ -163,7 +165,7 @@ async function carryOut(
 ): Promise<readonly Outcome[]> {
   if (considered.plan.waves.length === 0) return [];
   await begins(context, ask, synced, considered);
-  const room = roomOf(context, ask, synced, considered);
+  const room = roomOf(context, ask, synced, considered, going === 'on' ? ask.onEndedLate : undefined);
   const wayBack = { synced, from: ask.from, begins: (one: Considered) => begins(context, ask, synced, one) };
   const outcomes = await apply(going === 'on' ? { ...room, wayBack } : room, considered.plan);
   ask.history.carried(outcomes);
@@ -178,7 +180,13 @@ async function begins(context: PassContext, ask: Ask, synced: Synced, considered
   ask.teller.planned(considered.plan);
 }
 
-function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Considered): ApplyRun {
+function roomOf(
+  context: PassContext,
+  ask: Ask,
+  synced: Synced,
+  considered: Considered,
+  onEndedLate?: Ask['onEndedLate'],
+): ApplyRun {
   const { desired, live, leaving, olderFiles } = considered;
   return {
     ...context,
@@ -192,6 +200,7 @@ function roomOf(context: PassContext, ask: Ask, synced: Synced, considered: Cons
     endedLate: outcome => {
       noteTry(context.ports, desired, outcome);
       ask.history.endedLate(outcome);
+      onEndedLate?.(outcome, considered.plan);
     },
     runId: ask.history.runId,
     times: ask.history,

@@ -1,7 +1,7 @@
 // What came of a controller's passes since it began, counted: for who watches it from outside.
 import { everyChange } from '../../schema/holds.js';
 import type { Histogram } from '../../schema/measures.js';
-import type { Reason } from '../../schema/plan.js';
+import type { Outcome, Plan, Reason } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 
 /** Seconds. A pass over nothing takes less than a second, one that deploys some minutes. */
@@ -34,6 +34,8 @@ export interface Counts {
 
 export interface Tally {
   note(report: PassReport): void;
+  /** The end of a change that its pass had left going on. */
+  noteLate(outcome: Outcome, plan: Plan): void;
   read(): Counts;
 }
 
@@ -42,8 +44,17 @@ export function openTally(): Tally {
   const counts = bounds.map(() => 0);
   const changes = new Map<string, number>();
   let sum = 0;
-  let count = 0;
+  let made = 0;
   let last: PassReport | undefined;
+  const count = (outcomes: readonly Outcome[], plan: Plan | undefined): void => {
+    const whys = new Map(plan && everyChange(plan).map(one => [one.key, one.reason]));
+    for (const { key, result } of outcomes) {
+      if (result !== 'applied' && result !== 'failed') continue;
+      // What no change of this plan stands for was condemned: it became ill after its deploy.
+      const name = `${whys.get(key) ?? 'unhealthy'} ${result}`;
+      changes.set(name, (changes.get(name) ?? 0) + 1);
+    }
+  };
   return {
     note(report) {
       last = report;
@@ -51,18 +62,13 @@ export function openTally(): Tally {
       const seconds = Math.max(0, report.endedAt - report.startedAt) / 1000;
       bounds.forEach((bound, index) => (counts[index] = (counts[index] ?? 0) + (seconds <= bound ? 1 : 0)));
       sum += seconds;
-      count += 1;
-      const whys = new Map(report.plan && everyChange(report.plan).map(one => [one.key, one.reason]));
-      for (const { key, result } of report.outcomes) {
-        if (result !== 'applied' && result !== 'failed') continue;
-        // What no change of this plan stands for was condemned: it became ill after its deploy.
-        const name = `${whys.get(key) ?? 'unhealthy'} ${result}`;
-        changes.set(name, (changes.get(name) ?? 0) + 1);
-      }
+      made += 1;
+      count(report.outcomes, report.plan);
     },
+    noteLate: (outcome, plan) => count([outcome], plan),
     read: () => ({
       passes: { ...passes },
-      durations: { buckets: bounds.map((bound, index) => [bound, counts[index] ?? 0] as const), count, sum },
+      durations: { buckets: bounds.map((bound, index) => [bound, counts[index] ?? 0] as const), count: made, sum },
       changes: reasons.flatMap(reason =>
         results.map(result => ({ reason, result, count: changes.get(`${reason} ${result}`) ?? 0 })),
       ),

@@ -148,6 +148,7 @@ async function onePass(turn: Turn, trigger: string): Promise<PassReport> {
         turn.soak.leave(changedBy(considered));
       },
       superseded: () => newerThan(turn, headAtStart, goesBy),
+      onEndedLate: (outcome, plan) => turn.tally.noteLate(outcome, plan),
     },
   );
   for (const running of sessionOf(context.ports).busy.values())

@@ -1,7 +1,7 @@
 // What passes came to, counted from the start of the controller.
 import { describe, expect, it } from 'vitest';
 import { openTally } from '../../reconciler/loop/tally.js';
-import type { Change, Outcome } from '../../schema/plan.js';
+import type { Change, Outcome, Plan } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 
 const change = (key: string, reason: Change['reason']) => ({ key, reason }) as Change;
@@ -51,5 +51,16 @@ describe('a tally', () => {
       { reason: 'drifted', result: 'failed', count: 1 },
       { reason: 'unhealthy', result: 'failed', count: 1 },
     ]);
+  });
+
+  it('counts what outlasted its pass when it has ended', () => {
+    const tally = openTally();
+    const plan = { waves: [[change('a@m', 'moved'), change('b@m', 'changed')]] } as unknown as Plan;
+    tally.note(report(1, 'again', { plan, outcomes: [outcome('a@m', 'in-progress'), outcome('b@m', 'in-progress')] }));
+    tally.noteLate(outcome('a@m', 'failed'), plan);
+    tally.noteLate(outcome('b@m', 'skipped'), plan);
+    const { changes, passes } = tally.read();
+    expect(changes.filter(one => one.count > 0)).toEqual([{ reason: 'moved', result: 'failed', count: 1 }]);
+    expect(passes.again).toBe(1);
   });
 });

@@ -1,13 +1,15 @@
 // A revision is marked as failed, and the answer is lost: history says once that it failed, as soon as anybody can see it.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AppError } from '../../schema/errors.js';
+import type { Outcome } from '../../schema/plan.js';
 import type { PassReport } from '../../schema/status.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
 import { type PassAsk, runPass } from '../../reconciler/loop/pass.js';
 import type { Faults } from '../../reconciler/loop/soak.js';
 import type { Ports } from '../../reconciler/ports.js';
+import { until } from '../commands/batch-machine.js';
 import { createFakeJournal } from '../fakes/journal.js';
 import { createWorld, outcomesOf, touch, type World } from './world.js';
 
@@ -161,4 +163,23 @@ it('waits for steps that run on its machine, and fences off none of them', async
 
   expect(outcomesOf(await world.pass({ soak }))).toEqual(['web@m1 failed gate-failed']);
   expect([await history(), faults.size]).toEqual([['web@m1 restart failed gate-failed back'], 0]);
+});
+
+it('going back from it outlasts the pass: the failure is reported, and the end of the way back is no change to count', async () => {
+  let go: () => void = () => undefined;
+  const opened = new Promise<void>(resolve => (go = resolve));
+  let batches = 0;
+  world.before = async (machine, kind) => {
+    if (machine === 'm1' && kind === 'batch' && (batches += 1) === 2) await opened;
+  };
+  world.sleeps = ms => (ms === 60_000 ? until(() => batches === 2) : undefined);
+  const counted: string[] = [];
+  const onEndedLate = (outcome: Outcome) => counted.push(outcome.key);
+  const { outcomes } = await world.pass({ soak, toTheEnd: false, onEndedLate });
+  expect(outcomes).toMatchObject([{ key: 'web@m1', result: 'failed', error: { code: 'gate-failed' } }]);
+  expect(await history()).toEqual(['web@m1 restart in-progress']);
+  world.sleeps = () => undefined;
+  go();
+  await vi.waitFor(async () => expect(await history()).toEqual(['web@m1 restart failed gate-failed back']));
+  expect(counted).toEqual([]);
 });

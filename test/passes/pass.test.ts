@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../schema/errors.js';
+import type { Outcome, Plan } from '../../schema/plan.js';
 import { noteAccepted } from '../../reconciler/loop/applied.js';
 import { runController } from '../../reconciler/loop/turn.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
@@ -283,7 +284,15 @@ describe('what stands in the way', () => {
 
   it('a change that outlasts the interval goes on alone; its machine is left out until it ends', async () => {
     const go = await outlasting('batch');
-    const first = await world.pass({ toTheEnd: false });
+    const late: string[] = [];
+    const onEndedLate = ({ key, result }: Outcome, plan: Plan) =>
+      late.push(
+        `${key} ${result} of ${plan.waves
+          .flat()
+          .map(change => change.key)
+          .join(' ')}`,
+      );
+    const first = await world.pass({ toTheEnd: false, onEndedLate });
     expect(outcomesOf(first)).toEqual([
       'api@m2 applied create',
       'web@m1 in-progress it goes on; m1 is left out until it ends',
@@ -294,6 +303,8 @@ describe('what stands in the way', () => {
     const running = sessionOf(world.ports).busy.get('m1');
     go();
     await running;
+    await until(() => late.length > 0);
+    expect(late).toEqual(['web@m1 applied of api@m2 web@m1']);
     expect(stamp('m1', 'web')?.fingerprint).toMatch(/^[0-9a-f]{64}$/);
     expect((await world.pass()).plan?.waves).toEqual([]);
     // History has one run, whose open deployment has come to its end.
