@@ -116,7 +116,9 @@ function setupSteps(placement: Placement, kind: StartKind, ground: Ground, compo
   return [
     ...(pull ? [step('pull the images', composeSetup(compose, 'pull'))] : []),
     ...(build ? [step('build the images', composeSetup(compose, pull ? 'build --pull' : 'build'))] : []),
-    ...(images.length === 0 ? [] : [step('have the images there', haveImages(images, when === 'never'))]),
+    ...(images.length === 0
+      ? []
+      : [{ ...step('have the images there', haveImages(images, when === 'never')), ahead: true as const }]),
   ];
 }
 

@@ -65,6 +65,8 @@ export interface Step {
   /** Steps of one phase with the same key are one command. */
   readonly merge?: StepMerge;
   readonly timeLimitMs: number;
+  /** Needs nothing that is put there for it: a move does it before it stops what runs elsewhere. */
+  readonly ahead?: true;
 }
 
 /** What is on the machine now, as far as a driver needs it to choose its words. */

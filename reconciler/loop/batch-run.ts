@@ -57,7 +57,11 @@ export type Starting = Prepared & { readonly placement: Placement };
 
 export const isStart = (prepared: Prepared): prepared is Starting => prepared.placement !== undefined;
 
-export const failed = (change: Change, error: ErrorReport, output?: string): Outcome => ({
+export const failed = (
+  change: Change,
+  error: ErrorReport,
+  output?: string,
+): Extract<Outcome, { result: 'failed' }> => ({
   key: change.key,
   result: 'failed',
   error,

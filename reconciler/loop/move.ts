@@ -1,27 +1,22 @@
 // Moves a service whose data matter: stopped where it was, its data brought over and compared, started where it goes; or all of it undone.
 import { AppError, asAppError, type ErrorReport } from '../../schema/errors.js';
-import type { Change, Movement, Outcome, Undone } from '../../schema/plan.js';
+import type { Change, Outcome, Undone } from '../../schema/plan.js';
 import type { Machine } from '../../schema/registry-types.js';
-import type { LiveState, MachineSeen, Placement, Stamp } from '../../schema/state.js';
+import type { StampMove } from '../../schema/stamp-moves.js';
+import type { LiveState, MachineSeen, Stamp } from '../../schema/state.js';
 import { lookupOf, stampOf } from '../core/lookup.js';
 import { basisOf, stampText } from '../core/ownership.js';
-import { arrivalStamp, movingStamp, prunedStamp } from '../core/stamps.js';
+import { faultsOfRevision, movingStamp, prunedStamp } from '../core/stamps.js';
 import { makeBatch } from './batch.js';
 import { type BatchRun, failed } from './batch-run.js';
-import type { BatchReading } from './batch-result.js';
+import type { BatchReading, StepFailure } from './batch-result.js';
 import { carryOver, type CopyRun, type Load, survey } from './copy.js';
 import { look } from './look.js';
-import { emptyGround } from './prepare.js';
+import { claimTarget, giveBack, insist, type Moving, type Pair } from './move-target.js';
 import { renewing } from './renew.js';
 import { prepareSteps, resume, runStateOf } from './resume.js';
-import { finish, sendLocked } from './send.js';
+import { type Ended, finish, sendLocked } from './send.js';
 import { withdraw } from './withdraw.js';
-
-/** The two changes of one move. */
-export interface Pair {
-  readonly arriving: Change & { readonly move: Movement };
-  readonly leaving: Change & { readonly stamp: Stamp };
-}
 
 export interface MoveRun {
   readonly base: Omit<BatchRun, 'machine'>;
@@ -29,14 +24,6 @@ export interface MoveRun {
   readonly begun: BatchRun['told'];
   readonly from: Machine;
   readonly to: Machine;
-}
-
-interface Moving extends Pair {
-  readonly placement: Placement;
-  readonly from: BatchRun;
-  readonly to: BatchRun;
-  readonly seenFrom: MachineSeen;
-  readonly seenTo: MachineSeen;
 }
 
 function seenOn(live: LiveState, machine: string): MachineSeen {
@@ -60,14 +47,6 @@ function copyOf(moving: Moving): CopyRun {
   return { ports, cluster: desired.cluster, ...ends, placement, stamp: leaving.stamp, signal, told };
 }
 
-const refusedBy = (reading: BatchReading): ErrorReport | undefined => reading.refused ?? reading.failures.get(0)?.error;
-
-function insist(reading: BatchReading): BatchReading {
-  const error = refusedBy(reading);
-  if (error !== undefined) throw new AppError(error.code, error.message, { hint: error.hint });
-  return reading;
-}
-
 /** Stopped by its own runner, and nobody listens on its ports any more. */
 async function ensureStopped({ from, leaving }: Moving): Promise<void> {
   const state = await runStateOf(from, leaving.key);
@@ -81,27 +60,6 @@ async function ensureStopped({ from, leaving }: Moving): Promise<void> {
       'not-converged',
       `${leaving.key} was stopped, and port ${bound.port} of ${machine.name} is still bound`,
     );
-}
-
-/** Takes the lock where it goes, and notes there that what will stand at its path is ours and does not run. */
-async function claimTarget(moving: Moving): Promise<BatchReading> {
-  const { to, arriving, placement, seenTo } = moving;
-  const driver = to.lists.drivers[placement.spec.type];
-  if (driver === undefined) throw new AppError('internal', `there is no driver ${placement.spec.type}`);
-  const identity = driver.identity(placement.spec, seenTo.facts);
-  const claim = arriving.stamp ?? arrivalStamp(placement, identity, to.desired.commit, seenTo.facts.clock);
-  const { service, basis } = arriving;
-  const batch = { service, basis, claim: stampText(claim), folders: [], files: [], unlink: [], steps: [] };
-  const ground = emptyGround(seenTo, to.machine);
-  return insist(await sendLocked(to, [{ change: arriving, driver, ground, steps: [], batch, generated: [] }], seenTo));
-}
-
-/** `landed`: what came stays ours there; else nothing of ours is left. */
-async function giveBack({ to, arriving, seenTo }: Moving, target: BatchReading, landed: boolean): Promise<void> {
-  const forget = arriving.stamp === undefined && !landed ? [arriving.service] : [];
-  await finish(to, { stamps: [], forget }, target, seenTo).catch((error: unknown) =>
-    to.ports.log.debug({ machine: to.machine.name, err: error }, 'claim not taken back'),
-  );
 }
 
 interface Arrival {
@@ -149,13 +107,15 @@ async function undo(moving: Moving, stamp: Stamp, ending: Ending): Promise<reado
   return outcomesOf(moving, { ...ending, undone });
 }
 
+const asItWas = ({ arriving, leaving }: Pair, made: Outcome): readonly Outcome[] => [
+  made,
+  { key: leaving.key, result: 'skipped', why: `${arriving.key} failed` },
+];
+
 /** Tried again by a person only: each try is a time in which it does not run. */
 function outcomesOf({ arriving, leaving }: Pair, ending: Ending & { readonly undone?: Undone }): readonly Outcome[] {
   const error: ErrorReport = passing.has(ending.error.code) ? ending.error : { ...ending.error, retry: 'human' };
-  return [
-    { key: arriving.key, result: 'failed', ...ending, error },
-    { key: leaving.key, result: 'skipped', why: `${arriving.key} failed` },
-  ];
+  return asItWas({ arriving, leaving }, { key: arriving.key, result: 'failed', ...ending, error });
 }
 
 const endingOf = (thrown: unknown): Ending => ({ error: asAppError(thrown).report() });
@@ -177,6 +137,12 @@ async function turnBack(
   });
 }
 
+/** Of what it leaves: how far the move has come. */
+const marked = ({ leaving, arriving, placement }: Moving, state: StampMove['state']): Stamp =>
+  movingStamp(leaving.stamp, { machine: arriving.machine, of: placement.fingerprint }, state);
+
+const note = (stamp: Stamp): Ended => ({ stamps: [{ service: stamp.service, text: stampText(stamp) }], forget: [] });
+
 /** From here on it may run where it goes, so it must not run where it was. */
 async function handOver(
   moving: Moving,
@@ -186,8 +152,7 @@ async function handOver(
 ): Promise<readonly Outcome[]> {
   const { from, seenFrom, leaving, arriving } = moving;
   const startedAt = from.ports.clock.monotonic();
-  const handed = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, 'handed');
-  const note = (to: Stamp) => ({ stamps: [{ service: leaving.service, text: stampText(to) }], forget: [] });
+  const handed = marked(moving, 'handed');
   if (stamp.move?.state !== 'handed') await finish(from, note(handed), reading, seenFrom, false);
   const [made] = await makeBatch(run, [change]);
   if (made?.result === 'applied') {
@@ -206,7 +171,7 @@ async function handOver(
 async function leave(moving: Moving, bring: () => Promise<Arrival>): Promise<readonly Outcome[]> {
   const { from, seenFrom, leaving, arriving } = moving;
   const state = arriving.move.handed ? 'handed' : 'going';
-  const stamp = movingStamp(leaving.stamp, { ...arriving, of: moving.placement.fingerprint }, state);
+  const stamp = marked(moving, state);
   from.told(leaving.key, `stopping: it moves to ${moving.to.machine.name}`);
   const reading = await sendLocked(from, [prepareSteps(from, leaving, stamp, 'pause')], seenFrom);
   if (reading.refused !== undefined) return outcomesOf(moving, { error: reading.refused });
@@ -225,10 +190,25 @@ async function leave(moving: Moving, bring: () => Promise<Arrival>): Promise<rea
   });
 }
 
+/** Nothing was stopped. A fault of the revision is noted where it runs: it is not tried again by itself. */
+async function stay(moving: Moving, { error, output }: StepFailure): Promise<readonly Outcome[]> {
+  const { from, seenFrom, leaving, arriving } = moving;
+  if (!faultsOfRevision.has(error.code)) return asItWas(moving, failed(arriving, error, output));
+  const reading = insist(await sendLocked(from, [prepareSteps(from, leaving, leaving.stamp)], seenFrom));
+  await finish(from, note(marked(moving, 'failed')), reading, seenFrom);
+  const undone: Undone = { result: 'back', commit: leaving.stamp.commit };
+  return outcomesOf(moving, { ...failed(arriving, error, output), undone });
+}
+
 /** The machine that it goes to is ours for the time before anything is stopped. */
 async function carry(moving: Moving, load: Load | undefined): Promise<readonly Outcome[]> {
   if (load === undefined) return await leave(moving, () => lookAgain(moving));
   const target = await claimTarget(moving);
+  const failure = target.failures.get(0);
+  if (failure !== undefined) {
+    await giveBack(moving, target, false);
+    return await stay(moving, failure);
+  }
   let [landed, begins] = [false, false];
   const bring = async (): Promise<Arrival> => {
     await carryOver(copyOf(moving), load, target.fence);
@@ -254,9 +234,6 @@ export async function makeMove(run: MoveRun, pair: Pair): Promise<readonly Outco
   } catch (thrown) {
     const error = asAppError(thrown);
     if (error.code === 'internal') run.base.ports.log.error({ err: thrown }, 'move broke');
-    return [
-      failed(pair.arriving, error.report()),
-      { key: pair.leaving.key, result: 'skipped', why: `${pair.arriving.key} failed` },
-    ];
+    return asItWas(pair, failed(pair.arriving, error.report()));
   }
 }

@@ -79,7 +79,8 @@ function isLeft(
   return isIgnored(answer, `${same ? 'mode' : 'file'}:${file.path}`);
 }
 
-const nobodysSighting: Sighting = { state: 'absent', files: {}, own: {} };
+/** Of what nothing is seen of. */
+export const nobodysSighting: Sighting = { state: 'absent', files: {}, own: {} };
 
 export async function prepareStart(run: Preparing, change: Change, seen: MachineSeen): Promise<Prepared> {
   const placement = run.desired.placements.find(one => one.key === change.key);

@@ -16,13 +16,13 @@ const lookAgainMs = 1000;
 const up: readonly (RunState | 'absent')[] = ['running', 'starting'];
 
 /** A change without files: only the stamp's claim and these steps of its driver. */
-export function prepareSteps(run: BatchRun, change: Change, claim: Stamp, steps: 'pause' | 'resume'): Prepared {
+export function prepareSteps(run: BatchRun, change: Change, claim: Stamp, steps?: 'pause' | 'resume'): Prepared {
   const driver = run.lists.drivers[claim.driver];
   const seen = run.live.machines[run.machine.name];
   if (driver === undefined || seen?.state !== 'reachable')
     throw new AppError('internal', `${change.key} cannot be prepared`);
   const ground = emptyGround(seen, run.machine);
-  const made = driver[steps](claim, ground);
+  const made = steps === undefined ? [] : driver[steps](claim, ground);
   const { service, basis } = change;
   const batch = { service, basis, claim: stampText(claim), folders: [], files: [], unlink: [], steps: made };
   return { change, driver, ground, steps: made, batch, generated: [] };

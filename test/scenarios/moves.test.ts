@@ -11,8 +11,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AppError } from '../../schema/errors.js';
+import { AppError, type ErrorReport } from '../../schema/errors.js';
+import { sh } from '../../reconciler/commands/command.js';
+import { report } from '../../reconciler/core/machines.js';
 import { parseStamp } from '../../reconciler/core/ownership.js';
+import { drivers } from '../../reconciler/drivers/index.js';
 import { until } from '../commands/batch-machine.js';
 import { createWorld, outcomesOf, touch, type World } from '../passes/world.js';
 
@@ -217,6 +220,68 @@ case $HOME in */m2) echo 'Filesystem 1024-blocks Used Available Capacity Mounted
     const report = await world.pass({ approved: asked.plan?.id ?? '' });
     expect(outcomesOf(report)).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
     expect([runs('m1'), lines('m2')[0]]).toEqual([undefined, '1']);
+  });
+});
+
+describe('what can be had ahead', () => {
+  /** As images of Docker, which these machines have not: a step that needs none of the service's files. */
+  function needing(script: string, meaning?: ErrorReport): void {
+    const { local } = drivers;
+    if (local === undefined) throw new Error('there is no driver local');
+    const what = 'have it there';
+    const driver: typeof local = {
+      ...local,
+      start: (placement, ...rest) => [
+        { phase: 'setup', what, command: sh`sh -c ${script}`, timeLimitMs: 10_000, ahead: true },
+        ...local.start(placement, ...rest),
+      ],
+      explain: (step, output) => (step.what === what ? meaning : local.explain(step, output)),
+    };
+    Object.assign(world.lists, { drivers: { ...drivers, local: driver } });
+  }
+  const outcomes = (code: string) => [`db@m1 skipped db@m2 failed`, `db@m2 failed ${code}`];
+
+  it('is had before the service is stopped', async () => {
+    await standing();
+    const seen = join(world.folder('m2'), 'seen');
+    // One that ended and whose parent has not looked yet is a zombie.
+    needing(`grep -q '^State:.[RSD]' /proc/${runs('m1')}/status && echo runs >>${seen} || echo stopped >>${seen}`);
+    await world.push({ db: db('m2') });
+    expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
+    expect(readFileSync(seen, 'utf8')).toBe('runs\nstopped\n');
+  });
+
+  it('where nobody has it, the service runs on as if nothing had been, and the move is held', async () => {
+    await standing();
+    const pid = runs('m1');
+    needing('echo "nobody has it" >&2; exit 1', report('image-missing', 'nobody has it'));
+    await world.push({ db: db('m2') });
+    const first = await world.pass();
+    expect(outcomesOf(first)).toEqual(outcomes('image-missing'));
+    expect(first.outcomes).toMatchObject([
+      { outputTail: 'nobody has it', undone: { result: 'back', commit: stamp('m1')?.commit } },
+      {},
+    ]);
+    await isBack();
+    await isHeld();
+    expect([runs('m1'), stamp('m1')?.move?.state, stamp('m2')]).toEqual([pid, 'failed', undefined]);
+    needing('true');
+    await world.push({ db: db('m2', { env: { CORRECTED: 'yes' } }) });
+    expect(outcomesOf(await world.pass())).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
+    expect(isWhole(lines('m2'))).toBe(true);
+  });
+
+  it('where it cannot be reached just now, the service runs on, and the move is tried again', async () => {
+    await standing();
+    const pid = runs('m1');
+    needing('exit 1', report('image-unreachable', 'not now'));
+    await world.push({ db: db('m2') }, { policy: { backoff: '1s' } });
+    expect(outcomesOf(await world.pass())).toEqual(outcomes('image-unreachable'));
+    await isBack();
+    expect([runs('m1'), stamp('m1')?.move, stamp('m2')]).toEqual([pid, undefined, undefined]);
+    needing('true');
+    const again = await world.pass({ again: true });
+    expect(outcomesOf(again)).toEqual(['db@m1 applied stop', 'db@m2 applied create']);
   });
 });
 

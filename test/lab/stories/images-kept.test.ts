@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Deployment } from '../../../schema/history.js';
 import { makeHistory, useServer } from '../../adapters/postgres-fixture.js';
+import { loadForeignImage } from '../foreign-image.js';
 import { withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 
@@ -122,11 +123,7 @@ test('a rollback by hand runs from the image that the tag named then', async () 
 });
 
 test('an image for another kind of machine is refused, and what runs is not touched', async () => {
-  // `docker import --platform` of engine 20.10 notes the platform of the engine all the same.
-  await host.must(`mkdir /tmp/arm && cd /tmp/arm && docker save lab/web:1 | tar -x && rm -f repositories
-sed -i 's/"architecture":"amd64"/"architecture":"arm64"/' *.json && sed -i 's#lab/web:1#lab/app:arm#' manifest.json
-tar -c . | docker load && rm -r /tmp/arm
-test "$(docker image inspect --format '{{.Architecture}}' lab/app:arm)" = arm64`);
+  await loadForeignImage(host, 'lab/app:arm');
   const runs = 'docker ps -q --no-trunc --filter label=com.docker.compose.project=web';
   const since = `docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(${runs})`;
   const before = await host.must(since);

@@ -1,6 +1,7 @@
 // Services with data move between two hosts: a database that is written to all the time, and a named volume; both arrive as they were left, nothing is lost, and no port is ever bound twice.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PassReport } from '../../../schema/status.js';
+import { loadForeignImage } from '../foreign-image.js';
 import { eventually, type Host, withLab } from '../harness.js';
 import { freshStory, labMachine, type Story, type StoryRegistry } from '../story.js';
 
@@ -61,8 +62,9 @@ volumes:
   kept: {}
 `;
 
-const registry = (machine: string): StoryRegistry => ({
+const registry = (machine: string, ofWeb = machine): StoryRegistry => ({
   cluster: 'moves',
+  policy: { retries: 0 },
   machines: { m1: labMachine(one, { user: 'deploy' }), m2: labMachine(two, { user: 'deploy' }) },
   services: {
     ledger: {
@@ -79,7 +81,7 @@ const registry = (machine: string): StoryRegistry => ({
     },
     web: {
       type: 'docker',
-      machine,
+      machine: ofWeb,
       path: '/opt/web',
       source: 'web',
       port: 18_201,
@@ -203,4 +205,38 @@ test('what was left stays where it was, stopped over a reboot, and the second pl
   ).toBe('disabled\ninactive\ndeep\nledger.db\n');
   expect(await story.plan()).toMatchObject({ code: 0, report: { changes: 0 } });
   expect([await one.must(traces), await two.must(traces)]).toEqual(['', '']);
+});
+
+const lives = "docker inspect --format '{{.Id}} {{.State.StartedAt}} {{.RestartCount}}' $(docker ps -q)";
+
+/** Pushes that the volume's service moves back, with another image; what runs there and what lies here stay as they were. */
+async function tryMoving(image: string, message: string): Promise<{ code: number | null; report: PassReport }> {
+  const before = [await two.must(lives), await one.must('docker ps -aq')];
+  const files = { 'ledger/server.py': program, 'web/compose.yaml': compose.replace('lab/web:1', image) };
+  await story.push(registry('m2', 'm1'), files, message);
+  const made = await story.once();
+  expect([await two.must(lives), await one.must('docker ps -aq')]).toEqual(before);
+  expect([await one.must(traces), await two.must(traces)]).toEqual(['', '']);
+  return made;
+}
+
+test('a move to an image that cannot be had just now: what runs is not stopped for it, and it is tried again', async () => {
+  const outcomes = [
+    { key: 'web@m1', result: 'failed', error: { code: 'image-unreachable' } },
+    { key: 'web@m2', result: 'skipped' },
+  ];
+  expect(await tryMoving('127.0.0.1:1/web:1', 'Away')).toMatchObject({ code: 1, report: { outcomes } });
+  expect(await story.once()).toMatchObject({ code: 1, report: { outcomes } });
+});
+
+test('a move to an image that cannot run there: what runs is not stopped for it, and it is held', async () => {
+  await loadForeignImage(one, 'lab/web:arm');
+  const outcomes = [
+    { key: 'web@m1', result: 'failed', error: { code: 'image-missing' }, undone: { result: 'back' } },
+    { key: 'web@m2', result: 'skipped' },
+  ];
+  expect(await tryMoving('lab/web:arm', 'Foreign')).toMatchObject({ code: 1, report: { outcomes } });
+  const before = await two.must(lives);
+  expect(await story.once()).toMatchObject({ code: 2, report: { outcomes: [] } });
+  expect(await two.must(lives)).toBe(before);
 });
