@@ -276,14 +276,14 @@ describe('references', () => {
     chmodSync(join(folder, 'open'), 0o644);
     writeFileSync(join(folder, 'empty'), '\n', { mode: 0o600 });
     const rejected = [
-      [post().reveal('env:PORTOSER_NOTIFY_A'), 'PORTOSER_NOTIFY_A is not set'],
-      [post({ PORTOSER_NOTIFY_A: 'x', PORTOSER_NOTIFY_A_FILE: 'y' }).reveal('env:PORTOSER_NOTIFY_A'), 'are both set'],
-      [post().reveal('file:nothing'), `${join(folder, 'nothing')} cannot be read: there is no such file or folder`],
-      [post().reveal('file:open'), `others can read ${join(folder, 'open')}`],
-      [post().reveal('file:empty'), 'file:empty is empty'],
+      [post(), 'env:PORTOSER_NOTIFY_A', 'PORTOSER_NOTIFY_A is not set'],
+      [post({ PORTOSER_NOTIFY_A: 'x', PORTOSER_NOTIFY_A_FILE: 'y' }), 'env:PORTOSER_NOTIFY_A', 'are both set'],
+      [post(), 'file:nothing', `${join(folder, 'nothing')} cannot be read: there is no such file or folder`],
+      [post(), 'file:open', `others can read ${join(folder, 'open')}`],
+      [post(), 'file:empty', 'file:empty is empty'],
     ] as const;
-    for (const [reveal, message] of rejected)
-      await expect(reveal).rejects.toMatchObject({
+    for (const [asked, reference, message] of rejected)
+      await expect(asked.reveal(reference)).rejects.toMatchObject({
         code: 'notify-secret',
         message: expect.stringContaining(message) as string,
       });

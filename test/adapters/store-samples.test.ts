@@ -112,6 +112,9 @@ const breaking = (database: Database): Database => ({
 
 async function tidyKilled(database: Database, most: number): Promise<void> {
   await expect(tidySamples(breaking(database), now, { limitMs, most })).rejects.toThrow('killed');
+  // Its connection is closed, and what it locked is free when the server has seen that; until then others pass over it.
+  const others = `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`;
+  await until('what it was in the middle of is undone', async () => (await database.query(others)).length === 0);
 }
 
 async function play(database: Database, all: readonly Act[], most: number): Promise<readonly Measurement[]> {
