@@ -20,6 +20,7 @@ afterAll(() => story?.remove());
 
 const registry = (version: string): StoryRegistry => ({
   cluster: 'lies',
+  policy: { retries: 0 },
   machines: { m1: labMachine(host) },
   services: {
     web: {
