@@ -1,5 +1,5 @@
 // The machine that a move goes to, before anything is stopped: claimed, with all there that can be had ahead; or given back, with why.
-import { AppError, type ErrorReport } from '../../schema/errors.js';
+import { AppError } from '../../schema/errors.js';
 import type { Change, Movement } from '../../schema/plan.js';
 import type { MachineSeen, Placement, Stamp } from '../../schema/state.js';
 import { groundOf } from '../core/ground.js';
@@ -25,19 +25,17 @@ export interface Moving extends Pair {
   readonly seenTo: MachineSeen;
 }
 
-export const refusedBy = (reading: BatchReading): ErrorReport | undefined =>
-  reading.refused ?? reading.failures.get(0)?.error;
-
+/** Throws why it was refused, or what of it failed. */
 export function insist(reading: BatchReading): BatchReading {
-  const error = refusedBy(reading);
+  const error = reading.refused ?? reading.failures.get(0)?.error;
   if (error !== undefined) throw new AppError(error.code, error.message, { hint: error.hint });
   return reading;
 }
 
 /**
  * Takes the lock where it goes, notes there that what will stand at its path is ours and does not run, and does what
- * needs no file of it: a pull must not be waited for, or fail, while the service is stopped. What of that failed is in
- * the answer; the lock is ours all the same.
+ * needs no file of it: a pull must not be waited for, or fail, while the service is stopped. Where some of that failed, the
+ * lock is ours all the same.
  */
 export async function claimTarget({ to, arriving, placement, seenTo }: Moving): Promise<BatchReading> {
   const driver = to.lists.drivers[placement.spec.type];
@@ -48,8 +46,7 @@ export async function claimTarget({ to, arriving, placement, seenTo }: Moving): 
   const steps = driver.start(placement, arriving.kind as StartKind, ground).filter(step => step.ahead === true);
   const { service, basis } = arriving;
   const batch = { service, basis, claim: stampText(claim), folders: [], files: [], unlink: [], steps };
-  const reading = await sendLocked(to, [{ change: arriving, driver, ground, steps, batch, generated: [] }], seenTo);
-  return reading.refused === undefined ? reading : insist(reading);
+  return await sendLocked(to, [{ change: arriving, driver, ground, steps, batch, generated: [] }], seenTo);
 }
 
 /** `landed`: what came stays ours there; else nothing of ours is left. */

@@ -209,6 +209,7 @@ async function carry(moving: Moving, load: Load | undefined): Promise<readonly O
     await giveBack(moving, target, false);
     return await stay(moving, failure);
   }
+  insist(target);
   let [landed, begins] = [false, false];
   const bring = async (): Promise<Arrival> => {
     await carryOver(copyOf(moving), load, target.fence);

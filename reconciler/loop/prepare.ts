@@ -79,7 +79,7 @@ function isLeft(
   return isIgnored(answer, `${same ? 'mode' : 'file'}:${file.path}`);
 }
 
-/** Of what nothing is seen of. */
+/** Of what nobody has seen anything. */
 export const nobodysSighting: Sighting = { state: 'absent', files: {}, own: {} };
 
 export async function prepareStart(run: Preparing, change: Change, seen: MachineSeen): Promise<Prepared> {

@@ -45,6 +45,10 @@ it('long ones never hold up a short one', async () => {
   await expect(gate.enter(mostBytes)).rejects.toMatchObject({ code: 'webhook-busy' });
   const one = await gate.enter(1000);
   expect(one.bytes.buffer).not.toBe(held.bytes.buffer);
+  const another = gate.enter(1);
+  await expect(gate.enter(1)).rejects.toMatchObject({ code: 'webhook-busy' });
+  one.leave();
+  expect((await another).bytes).toHaveLength(1);
   held.leave();
   await waits;
 });

@@ -286,12 +286,7 @@ describe('what stands in the way', () => {
     const go = await outlasting('batch');
     const late: string[] = [];
     const onEndedLate = ({ key, result }: Outcome, plan: Plan) =>
-      late.push(
-        `${key} ${result} of ${plan.waves
-          .flat()
-          .map(change => change.key)
-          .join(' ')}`,
-      );
+      late.push([key, result, 'of', ...plan.waves.flat().map(change => change.key)].join(' '));
     const first = await world.pass({ toTheEnd: false, onEndedLate });
     expect(outcomesOf(first)).toEqual([
       'api@m2 applied create',

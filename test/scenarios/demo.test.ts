@@ -1,7 +1,7 @@
 // The demo as a person meets it: everything comes up, an edit, a killed process and a broken file are answered, nothing stays behind.
 import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo } from '../../reconciler/demo/demo.js';
@@ -36,7 +36,7 @@ beforeAll(async () => {
     () => said(/Everything is up and healthy/),
     () => lines.join('\n'),
   );
-  folder = /cd (\S+)\/work/.exec(lines.join('\n'))?.[1] ?? '';
+  folder = dirname(/cd (\S+)/.exec(lines.join('\n'))?.[1] ?? '');
 }, 90_000);
 
 afterAll(async () => {

@@ -57,7 +57,7 @@ async function push(
   lane.version += 1;
   const registry: StoryRegistry = {
     cluster: 'hostile',
-    policy: { retries: 0 },
+    policy: { backoff: '1s' },
     machines: { m1: labMachine(lane.bad, machine), m2: labMachine(lane.good) },
     services: {
       bad: service,

@@ -20,7 +20,7 @@ afterAll(() => story?.remove());
 
 const registry = (version: string): StoryRegistry => ({
   cluster: 'lies',
-  policy: { retries: 0 },
+  policy: { backoff: '1s' },
   machines: { m1: labMachine(host) },
   services: {
     web: {

@@ -64,7 +64,7 @@ volumes:
 
 const registry = (machine: string, ofWeb = machine): StoryRegistry => ({
   cluster: 'moves',
-  policy: { retries: 0 },
+  policy: { backoff: '1s' },
   machines: { m1: labMachine(one, { user: 'deploy' }), m2: labMachine(two, { user: 'deploy' }) },
   services: {
     ledger: {
